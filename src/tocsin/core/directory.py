@@ -1,0 +1,92 @@
+"""The configuration as one immutable value: what every decision looks things up in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.core.configuration import (
+    ContactMethod,
+    EscalationPolicy,
+    Integration,
+    Object,
+    Schedule,
+    Service,
+    Team,
+    User,
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a configured object came from: a line of a file (then read-only in the browser), or a person (`file` empty)."""
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class IntegrationRef:
+    """One integration with the service it belongs to."""
+
+    service: Service
+    integration: Integration
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Everything configured, by id. `revision` is the configuration's version in the database (0: empty)."""
+
+    users: Mapping[str, User] = field(default_factory=dict)
+    teams: Mapping[str, Team] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    escalation_policies: Mapping[str, EscalationPolicy] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    default_escalation_policy: str | None = None
+    origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
+    revision: int = 0
+    integrations: Mapping[str, IntegrationRef] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        objects: Mapping[str, Iterable[Object]],
+        default_escalation_policy: str | None = None,
+        origins: Mapping[tuple[str, str], Origin] | None = None,
+        revision: int = 0,
+    ) -> Directory:
+        """Index objects given per kind (the keys of `configuration.KINDS`)."""
+        by_id: dict[str, dict[str, Any]] = {kind: {o.id: o for o in items} for kind, items in objects.items()}
+        services: dict[str, Service] = by_id.get("services", {})
+        return cls(
+            users=by_id.get("users", {}),
+            teams=by_id.get("teams", {}),
+            schedules=by_id.get("schedules", {}),
+            escalation_policies=by_id.get("escalation_policies", {}),
+            services=services,
+            default_escalation_policy=default_escalation_policy,
+            origins=origins or {},
+            revision=revision,
+            integrations={i.key: IntegrationRef(s, i) for s in services.values() for i in s.integrations},
+        )
+
+    def kind(self, kind: str) -> Mapping[str, Any]:
+        """The objects of one kind (a key of `configuration.KINDS`) by id."""
+        found: Mapping[str, Any] = getattr(self, kind)
+        return found
+
+    def policy_of(self, service: str | None) -> EscalationPolicy | None:
+        """The escalation policy of a service, else the default one, else None."""
+        owner = self.services.get(service) if service else None
+        chosen = owner.escalation_policy if owner and owner.escalation_policy else self.default_escalation_policy
+        return self.escalation_policies.get(chosen) if chosen else None
+
+    def team_of(self, service: str | None) -> Team | None:
+        owner = self.services.get(service) if service else None
+        return self.teams.get(owner.team) if owner and owner.team else None
+
+    def method(self, user: str, method: str) -> ContactMethod | None:
+        """The contact method `method` of `user`, or None when either is gone."""
+        owner = self.users.get(user)
+        return next((m for m in owner.contact_methods if m.id == method), None) if owner else None

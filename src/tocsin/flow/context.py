@@ -1,0 +1,62 @@
+"""What a stage of the story may touch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from tocsin.clock import Clock
+from tocsin.core.directory import Directory
+from tocsin.plugins.channels.base import Channel
+from tocsin.settings import Settings
+from tocsin.store.database import Database
+
+
+class Wake:
+    """Wakes whoever waits for new work on this node: the timers, the deliveries, the readers of the stream.
+
+    `set(topic)` after a commit; other nodes hear it by NOTIFY (sent inside the transaction by the store functions).
+    """
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+
+    def on(self, topic: str, callback: Callable[[], None]) -> None:
+        """Topics: `timers`, `notifications`, `timeline`, `configuration`."""
+        self._listeners.setdefault(topic, []).append(callback)
+
+    def off(self, topic: str, callback: Callable[[], None]) -> None:
+        self._listeners[topic].remove(callback)
+
+    def set(self, *topics: str) -> None:
+        for topic in topics:
+            for callback in tuple(self._listeners.get(topic, ())):
+                callback()
+
+    def event(self, topic: str) -> asyncio.Event:
+        """An event that is set whenever `topic` is woken."""
+        event = asyncio.Event()
+        self.on(topic, event.set)
+        return event
+
+
+@dataclass
+class Context:
+    """One node's things, made by the composition root. `directory` is replaced whole when the configuration changes."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    channels: Mapping[str, Channel]
+    secret: bytes
+    instance: str
+    directory: Directory = field(default_factory=Directory)
+    node: UUID = field(default_factory=uuid4)
+    wake: Wake = field(default_factory=Wake)
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which claimed work belongs to the node that claimed it."""
+        return self.settings.lease_seconds

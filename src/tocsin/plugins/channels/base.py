@@ -1,0 +1,106 @@
+"""The contract of a channel: it describes its own fields, sends one message, and says of an error whether it is permanent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting of a contact method; forms, validation, CLI help and docs are made from it."""
+
+    name: str
+    label: str
+    kind: Literal["text", "url", "email", "secret"]
+    required: bool = True
+    help: str = ""
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message says of an incident. `service` is an id; `url` leads to the room; texts are plain and may hold anything."""
+
+    id: str
+    number: int
+    name: str
+    title: str
+    severity: str
+    status: str
+    service: str | None
+    service_name: str
+    url: str
+    created_at: datetime
+    description: str = ""
+    alerts_count: int = 0
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification. `key` is the idempotency key: the same on every retry of this notification.
+
+    `reason` is a sentence for the person ("You are on call for Payments primary"). `step` counts from 1.
+    `acknowledge_url` is empty when there is nothing to acknowledge. `bundled` holds further incidents that travel in the
+    same message (catch-up after downtime; only for channels with `bundles`).
+    """
+
+    type: Literal["page", "update"]
+    key: str
+    page_id: str
+    reason: str
+    step: int
+    user: str
+    user_name: str
+    time_zone: str
+    incident: Brief
+    acknowledge_url: str
+    sent_at: datetime
+    instance: str = ""
+    bundled: tuple[Brief, ...] = ()
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The provider's yes: `text` is shown to people (`HTTP 200`, `250 2.0.0 OK`)."""
+
+    text: str
+
+
+class DeliveryError(Exception):
+    """Not delivered. `permanent`: trying again the same way is pointless. `retry_after` (seconds): the provider's wish.
+
+    The message is shown to people: it never holds a secret or a URL's path, query or credentials.
+    """
+
+    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    """One kind of contact method. `lane` names what a send may block: sends of one lane share `lane_limit` places, so a slow
+    provider never delays another."""
+
+    type: str
+    label: str
+    fields: tuple[Field, ...]
+    bundles: bool
+    concurrency: int
+    lane_limit: int
+    timeout: float
+
+    def problem(self, settings: Mapping[str, str]) -> str | None:
+        """Why these settings can never work (None: they may), naming the field and the fix. No network."""
+        ...
+
+    def lane(self, settings: Mapping[str, str]) -> str:
+        """The provider behind these settings (a host name)."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def send(self, settings: Mapping[str, str], message: Message) -> Receipt:
+        """Carry it; raise DeliveryError when the provider did not take it. Called outside any transaction."""
+        ...

@@ -1,0 +1,1 @@
+"""Sources read what monitoring sends and turn it into events."""

@@ -1,0 +1,1 @@
+"""The only SQL: plain async functions, `tx` first, one file per group of tables."""

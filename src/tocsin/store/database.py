@@ -1,0 +1,125 @@
+"""Connections and transactions. Everything that can go wrong with the connection becomes `Unavailable`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from tocsin.core.errors import Unavailable
+
+Tx = Any
+"""A connection inside a transaction (asyncpg.Connection; asyncpg ships no types)."""
+
+in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
+"""True inside `Database.transaction`: network clients of channels refuse to work then."""
+
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn a lost or refused connection into Unavailable; other errors pass."""
+    try:
+        yield
+    except _LOST as error:
+        raise Unavailable(f"The database cannot be reached: {type(error).__name__}") from error
+
+
+async def prepare(connection: Any) -> None:
+    """Make one new connection ours: JSON as Python values."""
+    await connection.set_type_codec(
+        "jsonb", encoder=lambda v: msgspec.json.encode(v).decode(), decoder=msgspec.json.decode, schema="pg_catalog"
+    )
+
+
+SESSION = {
+    "application_name": "tocsin",
+    "timezone": "UTC",
+    "jit": "off",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "10s",
+}
+"""Settings of every session: a hung node cannot hold a lock for longer than this."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL."""
+
+    def __init__(self, url: str, size: int = 10) -> None:
+        self.url = url
+        self.size = size
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Connect; raises Unavailable when nobody answers."""
+        with translated():
+            self._pool = await asyncpg.create_pool(
+                self.url, min_size=1, max_size=self.size, init=prepare, server_settings=SESSION, timeout=5,
+                command_timeout=35, max_inactive_connection_lifetime=300,
+            )  # fmt: skip
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                self._pool.terminate()
+            self._pool = None
+
+    async def connect(self) -> Any:
+        """A connection of one's own, outside the pool (the intake writer, LISTEN). The caller closes it."""
+        with translated():
+            connection = await asyncpg.connect(self.url, server_settings=SESSION, timeout=5, command_timeout=35)
+            await prepare(connection)
+            return connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One transaction (READ COMMITTED); committed when the block ends, rolled back when it raises."""
+        with translated():
+            async with self._acquire() as connection, connection.transaction():
+                token = in_transaction.set(True)
+                try:
+                    yield connection
+                finally:
+                    in_transaction.reset(token)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """A connection for single reading statements, without a transaction around them."""
+        with translated():
+            async with self._acquire() as connection:
+                yield connection
+
+    def _acquire(self) -> Any:
+        if self._pool is None:
+            raise Unavailable("The database is not connected yet")
+        return self._pool.acquire(timeout=5)
+
+    async def time(self) -> tuple[datetime, float, float]:
+        """The database's clock, with the monotonic instants before and after asking (seconds)."""
+        async with self.reading() as tx:
+            asked = time.monotonic()
+            now: datetime = await tx.fetchval("SELECT clock_timestamp()")
+            return now, asked, time.monotonic()
