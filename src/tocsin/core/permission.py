@@ -1,0 +1,80 @@
+"""Who may do what: one table, the same for web, API and CLI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tocsin.core.configuration import Role
+from tocsin.core.errors import Forbidden
+
+Permission = Literal[
+    "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
+    "respond", "declare", "mute", "send_test_alert", "rehearse", "configure", "manage_access", "import_incidents",
+]  # fmt: skip
+PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents"})
+_OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
+    "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
+}  # fmt: skip
+_RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "send_test_alert"}
+_MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure"}
+_ADMIN: frozenset[Permission] = frozenset(PERMISSIONS)
+
+MAY: dict[Role, frozenset[Permission]] = {
+    "admin": _ADMIN,
+    "manager": _MANAGER,
+    "responder": _RESPONDER,
+    "observer": _OBSERVER,
+    "stakeholder": _STAKEHOLDER,
+}
+"""The table. Each role holds all that the one below it holds."""
+
+SAID: dict[Permission, str] = {
+    "see_incidents": "see incidents",
+    "see_alerts": "see alerts",
+    "see_pages": "see who was paged, by what and why",
+    "see_on_call": "see who is on call",
+    "see_services": "see services",
+    "see_configuration": "see the configuration",
+    "see_keys": "see integration keys",
+    "respond": "respond to incidents",
+    "declare": "declare an incident",
+    "mute": "silence alerts",
+    "send_test_alert": "send a test alert",
+    "rehearse": "rehearse who would be paged",
+    "configure": "change the configuration",
+    "manage_access": "manage tokens and sign-in links",
+    "import_incidents": "import past incidents",
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks. `id` is the actor written to timelines (`user:alice`, `token:deploy`); `user` is None for tokens."""
+
+    id: str
+    role: Role
+    user: str | None
+    name: str
+
+
+def allowed(role: Role, permission: Permission) -> bool:
+    return permission in MAY[role]
+
+
+def roles_with(permission: Permission) -> tuple[Role, ...]:
+    """The roles that hold `permission`, the mightiest first."""
+    return tuple(role for role in ROLES if allowed(role, permission))
+
+
+def require(principal: Principal, permission: Permission) -> None:
+    """Raise Forbidden, saying what was wanted, who asked and which role it needs."""
+    if not allowed(principal.role, permission):
+        needed = roles_with(permission)[-1]
+        raise Forbidden(
+            f"{principal.name} has the role {principal.role} and may not {SAID[permission]}: "
+            f"that needs the role {needed}."
+        )
