@@ -1,14 +1,14 @@
 """The configured objects, exactly as the declarative file (version 1) spells them.
 
-The same structs are the file format, the JSON of the API and the body stored in the database, so there is one spelling of everything.
-Decode with :func:`decode`, turn back into plain data with :func:`plain`.
+The same structs are the file format, the JSON of the API and the body stored in the database, so there is one spelling
+of everything. Decode with :func:`decode`, turn back into plain data with :func:`plain`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Literal, Self, TypeVar
 
 import msgspec
@@ -20,19 +20,24 @@ Tier = Literal["on_call", "senior", "architect", "executive"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_DURATION = re.compile(r"(\d+)([smhd])")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Duration(int):
-    """Whole seconds, written `90s`, `10m`, `2h`, `7d` (or joined: `1h30m`)."""
+    """Whole seconds, written `90s`, `10m`, `2h`, `7d` (or joined: `1h30m`); at most ten years."""
+
+    LONGEST = 3650 * 86400
 
     @classmethod
     def parse(cls, text: str) -> Duration:
         """Raise ValueError when `text` is not a duration."""
-        if not re.fullmatch(r"(?:\d+[smhd])+", text):
-            raise ValueError(f"{text!r} is not a duration: write a number and s, m, h or d, for example 90s, 10m, 2h or 7d")
-        return cls(sum(int(n) * _UNIT_SECONDS[u] for n, u in _DURATION.findall(text)))
+        if not re.fullmatch(f"(?:{_DURATION.pattern})+", text):
+            raise ValueError(f"{text!r} is not a duration: write a number and s, m, h or d, like 90s, 10m, 2h or 7d")
+        seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _DURATION.findall(text))
+        if seconds > cls.LONGEST:
+            raise ValueError(f"{text!r} is longer than ten years: write a shorter duration")
+        return cls(seconds)
 
     @property
     def delta(self) -> timedelta:
@@ -46,7 +51,10 @@ class Duration(int):
 
 
 class _Text:
-    """A value with one text form; compared, hashed and ordered by it. (A plain class, so that msgspec asks `_read` for it.)"""
+    """A value with one text form; compared, hashed and ordered by it.
+
+    A plain class, so that msgspec asks `_read` for it.
+    """
 
     __slots__ = ("_value",)
     _value: Any
@@ -86,6 +94,8 @@ class WallTime(_Text):
             raise ValueError(f"{text!r} is not a local time: write it like 2026-01-05T09:00") from None
         if value.tzinfo is not None:
             raise ValueError(f"{text!r} carries an offset: write the local time, the zone is named by time_zone")
+        if value.microsecond or not 1970 <= value.year < 2200:
+            raise ValueError(f"{text!r} is out of range: write whole seconds in the years 1970 to 2199")
         return cls(value)
 
     def __str__(self) -> str:
@@ -108,7 +118,7 @@ class ClockTime(_Text):
     @classmethod
     def parse(cls, text: str) -> ClockTime:
         """Raise ValueError when `text` is not a time of day."""
-        match = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+        match = re.fullmatch(r"([0-9]{1,2}):([0-9]{2})", text)
         if match is None or int(match[2]) > 59 or int(match[1]) * 60 + int(match[2]) > 1440:
             raise ValueError(f'{text!r} is not a time of day: write "09:00" to "24:00"')
         return cls(int(match[1]) * 60 + int(match[2]))
@@ -127,7 +137,10 @@ class _Object(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class ContactMethod:
-    """How to reach one person. `settings` holds the fields that the channel of that `type` declares (flat in file and JSON)."""
+    """How to reach one person. `settings` holds the fields that the channel of that `type` declares.
+
+    In file and JSON they stand flat beside `id` and `type`.
+    """
 
     __slots__ = ("id", "settings", "type")
 
@@ -144,19 +157,22 @@ class ContactMethod:
         return f"ContactMethod({self.id!r}, {self.type!r})"
 
 
-class NotificationRule(_Object, kw_only=True):
+class NotificationRule(_Object, frozen=True, kw_only=True):
     method: str
     after: Duration = Duration(0)
 
 
-class NotificationRules(_Object, kw_only=True):
-    """None: the default holds (all methods at once for high urgency, e-mail for low). An empty list is an explicit nothing."""
+class NotificationRules(_Object, frozen=True, kw_only=True):
+    """None: the default holds (all methods at once for high urgency, e-mail for low).
+
+    An empty list is an explicit nothing.
+    """
 
     high: tuple[NotificationRule, ...] | None = None
     low: tuple[NotificationRule, ...] | None = None
 
 
-class User(_Object, kw_only=True):
+class User(_Object, frozen=True, kw_only=True):
     id: str
     name: str = ""
     email: str = ""
@@ -170,14 +186,14 @@ class User(_Object, kw_only=True):
         return self.name or self.id
 
 
-class BusinessHours(_Object, kw_only=True):
+class BusinessHours(_Object, frozen=True, kw_only=True):
     days: tuple[Weekday, ...] = WEEKDAYS[:5]
     start: ClockTime = msgspec.field(name="from", default=ClockTime(540))
     end: ClockTime = msgspec.field(name="to", default=ClockTime(1020))
     time_zone: str | None = None
 
 
-class Team(_Object, kw_only=True):
+class Team(_Object, frozen=True, kw_only=True):
     id: str
     name: str = ""
     members: tuple[str, ...] = ()
@@ -185,20 +201,23 @@ class Team(_Object, kw_only=True):
     business_hours: BusinessHours | None = None
 
 
-class Rotation(_Object, kw_only=True):
+class Rotation(_Object, frozen=True, kw_only=True):
     every: int = 1
     unit: Literal["hour", "day", "week", "month"] = "week"
 
 
-class Restriction(_Object, kw_only=True):
-    """On call only from `from` to `to` on the named days; `days` names the day on which a window begins. `to` <= `from` crosses midnight."""
+class Restriction(_Object, frozen=True, kw_only=True):
+    """On call only from `from` to `to` on the named days.
+
+    `days` names the day on which a window begins. `to` <= `from` crosses midnight.
+    """
 
     start: ClockTime = msgspec.field(name="from")
     end: ClockTime = msgspec.field(name="to")
     days: tuple[Weekday, ...] = WEEKDAYS
 
 
-class Layer(_Object, kw_only=True):
+class Layer(_Object, frozen=True, kw_only=True):
     id: str
     users: tuple[str, ...]
     starts: WallTime
@@ -206,7 +225,7 @@ class Layer(_Object, kw_only=True):
     restrictions: tuple[Restriction, ...] = ()
 
 
-class Override(_Object, kw_only=True):
+class Override(_Object, frozen=True, kw_only=True):
     """`user` is on call from `from` (included) to `to` (not included), both local times in the schedule's zone."""
 
     user: str
@@ -214,7 +233,7 @@ class Override(_Object, kw_only=True):
     end: WallTime = msgspec.field(name="to")
 
 
-class Schedule(_Object, kw_only=True):
+class Schedule(_Object, frozen=True, kw_only=True):
     id: str
     name: str = ""
     time_zone: str = "UTC"
@@ -224,7 +243,7 @@ class Schedule(_Object, kw_only=True):
     shadows: tuple[Override, ...] = ()
 
 
-class Target(_Object, kw_only=True):
+class Target(_Object, frozen=True, kw_only=True):
     """Exactly one of the three is set."""
 
     user: str | None = None
@@ -240,7 +259,7 @@ class Target(_Object, kw_only=True):
         return "nobody"
 
 
-class Step(_Object, kw_only=True):
+class Step(_Object, frozen=True, kw_only=True):
     """`after` counts from the first page of the round, absolute."""
 
     targets: tuple[Target, ...]
@@ -248,27 +267,27 @@ class Step(_Object, kw_only=True):
     tier: Tier = "on_call"
 
 
-class EscalationPolicy(_Object, kw_only=True):
+class EscalationPolicy(_Object, frozen=True, kw_only=True):
     id: str
     name: str = ""
     steps: tuple[Step, ...]
     repeat: int = 0
 
 
-class Integration(_Object, kw_only=True):
+class Integration(_Object, frozen=True, kw_only=True):
     id: str
     type: str
     key: str
 
 
-class Grouping(_Object, kw_only=True):
+class Grouping(_Object, frozen=True, kw_only=True):
     """Alerts of the service with equal values of the labels `by` join one incident opened less than `window` ago."""
 
     by: tuple[str, ...] = ()
     window: Duration = Duration(300)
 
 
-class Service(_Object, kw_only=True):
+class Service(_Object, frozen=True, kw_only=True):
     id: str
     name: str = ""
     description: str = ""
@@ -293,21 +312,41 @@ KINDS: dict[str, type[_Object]] = {
     "escalation_policies": EscalationPolicy,
     "services": Service,
 }
-"""The configured kinds under their key in the file, in the order in which they may refer to each other (earlier first)."""
+"""The configured kinds under their key in the file, in the order in which they may refer to each other."""
+
+LABELS: dict[str, str] = {
+    "users": "user",
+    "teams": "team",
+    "schedules": "schedule",
+    "escalation_policies": "escalation policy",
+    "services": "service",
+}
+"""What one object of each kind is called in a sentence."""
 
 
-def _read(kind: type, value: Any) -> Any:
-    if kind in (Duration, WallTime, ClockTime):
+def _read(kind: Any, value: Any) -> Any:
+    if kind in _PARSED:
         if isinstance(value, str):
             return kind.parse(value)
-        raise ValueError(f"expected text, for example {'10m' if kind is Duration else '09:00'}")
-    if kind is ContactMethod and isinstance(value, dict):
-        return ContactMethod(
-            id=str(value.get("id", "")),
-            type=str(value.get("type", "")),
-            settings={str(k): str(v) for k, v in value.items() if k not in ("id", "type")},
-        )
+        raise ValueError(f"write it as text, like {_PARSED[kind]}")
+    if kind is ContactMethod:
+        return _contact_method(value)
     raise NotImplementedError(f"no reader for {kind}")
+
+
+_PARSED: dict[type, str] = {Duration: "10m", WallTime: "2026-01-05T09:00", ClockTime: "09:00"}
+
+
+def _contact_method(value: Any) -> ContactMethod:
+    if not isinstance(value, dict):
+        raise ValueError("write a contact method as fields, like {id: mail, type: email, address: alice@example.com}")
+    for name in ("id", "type"):
+        if name not in value:
+            raise ValueError(f"the field {name!r} is missing")
+    for name, setting in value.items():
+        if not isinstance(setting, str):
+            raise ValueError(f"{name} must be text")
+    return ContactMethod(value["id"], value["type"], {k: v for k, v in value.items() if k not in ("id", "type")})
 
 
 def plain(value: Any) -> Any:
@@ -318,18 +357,12 @@ def plain(value: Any) -> Any:
         case Duration() | _Text():
             return str(value)
         case msgspec.Struct():
-            fields = msgspec.structs.fields(value)
-            return {
-                f.encode_name: plain(v)
-                for f in fields
-                if (v := getattr(value, f.name)) != f.default or f.required
-            }
+            fields = [(f, getattr(value, f.name)) for f in msgspec.structs.fields(value)]
+            return {f.encode_name: plain(v) for f, v in fields if f.required or v != f.default}
         case dict():
             return {k: plain(v) for k, v in value.items()}
         case list() | tuple():
             return [plain(v) for v in value]
-        case datetime() | date():
-            return value.isoformat()
         case _:
             return value
 
