@@ -1,0 +1,223 @@
+"""Incidents as people see them: one view for API, web and CLI; lists, timelines, pages, proof of whole timelines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tocsin.core import severity as severities
+from tocsin.core.errors import Invalid, NotFound
+from tocsin.core.incident import STATUSES, display_name, parse_id, public_id
+from tocsin.core.severity import Severity
+from tocsin.core.timeline import Entry, Link, first_break
+from tocsin.flow.context import Context
+from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.store import reading_incidents as reading
+from tocsin.store.reading_incidents import Filter, Row
+
+_TIMES = (
+    "created_at", "detected_at", "impact_started_at", "acknowledged_at", "engaged_at", "identified_at", "restored_at",
+    "resolved_at", "closed_at", "next_update_at",
+)  # fmt: skip
+
+
+def incident_url(ctx: Context, number: int) -> str:
+    """Where the incident's room is."""
+    return f"{ctx.settings.external_url.rstrip('/')}/incidents/{public_id(number)}"
+
+
+def view(row: Row, ctx: Context) -> dict[str, Any]:
+    """One incident as JSON. `duration_seconds` and `mttr_minutes` count from creation to resolution; else null."""
+    number = row["id"]
+    ended = row["resolved_at"]
+    seconds = None if ended is None else (ended - row["created_at"]).total_seconds()
+    return {
+        "id": public_id(number),
+        "number": number,
+        "name": display_name(number, row["created_at"]),
+        "title": row["title"],
+        "description": row["description"],
+        "severity": Severity(row["severity"]).key,
+        "urgency": row["urgency"],
+        "status": row["status"],
+        "service": row["service"],
+        "affected_services": list(row["affected_services"]),
+        "assignee": row["assignee"],
+        "responders": list(row["responders"]),
+        "roles": row["roles"],
+        "tags": list(row["tags"]),
+        "impact": row["impact"],
+        "reporter": row["reporter"],
+        **{name: time_text(row[name]) for name in _TIMES},
+        "acknowledged_by": row["acknowledged_by"],
+        "duration_seconds": seconds,
+        "mttr_minutes": None if seconds is None else round(seconds / 60, 2),
+        "alerts_count": row["alerts_count"],
+        "escalations_count": row["escalations_count"],
+        "alarm": row["alarm"],
+        "no_page_reason": row["no_page_reason"],
+        "url": incident_url(ctx, number),
+    }
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()] if text else []
+
+
+def _statuses(text: str | None) -> list[str]:
+    words = _words(text)
+    for word in words:
+        if word not in STATUSES:
+            raise Invalid(f"{word!r} is not a status: use open, {', '.join(STATUSES)}", "/status")
+    return words
+
+
+def _number(text: str) -> int | None:
+    """The incident that a search text names, if it does."""
+    try:
+        number = parse_id(text)
+    except NotFound:
+        return None
+    return number if 0 < number < 2**32 else None
+
+
+async def list_incidents(
+    ctx: Context,
+    *,
+    status: str | None = None,
+    severity: str | None = None,
+    service: str | None = None,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT,
+) -> dict[str, Any]:
+    """`{"items", "next"}`, newest first.
+
+    `status` is a state, several joined by commas, or `open`; `severity` likewise, in any spelling. Of the creation,
+    `from_` is included and `to` is not. `q` is looked for in title, description, service and tags, and may be an
+    incident's name. Raises Invalid.
+    """
+    check_limit(limit)
+    wanted = Filter(
+        open_only=status == "open",
+        statuses=[] if status == "open" else _statuses(status),
+        severities=[int(severities.parse(word)) for word in _words(severity)],
+        service=service or None,
+        start=from_,
+        end=to,
+        text=(q or "").replace("\0", "").strip(),
+        number=_number(q) if q else None,
+        before=read_cursor(cursor, tuple[Moment, RowId]),
+    )
+    async with ctx.db.reading() as tx:
+        rows = await reading.find(tx, wanted, limit + 1)
+    return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
+
+
+def _missing(number: int) -> NotFound:
+    return NotFound(f"There is no incident {public_id(number) if 0 < number < 2**32 else number}")
+
+
+async def get(ctx: Context, number: int) -> dict[str, Any]:
+    """One incident. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        row = await reading.get(tx, number)
+    if row is None:
+        raise _missing(number)
+    return view(row, ctx)
+
+
+def entry_view(row: Row) -> dict[str, Any]:
+    """One timeline entry: `{id, at, kind, actor, details, data}`."""
+    return {
+        "id": row["id"],
+        "at": time_text(row["at"]),
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "details": row["details"],
+        "data": row["data"],
+    }
+
+
+async def timeline(ctx: Context, number: int, after: int = 0, limit: int = DEFAULT) -> dict[str, Any]:
+    """`{"items", "next"}`, oldest first, from the entry after the one whose id is `after`. Raises NotFound."""
+    check_limit(limit)
+    async with ctx.db.reading() as tx:
+        rows = await reading.timeline(tx, number, after, limit + 1)
+        if not rows and not await reading.exists(tx, number):
+            raise _missing(number)
+    return listing(rows, limit, entry_view, lambda row: write_cursor(row["id"]))
+
+
+def _notification_view(row: Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "method": row["method"],
+        "channel": row["channel"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "receipt": row["receipt"],
+        "error": row["error"],
+        "scheduled_at": time_text(row["scheduled_at"]),
+        "started_at": time_text(row["started_at"]),
+        "ended_at": time_text(row["ended_at"]),
+    }
+
+
+def page_view(row: Row, notifications: list[Row]) -> dict[str, Any]:
+    """One page with its notifications. `step` and `round` count from 1; `via` is `schedule:s`, `team:t` or `user:u`."""
+    return {
+        "id": row["id"],
+        "user": row["user_id"],
+        "step": row["step"] + 1,
+        "round": row["round"] + 1,
+        "cycle": row["cycle"],
+        "tier": row["tier"],
+        "via": row["via"],
+        "reason": row["reason"],
+        "urgency": row["urgency"],
+        "state": row["state"],
+        "created_at": time_text(row["created_at"]),
+        "deadline_at": time_text(row["deadline_at"]),
+        "delivered_at": time_text(row["delivered_at"]),
+        "ended_at": time_text(row["ended_at"]),
+        "notifications": [_notification_view(n) for n in notifications],
+    }
+
+
+async def pages(ctx: Context, number: int, after: int = 0, limit: int = DEFAULT) -> dict[str, Any]:
+    """`{"items", "next"}` of pages, oldest first, each with its notifications. Raises NotFound."""
+    check_limit(limit)
+    async with ctx.db.reading() as tx:
+        rows = await reading.pages(tx, number, after, limit + 1)
+        if not rows and not await reading.exists(tx, number):
+            raise _missing(number)
+        carried = await reading.notifications(tx, [row["id"] for row in rows])
+    by_page: dict[int, list[Row]] = {}
+    for notification in carried:
+        by_page.setdefault(notification["page_id"], []).append(notification)
+    return listing(
+        rows, limit, lambda row: page_view(row, by_page.get(row["id"], [])), lambda row: write_cursor(row["id"])
+    )
+
+
+async def verify(ctx: Context, number: int) -> dict[str, Any]:
+    """Whether the timeline is as it was written: `{ok, entries, broken_at, head}`.
+
+    `broken_at` is the sequence number of the first entry that was changed, removed or slipped in; `head` is the last
+    link's hash in hexadecimal. Raises NotFound.
+    """
+    async with ctx.db.reading() as tx:
+        stored = await reading.chain(tx, number)
+    if not stored:
+        raise _missing(number)
+    end = Link(stored[0]["timeline_seq"], stored[0]["timeline_head"])
+    rows = [row for row in stored if row["seq"] is not None]
+    entries = (
+        (e["seq"], Entry(at=e["at"], kind=e["kind"], actor=e["actor"], details=e["details"], data=e["data"]), e["hash"])
+        for e in rows
+    )
+    broken = first_break(number, entries, end)
+    return {"ok": broken is None, "entries": len(rows), "broken_at": broken, "head": end.head.hex()}

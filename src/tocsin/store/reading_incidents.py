@@ -1,0 +1,199 @@
+"""What people look at: incidents, their timelines, pages and escalations. Only reading; `tx` is any connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.store.database import Tx
+
+Row = Mapping[str, Any]
+"""One row, by column name."""
+
+INCIDENT = """
+  id, title, description, severity, urgency, status, service, affected_services, assignee, responders, roles, tags,
+  impact, origin, reporter, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
+  acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
+  escalations_count, next_update_at, timeline_seq, timeline_head
+"""
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which incidents; empty and None mean all. `start` is included, `end` not. `before`: (created_at, id) of a row."""
+
+    open_only: bool = False
+    statuses: Sequence[str] = ()
+    severities: Sequence[int] = ()
+    service: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    text: str = ""
+    number: int | None = None
+    before: tuple[datetime, int] | None = None
+
+
+class _Conditions:
+    """Collects `column = $n` texts together with their values."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, text: str, *values: Any) -> None:
+        """`text` names its values {0}, {1} ..."""
+        numbers = [f"${len(self.values) + n + 1}" for n in range(len(values))]
+        self.texts.append(text.format(*numbers))
+        self.values.extend(values)
+
+    def where(self) -> str:
+        return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
+
+
+def like(text: str) -> str:
+    """A LIKE pattern for rows that hold `text` anywhere."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _conditions(wanted: Filter) -> _Conditions:
+    made = _Conditions()
+    if wanted.open_only:
+        made.add("status NOT IN ('resolved', 'closed')")  # spelled like the partial index
+    if wanted.statuses:
+        made.add("status = ANY({0}::text[])", list(wanted.statuses))
+    if wanted.severities:
+        made.add("severity = ANY({0}::smallint[])", list(wanted.severities))
+    if wanted.service is not None:
+        made.add("(service = {0} OR {0} = ANY(affected_services))", wanted.service)
+    if wanted.start is not None:
+        made.add("created_at >= {0}", wanted.start)
+    if wanted.end is not None:
+        made.add("created_at < {0}", wanted.end)
+    if wanted.text:
+        made.add(
+            "(title ILIKE {0} OR description ILIKE {0} OR service ILIKE {0} OR array_to_string(tags, ' ') ILIKE {0}"
+            " OR id = {1})",
+            like(wanted.text), wanted.number,
+        )  # fmt: skip
+    if wanted.before is not None:
+        made.add("(created_at, id) < ({0}, {1})", *wanted.before)
+    return made
+
+
+async def find(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
+    """At most `limit` incidents, newest first."""
+    made = _conditions(wanted)
+    made.values.append(limit)
+    return list(
+        await tx.fetch(
+            f"SELECT {INCIDENT} FROM incidents {made.where()}"
+            f" ORDER BY created_at DESC, id DESC LIMIT ${len(made.values)}",
+            *made.values,
+        )
+    )
+
+
+async def get(tx: Tx, number: int) -> Row | None:
+    row: Row | None = await tx.fetchrow(f"SELECT {INCIDENT} FROM incidents WHERE id = $1", number)
+    return row
+
+
+async def exists(tx: Tx, number: int) -> bool:
+    return bool(await tx.fetchval("SELECT true FROM incidents WHERE id = $1", number))
+
+
+async def timeline(tx: Tx, number: int, after: int, limit: int) -> list[Row]:
+    """Entries of one incident with an id above `after`, oldest first. (In one incident ids rise with the sequence.)"""
+    return list(
+        await tx.fetch(
+            "SELECT id, incident_id, seq, at, kind, actor, details, data FROM timeline"
+            " WHERE incident_id = $1 AND id > $2 ORDER BY seq LIMIT $3",
+            number, after, limit,
+        )
+    )  # fmt: skip
+
+
+async def timeline_of_kinds(tx: Tx, number: int, kinds: Sequence[str]) -> list[Row]:
+    """Every entry of these kinds, oldest first."""
+    return list(
+        await tx.fetch(
+            "SELECT id, incident_id, seq, at, kind, actor, details, data FROM timeline"
+            " WHERE incident_id = $1 AND kind = ANY($2::text[]) ORDER BY seq",
+            number, list(kinds),
+        )
+    )  # fmt: skip
+
+
+async def chain(tx: Tx, number: int) -> list[Row]:
+    """The whole timeline with its hashes, in order, with the incident's own idea of its end.
+
+    One statement, so that an entry appended meanwhile is in both or in neither. An incident without entries gives one
+    row without `seq`; an unknown one gives none.
+    """
+    return list(
+        await tx.fetch(
+            "SELECT i.timeline_seq, i.timeline_head, t.seq, t.at, t.kind, t.actor, t.details, t.data, t.hash"
+            " FROM incidents i LEFT JOIN timeline t ON t.incident_id = i.id WHERE i.id = $1 ORDER BY t.seq",
+            number,
+        )
+    )
+
+
+async def pages(tx: Tx, number: int, after: int, limit: int) -> list[Row]:
+    """Pages of one incident with an id above `after`, oldest first."""
+    return list(
+        await tx.fetch(
+            "SELECT id, escalation_id, user_id, cycle, round, step, tier, via, reason, urgency, state, created_at,"
+            " deadline_at, delivered_at, ended_at FROM pages WHERE incident_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+            number, after, limit,
+        )
+    )  # fmt: skip
+
+
+async def notifications(tx: Tx, pages: Sequence[int]) -> list[Row]:
+    """Every notification of these pages, in their order."""
+    return list(
+        await tx.fetch(
+            "SELECT id, page_id, method, channel, position, scheduled_at, due_at, state, attempts, started_at,"
+            " ended_at, receipt, error FROM notifications WHERE page_id = ANY($1::bigint[])"
+            " ORDER BY page_id, position, id",
+            list(pages),
+        )
+    )
+
+
+async def escalations(tx: Tx, number: int) -> list[Row]:
+    """Every climb for one incident, oldest first."""
+    return list(
+        await tx.fetch(
+            "SELECT id, policy, cycle, round, step, round_started_at, next_at, state, ended_at, ended_reason"
+            " FROM escalations WHERE incident_id = $1 ORDER BY id",
+            number,
+        )
+    )
+
+
+async def unanswered_pages(tx: Tx, limit: int) -> list[Row]:
+    """Pages that nobody has answered yet, oldest first, with their incident's columns as `incident_*`."""
+    return list(
+        await tx.fetch(
+            "SELECT p.id, p.user_id, p.step, p.tier, p.via, p.state, p.created_at, i.id AS incident_id,"
+            " i.title AS incident_title, i.severity AS incident_severity, i.created_at AS incident_created_at"
+            " FROM pages p JOIN incidents i ON i.id = p.incident_id"
+            " WHERE p.state IN ('pending', 'delivered') AND i.status = 'detected' ORDER BY p.id LIMIT $1",
+            limit,
+        )
+    )
+
+
+async def open_counts(tx: Tx) -> list[Row]:
+    """How many incidents are open, by service and severity."""
+    return list(
+        await tx.fetch(
+            "SELECT service, severity, count(*) AS incidents FROM incidents"
+            " WHERE status NOT IN ('resolved', 'closed') GROUP BY service, severity"
+        )
+    )
