@@ -48,7 +48,8 @@ CREATE TABLE incidents (
   reporter text NOT NULL,
   moved_by_person boolean NOT NULL DEFAULT false,          -- a person moved it beyond `acknowledged`: its end is a person's to say
   group_key text,
-  cycle integer NOT NULL DEFAULT 1,                        -- paging starts over with each cycle (severity rose, relapse)
+  cycle integer NOT NULL DEFAULT 1,                        -- paging starts over with each cycle (severity rose, relapse, a person escalates)
+  acknowledged_cycle integer NOT NULL DEFAULT 0,           -- the last cycle somebody answered; pages of later cycles may go out
   no_page_reason text,                                     -- closed list (core/alert.Reason): why nobody is paged
   alarm text,                                              -- 'exhausted' | 'undelivered': no one is answering, shown until someone does
   created_at timestamptz NOT NULL,
@@ -68,6 +69,8 @@ CREATE TABLE incidents (
   timeline_head bytea NOT NULL DEFAULT ''
 ) WITH (fillfactor = 70);
 CREATE INDEX incidents_open ON incidents (id) WHERE status NOT IN ('resolved', 'closed');
+CREATE INDEX incidents_watched ON incidents (id) WHERE status = 'monitoring';
+CREATE INDEX incidents_newest ON incidents (created_at, id);
 CREATE INDEX incidents_service ON incidents (service, id);
 CREATE INDEX incidents_group ON incidents (service, group_key, created_at)
   WHERE group_key IS NOT NULL AND status NOT IN ('resolved', 'closed');
@@ -173,7 +176,6 @@ CREATE TABLE pages (
   ended_at timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX pages_incident ON pages (incident_id);
-CREATE INDEX pages_unanswered ON pages (user_id) WHERE state IN ('pending', 'delivered');
 
 -- One attempt-with-retries to carry a page over one contact method; the outbox. Claiming moves due_at forward by the lease.
 CREATE TABLE notifications (
@@ -255,6 +257,7 @@ CREATE TABLE sign_in_links (
 CREATE TABLE sessions (
   token_hash bytea PRIMARY KEY,
   user_id text NOT NULL,
+  via text NOT NULL CHECK (via IN ('password', 'link')),   -- after a link a password is set without the old one
   created_at timestamptz NOT NULL,
   seen_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
