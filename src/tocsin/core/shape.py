@@ -1,0 +1,146 @@
+"""Is this plain data an object of that kind? All that is wrong with it at once, said to the person who wrote it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import msgspec
+
+from tocsin.core.configuration import ContactMethod, decode
+
+Path = tuple[str | int, ...]
+
+LONGEST_TEXT = 4096
+
+
+class Fault(NamedTuple):
+    """One finding: where in the object (`("layers", 0, "starts")`), and what to do about it."""
+
+    path: Path
+    message: str
+
+
+def faults(raw: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
+    """Everything that keeps `raw` from being a `kind` (a struct of `configuration`, or the type of one of its fields).
+
+    When there is nothing, `configuration.decode(raw, kind)` succeeds.
+    """
+    origin = get_origin(kind)
+    if origin in (Union, UnionType):
+        if raw is not None:
+            (inner,) = (k for k in get_args(kind) if k is not NoneType)
+            yield from faults(raw, inner, path)
+    elif origin is tuple:
+        yield from _list_faults(raw, get_args(kind)[0], path)
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield from _object_faults(raw, kind, path)
+    elif kind is ContactMethod:
+        yield from _method_faults(raw, path)
+    else:
+        yield from _value_faults(raw, kind, path)
+
+
+def _object_faults(raw: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Fault]:
+    if not isinstance(raw, dict):
+        yield Fault(path, f"write fields here ({_fields(kind)}), not {_seen(raw)}")
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name in raw.keys() - fields.keys():
+        yield Fault((*path, name), unknown("field", name, fields))
+    for name, field in fields.items():
+        if name in raw:
+            yield from faults(raw[name], field.type, (*path, name))
+        elif field.required:
+            yield Fault((*path, name), f"the field {name!r} is missing: add it")
+
+
+def _list_faults(raw: Any, item: Any, path: Path) -> Iterator[Fault]:
+    if not isinstance(raw, list | tuple):
+        yield Fault(path, f"write a list here, not {_seen(raw)}")
+        return
+    for position, one in enumerate(raw):
+        yield from faults(one, item, (*path, position))
+
+
+def _method_faults(raw: Any, path: Path) -> Iterator[Fault]:
+    if not isinstance(raw, dict):
+        yield Fault(path, f"write a contact method with its id and type here, not {_seen(raw)}")
+        return
+    for name in ("id", "type"):
+        if name not in raw:
+            yield Fault((*path, name), f"the field {name!r} is missing: add it")
+    for name, value in raw.items():
+        yield from _value_faults(value, str, (*path, name))
+
+
+def _value_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
+    if raw is None:
+        yield Fault(path, "there is no value here: write one, or leave the field out")
+    elif isinstance(raw, dict | list):
+        yield Fault(path, f"write one value here, not {_seen(raw)}")
+    elif isinstance(raw, str) and (fault := text_fault(raw)):
+        yield Fault(path, fault)
+    elif get_origin(kind) is Literal:
+        if raw not in get_args(kind):
+            yield Fault(path, unknown("value", raw, get_args(kind)))
+    else:
+        yield from _conversion_faults(raw, kind, path)
+
+
+def _conversion_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
+    try:
+        decode(raw, kind)
+    except msgspec.ValidationError as error:
+        if kind is int:
+            yield Fault(path, f"{raw!r} is not a whole number: write one like 1")
+        elif kind is str:
+            yield Fault(path, f"write text here, in quotes, not {_seen(raw)}")
+        else:
+            yield Fault(path, str(error))
+
+
+def text_fault(text: str) -> str | None:
+    """Why this text may not be stored: the database and the terminal would choke on it. None when it may."""
+    if len(text) > LONGEST_TEXT:
+        return f"this text has {len(text)} characters: at most {LONGEST_TEXT} are kept"
+    bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), None)
+    if bad is not None:
+        return f"there is a control character (U+{ord(bad):04X}) in this text: remove it"
+    return None
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> str:
+    """`unknown field 'colour': did you mean 'color'? Known: ...`."""
+    names = sorted(known)
+    close = get_close_matches(str(name)[:64], names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    listed = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
+    return f"unknown {what} {short(name)}: {hint}{'known: ' + listed if listed else 'none is known'}"
+
+
+def short(value: object) -> str:
+    """A value as it is shown in a message: quoted, cut, one line."""
+    text = str(value)
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _fields(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+
+
+def _seen(raw: Any) -> str:
+    match raw:
+        case None:
+            return "nothing"
+        case Mapping():
+            return "fields"
+        case list() | tuple():
+            return "a list"
+        case str():
+            return f"the text {short(raw)}"
+        case _:
+            return f"the value {short(raw)}"

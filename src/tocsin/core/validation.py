@@ -1,0 +1,330 @@
+"""Does the configuration make sense as a whole? References, names, time zones, rotations, steps, keys. Pure.
+
+Every finding says what is wrong and how to mend it; the caller knows the file and line of the object it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+from zoneinfo import available_timezones
+
+from tocsin.core.configuration import (
+    KINDS,
+    LABELS,
+    ContactMethod,
+    EscalationPolicy,
+    Integration,
+    Layer,
+    Schedule,
+    Service,
+    Target,
+    Team,
+    User,
+)
+from tocsin.core.shape import Fault, Path, short, unknown
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\.]+(\.[^@\s<>()\[\],;:\"\\.]+)*")
+_HOST_ZONES = {"localtime", "posixrules", "Factory"}
+
+
+class Setting(Protocol):
+    """One field that a channel asks for (`plugins.channels.base.Field`)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+
+
+class Carrier(Protocol):
+    """What the checks need to know of a channel (`plugins.channels.base.Channel`)."""
+
+    @property
+    def fields(self) -> Sequence[Setting]: ...
+
+    def problem(self, settings: Mapping[str, str]) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class World:
+    """What exists outside the configuration: channels by type, and the types of integrations."""
+
+    channels: Mapping[str, Carrier]
+    sources: Collection[str]
+
+
+class Finding(NamedTuple):
+    """One problem: in the object at `place` of `kind` (or in the setting `kind`, place -1), at `path` within it.
+
+    `first` is the (kind, place) of the object that it collides with, when there is one.
+    """
+
+    kind: str
+    place: int
+    path: Path
+    message: str
+    first: tuple[str, int] | None = None
+
+
+Known = Mapping[str, Collection[str]]
+
+
+def check(
+    objects: Mapping[str, Sequence[Any]],
+    world: World,
+    *,
+    default_escalation_policy: str | None = None,
+    also_known: Known | None = None,
+) -> list[Finding]:
+    """Everything that is wrong with a whole configuration, given as lists per kind (keys of `configuration.KINDS`).
+
+    `also_known` names objects that exist but could not be read, so that references to them are not held against anyone.
+    """
+    known = {kind: {o.id for o in objects.get(kind, ())} | set((also_known or {}).get(kind, ())) for kind in KINDS}
+    found: list[Finding] = []
+    for kind in KINDS:
+        for index, one in enumerate(objects.get(kind, ())):
+            found += [Finding(kind, index, *fault) for fault in _faults(one, known, world)]
+        found += _same_ids(kind, objects.get(kind, ()))
+    found += _same_keys(objects.get("services", ()))
+    found += [
+        Finding("default_escalation_policy", -1, *fault)
+        for fault in _refer(known, "escalation_policies", default_escalation_policy, ())
+    ]
+    return found
+
+
+def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
+    yield from _slug(one.id, ("id",))
+    match one:
+        case User():
+            yield from _user(one, world)
+        case Team():
+            yield from _team(one, known)
+        case Schedule():
+            yield from _schedule(one, known)
+        case EscalationPolicy():
+            yield from _policy(one, known)
+        case Service():
+            yield from _service(one, known, world)
+
+
+# --- what every kind shares -------------------------------------------------------------------------------------------
+
+
+def _slug(text: str, path: Path) -> Iterator[Fault]:
+    if not _SLUG.fullmatch(text):
+        yield Fault(
+            path,
+            f"{short(text)} is not an id: use 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a"
+            " letter or digit",
+        )
+
+
+def _refer(known: Known, kind: str, name: str | None, path: Path) -> Iterator[Fault]:
+    if name is not None and name not in known[kind]:
+        yield Fault(path, unknown(LABELS[kind], name, known[kind]))
+
+
+def _refer_all(known: Known, kind: str, names: Iterable[str], path: Path) -> Iterator[Fault]:
+    for position, name in enumerate(names):
+        yield from _refer(known, kind, name, (*path, position))
+
+
+def _repeated(names: Sequence[str], what: str, path: Path, field: str | None = "id") -> Iterator[Fault]:
+    seen: set[str] = set()
+    for position, name in enumerate(names):
+        if name in seen:
+            at = (*path, position) if field is None else (*path, position, field)
+            yield Fault(at, f"the {what} {short(name)} stands here twice: remove or rename one")
+        seen.add(name)
+
+
+def _between(value: int, least: int, most: int, path: Path) -> Iterator[Fault]:
+    if not least <= value <= most:
+        yield Fault(path, f"{short(value)} is out of range: write a whole number from {least} to {most}")
+
+
+def _zone(name: str, path: Path) -> Iterator[Fault]:
+    if name not in zones():
+        yield Fault(path, _zone_message(name))
+
+
+def _zone_message(name: str) -> str:
+    city = name.rpartition("/")[2].replace(" ", "_").lower()
+    same = sorted(zone for zone in zones() if zone.rpartition("/")[2].lower() == city)
+    hint = f" did you mean {same[0]!r}?" if same else ""
+    return f"{short(name)} is not a time zone:{hint} write an IANA name like Europe/Berlin, America/New_York or UTC"
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The IANA time zones, without the names that mean something else on every host."""
+    return frozenset(available_timezones() - _HOST_ZONES)
+
+
+def _same_ids(kind: str, objects: Sequence[Any]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, one in enumerate(objects):
+        if first.setdefault(one.id, index) != index:
+            message = f"the {LABELS[kind]} {short(one.id)} is defined twice: remove or rename one"
+            yield Finding(kind, index, ("id",), message, (kind, first[one.id]))
+
+
+def _same_keys(services: Sequence[Service]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for index, service in enumerate(services):
+        for position, integration in enumerate(service.integrations):
+            if integration.key in first:
+                message = "another integration has this key: give each integration its own"
+                path = ("integrations", position, "key")
+                yield Finding("services", index, path, message, ("services", first[integration.key]))
+            first.setdefault(integration.key, index)
+
+
+# --- kind by kind -----------------------------------------------------------------------------------------------------
+
+
+def _user(user: User, world: World) -> Iterator[Fault]:
+    yield from _zone(user.time_zone, ("time_zone",))
+    if user.email and not is_email(user.email):
+        yield Fault(("email",), f"{short(user.email)} is not an e-mail address: write it like alice@example.com")
+    methods = user.contact_methods
+    for position, method in enumerate(methods):
+        yield from _method(method, world, ("contact_methods", position))
+    yield from _repeated([m.id for m in methods], "contact method", ("contact_methods",))
+    names = {m.id for m in methods}
+    for urgency, rules in (("high", user.notification_rules.high), ("low", user.notification_rules.low)):
+        for position, rule in enumerate(rules or ()):
+            if rule.method not in names:
+                path = ("notification_rules", urgency, position, "method")
+                yield Fault(path, unknown("contact method", rule.method, names))
+
+
+def is_email(text: str) -> bool:
+    """Whether this may be an e-mail address (by its shape; only mail to it can tell)."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
+
+
+def _method(method: ContactMethod, world: World, path: Path) -> Iterator[Fault]:
+    yield from _slug(method.id, (*path, "id"))
+    channel = world.channels.get(method.type)
+    if channel is None:
+        yield Fault((*path, "type"), unknown("type of contact method", method.type, world.channels))
+        return
+    fields = {field.name: field for field in channel.fields}
+    wrong = [
+        Fault((*path, name), unknown(f"field of a {method.type} contact method", name, ["id", "type", *fields]))
+        for name in method.settings.keys() - fields.keys()
+    ]
+    wrong += [
+        Fault((*path, name), f"the field {name!r} is missing: a {method.type} contact method needs it")
+        for name, field in fields.items()
+        if field.required and not method.settings.get(name)
+    ]
+    yield from wrong
+    if not wrong and (problem := channel.problem(method.settings)):
+        yield Fault(path, problem)
+
+
+def _team(team: Team, known: Known) -> Iterator[Fault]:
+    yield from _refer_all(known, "users", team.members, ("members",))
+    yield from _repeated(team.members, "member", ("members",), field=None)
+    yield from _refer(known, "users", team.manager, ("manager",))
+    if team.business_hours is not None:
+        yield Fault(("business_hours",), _not_yet("business hours"))
+
+
+def _not_yet(what: str) -> str:
+    return f"{what} cannot be used in this release yet, and nothing here is silently ignored: leave it out"
+
+
+def _schedule(schedule: Schedule, known: Known) -> Iterator[Fault]:
+    yield from _zone(schedule.time_zone, ("time_zone",))
+    yield from _refer(known, "teams", schedule.team, ("team",))
+    if not schedule.layers and not schedule.overrides:
+        yield Fault(("layers",), "nobody would ever be on call: add a layer with its users")
+    for position, layer in enumerate(schedule.layers):
+        yield from _layer(layer, known, ("layers", position))
+    yield from _repeated([layer.id for layer in schedule.layers], "layer", ("layers",))
+    for position, override in enumerate(schedule.overrides):
+        yield from _refer(known, "users", override.user, ("overrides", position, "user"))
+        if not override.start < override.end:
+            yield Fault(("overrides", position, "to"), f"{override.end} is not after {override.start}: end it later")
+    if schedule.shadows:
+        yield Fault(("shadows",), _not_yet("shadows"))
+
+
+def _layer(layer: Layer, known: Known, path: Path) -> Iterator[Fault]:
+    yield from _slug(layer.id, (*path, "id"))
+    if not layer.users:
+        yield Fault((*path, "users"), "a rotation needs users: name at least one")
+    yield from _refer_all(known, "users", layer.users, (*path, "users"))
+    yield from _between(layer.rotation.every, 1, 1000, (*path, "rotation", "every"))
+    for position, window in enumerate(layer.restrictions):
+        at = (*path, "restrictions", position)
+        if not window.days:
+            yield Fault((*at, "days"), "a restriction needs days: name some, or leave days out for all seven")
+        if window.start.minutes == 1440:
+            yield Fault((*at, "from"), 'a window cannot begin at 24:00: write from: "00:00" and the next day')
+
+
+def _policy(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
+    yield from _between(policy.repeat, 0, 100, ("repeat",))
+    if not policy.steps:
+        yield Fault(("steps",), "nobody would ever be paged: add a step with its targets")
+    for position, step in enumerate(policy.steps):
+        path = ("steps", position, "targets")
+        if not step.targets:
+            yield Fault(path, "a step needs targets: name at least one user, team or schedule")
+        for place, target in enumerate(step.targets):
+            yield from _target(target, known, (*path, place))
+        if position and step.after < policy.steps[position - 1].after:
+            earlier = policy.steps[position - 1].after
+            yield Fault(
+                ("steps", position, "after"), f"{step.after} is before the step above ({earlier}): order the steps"
+            )
+
+
+def _target(target: Target, known: Known, path: Path) -> Iterator[Fault]:
+    named = {"users": target.user, "teams": target.team, "schedules": target.schedule}
+    if sum(name is not None for name in named.values()) != 1:
+        yield Fault(path, "a target is exactly one of user, team or schedule: write several targets for several")
+    for kind, name in named.items():
+        yield from _refer(known, kind, name, (*path, kind.removesuffix("s")))
+
+
+def _service(service: Service, known: Known, world: World) -> Iterator[Fault]:
+    yield from _refer(known, "teams", service.team, ("team",))
+    yield from _refer(known, "escalation_policies", service.escalation_policy, ("escalation_policy",))
+    if service.tier is not None:
+        yield from _between(service.tier, 0, 9, ("tier",))
+    yield from _refer_all(known, "services", service.depends_on, ("depends_on",))
+    yield from _repeated(service.depends_on, "service", ("depends_on",), field=None)
+    if service.id in service.depends_on:
+        yield Fault(
+            ("depends_on", service.depends_on.index(service.id)), "a service cannot depend on itself: remove it"
+        )
+    for position, integration in enumerate(service.integrations):
+        yield from _integration(integration, world, ("integrations", position))
+    yield from _repeated([i.id for i in service.integrations], "integration", ("integrations",))
+    if service.grouping is not None and service.grouping.window == 0:
+        yield Fault(("grouping", "window"), "a window of 0s groups nothing: write one like 5m, or leave grouping out")
+
+
+def _integration(integration: Integration, world: World, path: Path) -> Iterator[Fault]:
+    yield from _slug(integration.id, (*path, "id"))
+    if integration.type not in world.sources:
+        yield Fault((*path, "type"), unknown("type of integration", integration.type, world.sources))
+    if not _KEY.fullmatch(integration.key):
+        yield Fault(
+            (*path, "key"),
+            "this key cannot be used: write 16 to 128 letters, digits, '-' or '_', hard to guess"
+            " (for example the output of `openssl rand -hex 16`)",
+        )
