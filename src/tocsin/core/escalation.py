@@ -1,0 +1,225 @@
+"""The ladder of one incident: whom to page, in what order, and when to look again.
+
+A policy has steps; a rung is one step in one round. `Ladder` says which rung fires next and when; `turn` fires it.
+Waiting is a value (`Ladder.next_at`), never a sleep. Tiers are carried on each rung, for the progress clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import accumulate
+
+from tocsin.core.configuration import EscalationPolicy, Step, Target, Tier
+from tocsin.core.directory import Directory
+from tocsin.core.schedule import who
+
+SHORTEST_GAP = timedelta(minutes=5)
+"""How long the last rung of a round lasts when no gap before it says so."""
+LAST_PATIENCE = timedelta(minutes=30)
+"""How long pages of the last rung of the last round are tried."""
+LATE_PATIENCE = timedelta(minutes=1)
+"""How long pages of a rung are tried that fired so late that the next one was due already."""
+
+
+class PageReason(StrEnum):
+    """Why a person is paged. docs/guide/escalation.md says what each means (a test compares)."""
+
+    ON_CALL = "on_call_schedule"
+    NAMED = "named_in_policy"
+    TEAM_MEMBER = "team_member"
+    MANAGER = "manager_last_resort"
+    ESCALATED = "escalated_by_person"
+    SEVERITY_ROSE = "severity_rose"
+    RELAPSE = "relapse"
+
+    @property
+    def sentence(self) -> str:
+        """For the person paged: `You are on call in the schedule.`"""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    PageReason.ON_CALL: "You are on call.",
+    PageReason.NAMED: "The escalation policy names you.",
+    PageReason.TEAM_MEMBER: "Your whole team is paged at this step.",
+    PageReason.MANAGER: "Nobody answered, and you manage the team that owns this.",
+    PageReason.ESCALATED: "Someone escalated this incident.",
+    PageReason.SEVERITY_ROSE: "The incident became more severe.",
+    PageReason.RELAPSE: "The incident came back after it was restored.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The rung that fires next: step `step` of round `round` (both from 0), at `next_at`.
+
+    `next_at` None: held, it fires only when brought forward. `step` equal to the number of steps is the top of the last
+    round: nobody is left to page, and `next_at` is when to give up.
+    """
+
+    round: int
+    step: int
+    round_started_at: datetime
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageIntent:
+    """One person to page. `via` is the target that led to them: `schedule:primary`, `team:payments`, `user:erin`."""
+
+    user: str
+    via: str
+    reason: PageReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A rung that fired. `nobody` says why there was nobody to page ('' when there was)."""
+
+    round: int
+    step: int
+    tier: Tier
+    pages: tuple[PageIntent, ...]
+    nobody: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What became of a look at the ladder: the rungs that fired, in order, and what comes next.
+
+    At most the last rung has pages; those before it had nobody. `exhausted`: nobody is left, `next` is None.
+    """
+
+    rungs: tuple[Rung, ...]
+    next: Ladder | None
+    exhausted: bool = False
+
+
+def start(policy: EscalationPolicy, now: datetime) -> Ladder:
+    """The ladder of an incident that begins to page now."""
+    return Ladder(0, 0, now, due(policy, 0, now))
+
+
+def turn(
+    policy: EscalationPolicy, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None = None
+) -> Turn:
+    """Fire the rung that is due. Nothing happens before its time, or while the ladder is held.
+
+    A rung that finds nobody brings the next one forward, into the same turn; later ones keep their times. When a whole
+    pass finds nobody, so would all that follow: the ladder is exhausted at once. After downtime each overdue rung takes
+    one turn, in order. `because` replaces the reason of the pages (a person escalated, the severity rose, a relapse).
+    """
+    ladder = _settle(policy, ladder)
+    if ladder.next_at is None or now < ladder.next_at:
+        return Turn((), ladder)
+    fired: list[Rung] = []
+    while ladder.step < len(policy.steps) and len(fired) < len(policy.steps):
+        rung = _fire(policy.steps[ladder.step], ladder, directory, now, because)
+        fired.append(rung)
+        ladder = _next(policy, ladder)
+        if rung.pages:
+            return Turn(tuple(fired), ladder)
+    return Turn(tuple(fired), None, exhausted=True)
+
+
+def forward(policy: EscalationPolicy, ladder: Ladder, now: datetime) -> Ladder:
+    """The next rung comes forward to now: nobody could be reached, or a person escalates. Later ones keep their times.
+
+    At the top of the last round it is giving up that comes forward.
+    """
+    ladder = _settle(policy, ladder)
+    return replace(ladder, next_at=now if ladder.next_at is None else min(now, ladder.next_at))
+
+
+def due(policy: EscalationPolicy, step: int, round_started_at: datetime) -> datetime:
+    """When a step is due in the round that started then; for the number of steps: when that round ends."""
+    if step >= len(policy.steps):
+        return round_started_at + round_length(policy)
+    return round_started_at + _offsets(policy)[step]
+
+
+def round_length(policy: EscalationPolicy) -> timedelta:
+    """The last `after` plus the gap before it; five minutes stand for that gap when there is none."""
+    offsets = _offsets(policy)
+    if not offsets:
+        return timedelta()
+    gap = offsets[-1] - offsets[-2] if len(offsets) > 1 else timedelta()
+    return offsets[-1] + (gap or SHORTEST_GAP)
+
+
+def deadline(
+    policy: EscalationPolicy, round: int, step: int, round_started_at: datetime, fired_at: datetime | None = None
+) -> datetime:
+    """Until when the pages of a rung are tried: until the next rung is due; on the last one of all for 30 minutes.
+
+    `fired_at` is when the rung really fired (default: when it was due), for rungs that came forward or fired late.
+    """
+    fired = due(policy, step, round_started_at) if fired_at is None else fired_at
+    following = _next(policy, Ladder(round, step, round_started_at, None))
+    if following.step >= len(policy.steps):
+        return fired + LAST_PATIENCE
+    assert following.next_at is not None
+    return following.next_at if following.next_at > fired else fired + LATE_PATIENCE
+
+
+def manager_of(directory: Directory, service: str | None) -> str | None:
+    """The manager of the service's team, whom an exhausted ladder pages once; None when there is none (any more)."""
+    team = directory.team_of(service)
+    return team.manager if team and team.manager in directory.users else None
+
+
+def _offsets(policy: EscalationPolicy) -> list[timedelta]:
+    """When each step is due, from the start of a round. Steps fire in their order, whatever their `after` says."""
+    return [offset.delta for offset in accumulate((step.after for step in policy.steps), max)]
+
+
+def _settle(policy: EscalationPolicy, ladder: Ladder) -> Ladder:
+    """The ladder after an edit of the policy: what was the top may now be followed by a round, and keeps its time."""
+    if policy.steps and ladder.step >= len(policy.steps) and ladder.round < policy.repeat:
+        started = ladder.round_started_at + round_length(policy)
+        return Ladder(ladder.round + 1, 0, started, ladder.next_at)
+    return ladder
+
+
+def _next(policy: EscalationPolicy, ladder: Ladder) -> Ladder:
+    """The rung after the ladder's, at its own time: the next step, the next round, or the top."""
+    round, step, started = ladder.round, ladder.step + 1, ladder.round_started_at
+    if step >= len(policy.steps) and round < policy.repeat:
+        round, step, started = round + 1, 0, started + round_length(policy)
+    return Ladder(round, step, started, due(policy, step, started))
+
+
+def _fire(step: Step, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None) -> Rung:
+    """Resolve the targets of a step as they are now; who is named twice is paged once."""
+    pages: dict[str, PageIntent] = {}
+    absent: list[str] = []
+    for target in step.targets:
+        users, reason, nobody = _resolve(target, directory, now)
+        present = [user for user in users if user in directory.users]
+        for user in present:
+            pages.setdefault(user, PageIntent(user, target.name, because or reason))
+        if not present:
+            absent.append(nobody)
+    nobody = "" if pages else "; ".join(absent) or "the step has no targets"
+    return Rung(ladder.round, ladder.step, step.tier, tuple(pages.values()), nobody)
+
+
+def _resolve(target: Target, directory: Directory, now: datetime) -> tuple[tuple[str, ...], PageReason, str]:
+    """(the people, why they are paged, what to say when there are none of them)."""
+    if target.schedule is not None:
+        schedule = directory.schedules.get(target.schedule)
+        found = who(schedule, now) if schedule else None
+        gone = f"{found[0]}, on call in schedule {target.schedule}, does not exist any more" if found else ""
+        missing = f"nobody is on call in schedule {target.schedule}" if schedule else ""
+        return (found[0],) if found else (), PageReason.ON_CALL, gone or missing or _no_longer(target)
+    if target.team is not None:
+        team = directory.teams.get(target.team)
+        nobody = f"team {target.team} has no members" if team else _no_longer(target)
+        return team.members if team else (), PageReason.TEAM_MEMBER, nobody
+    return (target.user,) if target.user else (), PageReason.NAMED, _no_longer(target)
+
+
+def _no_longer(target: Target) -> str:
+    return f"{target.name.replace(':', ' ')} does not exist any more"
