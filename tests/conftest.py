@@ -1,0 +1,128 @@
+"""What every test may ask for. Databases are real: one embedded PostgreSQL per test process, one fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from tocsin.postgres.server import Server, running
+from tocsin.store.database import Database
+from tocsin.store.migrate import migrate
+
+_PREFIX = "tocsin-tests-"
+_FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "logging_collector": "off",
+}
+
+
+@dataclass
+class Databases:
+    """Fresh migrated databases on one cluster: copies of a template that was migrated once."""
+
+    url: str
+    _numbers: count[int] = field(default_factory=count)
+
+    async def prepare(self) -> None:
+        await self._execute("CREATE DATABASE template_tocsin")
+        await migrate(self._named("template_tocsin"))
+
+    async def create(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE template_tocsin STRATEGY FILE_COPY")
+        return self._named(name)
+
+    async def create_empty(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        await self._execute(f"CREATE DATABASE {name}")
+        return self._named(name)
+
+    async def drop(self, url: str) -> None:
+        await self._execute(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
+
+    def _named(self, name: str) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    async def _execute(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """The session's cluster. Set TOCSIN_TEST_DATABASE_URL (a superuser's) to run on another PostgreSQL."""
+    if given := os.environ.get("TOCSIN_TEST_DATABASE_URL"):
+        made = Databases(given)
+        asyncio.run(made._execute("DROP DATABASE IF EXISTS template_tocsin WITH (FORCE)"))
+        asyncio.run(made.prepare())
+        yield made
+        return
+    _sweep()
+    # Not below pytest's own folder: the database user could not enter it.
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o755)
+    server = Server(folder / "data", extra=_FAST)
+    asyncio.run(server.start())
+    try:
+        made = Databases(server.url)
+        asyncio.run(made.prepare())
+        yield made
+    finally:
+        asyncio.run(server.stop())
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the clusters of test runs that were killed: those whose lock nobody holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            with (folder / "data" / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if (orphan := running(folder / "data" / "postgres")) is not None:
+                    os.kill(orphan.pid, signal.SIGQUIT)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            continue
+
+
+@pytest.fixture
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A fresh, migrated database of this test's own."""
+    url = await databases.create()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def empty_database_url(databases: Databases) -> AsyncIterator[str]:
+    """A fresh database without any table."""
+    url = await databases.create_empty()
+    yield url
+    await databases.drop(url)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Database]:
+    """An open `Database` on `database_url`."""
+    database = Database(database_url)
+    await database.open()
+    yield database
+    await database.close()
