@@ -32,8 +32,8 @@ GUESS_WINDOW = timedelta(minutes=15)
 GUESSES_PAIR = 5
 GUESSES_ADDRESS = 30
 GUESSES_USER = 100
-"""Wrong passwords per window: one user from one address, one address, one user. The last is generous, so that a stranger
-who guesses from many places cannot easily keep the person on call out."""
+"""Wrong passwords per window: one user from one address, one address, one user. The last is generous, so that strangers
+who guess from many places cannot easily keep the person on call out."""
 
 
 def digest(secret: str) -> bytes:
