@@ -13,9 +13,9 @@ from tocsin.core.errors import Invalid
 
 WallUnit = Literal["day", "week", "month"]
 
-EARLIEST = datetime(1, 1, 3, tzinfo=UTC)
-LATEST = datetime(9999, 12, 29, tzinfo=UTC)
-"""Instants are kept between these two, so that they can be shown in every zone."""
+EARLIEST = datetime(10, 1, 1, tzinfo=UTC)
+LATEST = datetime(9990, 1, 1, tzinfo=UTC)
+"""All times are kept between these two: whatever a file or a query asks for, arithmetic never leaves the calendar."""
 
 _FIRST_WALL, _LAST_WALL = EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None)
 
@@ -39,6 +39,11 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     if not _FIRST_WALL < wall < _LAST_WALL:
         return EARLIEST if wall <= _FIRST_WALL else LATEST
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def bounded(at: datetime) -> datetime:
+    """`at` in UTC, moved into the years in which one can be on call."""
+    return min(max(at, EARLIEST), LATEST - timedelta(days=1)).astimezone(UTC)
 
 
 def wall_of(at: datetime, zone: ZoneInfo) -> datetime:

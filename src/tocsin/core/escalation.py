@@ -160,14 +160,22 @@ def deadline(
     following = _next(policy, Ladder(round, step, round_started_at, None))
     if following.step >= len(policy.steps):
         return fired + LAST_PATIENCE
-    assert following.next_at is not None
-    return following.next_at if following.next_at > fired else fired + LATE_PATIENCE
+    ends = due(policy, following.step, following.round_started_at)
+    return ends if ends > fired else fired + LATE_PATIENCE
 
 
 def manager_of(directory: Directory, service: str | None) -> str | None:
     """The manager of the service's team, whom an exhausted ladder pages once; None when there is none (any more)."""
     team = directory.team_of(service)
     return team.manager if team and team.manager in directory.users else None
+
+
+def last_resort(policy: EscalationPolicy, directory: Directory, service: str | None) -> Rung:
+    """The page that an exhausted ladder ends with, as a rung behind the last step: the team's manager, once."""
+    manager = manager_of(directory, service)
+    pages = (PageIntent(manager, f"user:{manager}", PageReason.MANAGER),) if manager else ()
+    nobody = "" if pages else "there is no manager to page as a last resort"
+    return Rung(policy.repeat, len(policy.steps), "executive", pages, nobody)
 
 
 def _offsets(policy: EscalationPolicy) -> list[timedelta]:

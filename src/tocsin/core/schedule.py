@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tocsin.core.calendar import LATEST, instant, later, stretches, wall_of, zone
+from tocsin.core.calendar import bounded, instant, later, stretches, wall_of, zone
 from tocsin.core.configuration import WEEKDAYS, Layer, Override, Restriction, Schedule
 
 OVERRIDE = "override"
@@ -39,7 +39,7 @@ class Shift:
 
 def who(schedule: Schedule, at: datetime) -> tuple[str, str] | None:
     """Who is on call at one instant, and by which layer (or `override`); None when nobody is. Some microseconds."""
-    place = zone(schedule.time_zone)
+    place, at = zone(schedule.time_zone), bounded(at)
     wall = wall_of(at, place)
     for override in reversed(schedule.overrides):
         if _covers(override, at, wall, place):
@@ -54,7 +54,7 @@ def on_call(schedule: Schedule, at: datetime) -> Shift | None:
     """The whole shift at one instant; None when nobody is on call. Its ends are looked for up to a year either way."""
     if who(schedule, at) is None:
         return None
-    reach = _WEEK
+    at, reach = bounded(at), _WEEK
     while True:
         found = next(s for s in shifts(schedule, at - reach, at + reach) if s.start <= at < s.end)
         if reach >= _YEAR or (found.start > at - reach and found.end < at + reach):
@@ -64,7 +64,7 @@ def on_call(schedule: Schedule, at: datetime) -> Shift | None:
 
 def shadows(schedule: Schedule, at: datetime) -> tuple[str, ...]:
     """Who shadows the person on call at one instant (they get copies, not pages), each once."""
-    place = zone(schedule.time_zone)
+    place, at = zone(schedule.time_zone), bounded(at)
     wall = wall_of(at, place)
     return tuple(dict.fromkeys(s.user for s in schedule.shadows if _covers(s, at, wall, place)))
 
@@ -74,8 +74,7 @@ def shifts(schedule: Schedule, start: datetime, end: datetime) -> tuple[Shift, .
 
     Where nobody is on call there is no shift.
     """
-    place = zone(schedule.time_zone)
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    place, start, end = zone(schedule.time_zone), bounded(start), bounded(end)
     spans: list[_Span] = []
     for rank, layer in enumerate(schedule.layers):
         spans.extend((a, b, rank, user, layer.id) for a, b, user in _layer_spans(layer, place, start, end))
@@ -88,6 +87,7 @@ def shifts(schedule: Schedule, start: datetime, end: datetime) -> tuple[Shift, .
 
 def gaps(schedule: Schedule, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
     """The spans (from, to) within [start, end) in which nobody is on call, in order."""
+    start, end = bounded(start), bounded(end)
     found = []
     for shift in shifts(schedule, start, end):
         if start < shift.start:
@@ -103,18 +103,15 @@ def gaps(schedule: Schedule, start: datetime, end: datetime) -> tuple[tuple[date
 
 def _handover(layer: Layer, turn: int, place: ZoneInfo) -> datetime:
     """When the layer's turn number `turn` (0 is the first) begins."""
-    every, unit = max(layer.rotation.every, 1), layer.rotation.unit
-    if unit != "hour":
-        return instant(later(layer.starts.naive, turn * every, unit), place)
-    try:
+    every, unit = layer.rotation.every, layer.rotation.unit
+    if unit == "hour":
         return instant(layer.starts.naive, place) + timedelta(hours=turn * every)
-    except OverflowError:
-        return LATEST
+    return instant(later(layer.starts.naive, turn * every, unit), place)
 
 
 def _turn_number(layer: Layer, at: datetime, wall: datetime, place: ZoneInfo) -> int:
     """Which turn of the rotation `at` falls into (negative before the start). `wall` is `at` on the local clock."""
-    every, unit, starts = max(layer.rotation.every, 1), layer.rotation.unit, layer.starts.naive
+    every, unit, starts = layer.rotation.every, layer.rotation.unit, layer.starts.naive
     if unit == "hour":
         return (at - instant(starts, place)) // timedelta(hours=every)
     if unit == "month":
@@ -171,7 +168,7 @@ def _open(restrictions: tuple[Restriction, ...], wall: datetime) -> bool:
     minute = wall.hour * 60 + wall.minute
     for restriction in restrictions:
         begin, end = _window(restriction)
-        # A window that began up to two days ago can still be open ("24:00" begins on the following day).
+        # A window begun two days ago can still be open: it may begin at 24:00, which is the day after, and last 24 hours.
         for ago in range(3):
             if begin <= minute + ago * 1440 < end and WEEKDAYS[weekday - ago] in restriction.days:
                 return True
@@ -186,8 +183,8 @@ def _open_spans(
         return [(start, end)]
     spans: list[tuple[datetime, datetime]] = []
     for a, b, offset in stretches(place, start, end):
-        # Within a stretch the local clock runs evenly, so a window of wall time is a window of instants. A repeated hour
-        # lies in two stretches and is open in both; an hour that does not exist lies in none.
+        # Within a stretch the local clock runs evenly, so a window of wall time is a window of instants.
+        # A repeated hour lies in two stretches and is open in both; an hour that does not exist lies in none.
         spans.extend((max(a, f), min(b, t)) for f, t in _windows(restrictions, a, b, offset) if f < b and t > a)
     return _joined(spans)
 
