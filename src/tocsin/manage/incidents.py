@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -141,14 +142,32 @@ def entry_view(row: Row) -> dict[str, Any]:
     }
 
 
-async def timeline(ctx: Context, number: int, after: int = 0, limit: int = DEFAULT) -> dict[str, Any]:
-    """`{"items", "next"}`, oldest first, from the entry after the one whose id is `after`. Raises NotFound."""
+ABOUT_PAGES = (
+    "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
+    "alerts_joined", "alert_resolved", "alert_acknowledged",
+)  # fmt: skip
+"""Kinds of entries that only those see who may see pages and alerts."""
+
+
+async def timeline(
+    ctx: Context, number: int, after: int = 0, limit: int = DEFAULT, without: Collection[str] = ()
+) -> dict[str, Any]:
+    """`{"items", "next"}`, oldest first, from the entry after the one whose id is `after`.
+
+    `next` is a cursor that `read_timeline_cursor` reads. `without`: kinds to leave out. Raises NotFound.
+    """
     check_limit(limit)
     async with ctx.db.reading() as tx:
-        rows = await reading.timeline(tx, number, after, limit + 1)
+        rows = await reading.timeline(tx, number, after, limit + 1, without)
         if not rows and not await reading.exists(tx, number):
             raise _missing(number)
     return listing(rows, limit, entry_view, lambda row: write_cursor(row["id"]))
+
+
+def read_timeline_cursor(cursor: str | None) -> int:
+    """The id of the entry after which a list of entries goes on; 0 without cursor. Raises Invalid."""
+    read = read_cursor(cursor, tuple[RowId])
+    return read[0] if read else 0
 
 
 def _notification_view(row: Row) -> dict[str, Any]:
@@ -187,11 +206,11 @@ def page_view(row: Row, notifications: list[Row]) -> dict[str, Any]:
     }
 
 
-async def pages(ctx: Context, number: int, after: int = 0, limit: int = DEFAULT) -> dict[str, Any]:
+async def pages(ctx: Context, number: int, cursor: str | None = None, limit: int = DEFAULT) -> dict[str, Any]:
     """`{"items", "next"}` of pages, oldest first, each with its notifications. Raises NotFound."""
     check_limit(limit)
     async with ctx.db.reading() as tx:
-        rows = await reading.pages(tx, number, after, limit + 1)
+        rows = await reading.pages(tx, number, read_cursor(cursor, tuple[Moment, RowId]), limit + 1)
         if not rows and not await reading.exists(tx, number):
             raise _missing(number)
         carried = await reading.notifications(tx, [row["id"] for row in rows])
@@ -199,7 +218,10 @@ async def pages(ctx: Context, number: int, after: int = 0, limit: int = DEFAULT)
     for notification in carried:
         by_page.setdefault(notification["page_id"], []).append(notification)
     return listing(
-        rows, limit, lambda row: page_view(row, by_page.get(row["id"], [])), lambda row: write_cursor(row["id"])
+        rows,
+        limit,
+        lambda row: page_view(row, by_page.get(row["id"], [])),
+        lambda row: write_cursor(row["created_at"], row["id"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,9 @@ INCIDENT = """
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
   escalations_count, next_update_at, timeline_seq, timeline_head
 """
+
+ENTRY = "id, incident_id, seq, at, kind, actor, details, data"
+"""The columns of a timeline entry."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,13 +108,16 @@ async def exists(tx: Tx, number: int) -> bool:
     return bool(await tx.fetchval("SELECT true FROM incidents WHERE id = $1", number))
 
 
-async def timeline(tx: Tx, number: int, after: int, limit: int) -> list[Row]:
-    """Entries of one incident with an id above `after`, oldest first. (In one incident ids rise with the sequence.)"""
+async def timeline(tx: Tx, number: int, after: int, limit: int, without: Collection[str] = ()) -> list[Row]:
+    """Entries of one incident with an id above `after`, oldest first. (In one incident ids rise with the sequence.)
+
+    `without`: kinds to leave out.
+    """
     return list(
         await tx.fetch(
-            "SELECT id, incident_id, seq, at, kind, actor, details, data FROM timeline"
-            " WHERE incident_id = $1 AND id > $2 ORDER BY seq LIMIT $3",
-            number, after, limit,
+            f"SELECT {ENTRY} FROM timeline"
+            " WHERE incident_id = $1 AND id > $2 AND kind <> ALL($4::text[]) ORDER BY seq LIMIT $3",
+            number, after, limit, list(without),
         )
     )  # fmt: skip
 
@@ -120,8 +126,7 @@ async def timeline_of_kinds(tx: Tx, number: int, kinds: Sequence[str]) -> list[R
     """Every entry of these kinds, oldest first."""
     return list(
         await tx.fetch(
-            "SELECT id, incident_id, seq, at, kind, actor, details, data FROM timeline"
-            " WHERE incident_id = $1 AND kind = ANY($2::text[]) ORDER BY seq",
+            f"SELECT {ENTRY} FROM timeline WHERE incident_id = $1 AND kind = ANY($2::text[]) ORDER BY seq",
             number, list(kinds),
         )
     )  # fmt: skip
@@ -142,13 +147,16 @@ async def chain(tx: Tx, number: int) -> list[Row]:
     )
 
 
-async def pages(tx: Tx, number: int, after: int, limit: int) -> list[Row]:
-    """Pages of one incident with an id above `after`, oldest first."""
+async def pages(tx: Tx, number: int, after: tuple[datetime, int] | None, limit: int | None) -> list[Row]:
+    """Pages of one incident, oldest first, from the one after (created_at, id). `limit` None: all."""
+    at, id = after or (None, None)
     return list(
         await tx.fetch(
             "SELECT id, escalation_id, user_id, cycle, round, step, tier, via, reason, urgency, state, created_at,"
-            " deadline_at, delivered_at, ended_at FROM pages WHERE incident_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-            number, after, limit,
+            " deadline_at, delivered_at, ended_at FROM pages"
+            " WHERE incident_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::bigint))"
+            " ORDER BY created_at, id LIMIT $4",
+            number, at, id, limit,
         )
     )  # fmt: skip
 
@@ -182,8 +190,9 @@ async def unanswered_pages(tx: Tx, limit: int) -> list[Row]:
         await tx.fetch(
             "SELECT p.id, p.user_id, p.step, p.tier, p.via, p.state, p.created_at, i.id AS incident_id,"
             " i.title AS incident_title, i.severity AS incident_severity, i.created_at AS incident_created_at"
-            " FROM pages p JOIN incidents i ON i.id = p.incident_id"
-            " WHERE p.state IN ('pending', 'delivered') AND i.status = 'detected' ORDER BY p.id LIMIT $1",
+            " FROM incidents i JOIN pages p ON p.incident_id = i.id"
+            " WHERE i.status NOT IN ('resolved', 'closed') AND i.acknowledged_cycle < p.cycle"
+            " AND p.state IN ('pending', 'delivered') AND p.ended_at IS NULL ORDER BY p.created_at, p.id LIMIT $1",
             limit,
         )
     )

@@ -101,6 +101,7 @@ CREATE TABLE alerts (
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX alerts_open ON alerts (service, dedup_key) WHERE resolved_at IS NULL;
 CREATE INDEX alerts_incident ON alerts (incident_id);
+CREATE INDEX alerts_newest ON alerts (first_at, id);
 
 -- Events that left no alert of their own, and changes.
 CREATE TABLE events (
@@ -117,6 +118,7 @@ CREATE TABLE events (
   body jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX events_service ON events (service, id);
+CREATE INDEX events_newest ON events (at, id);
 
 -- The append-only, hash-chained story of each incident (core/timeline.py says how the hash is made).
 CREATE TABLE timeline (
@@ -129,9 +131,10 @@ CREATE TABLE timeline (
   details text NOT NULL,
   data jsonb NOT NULL DEFAULT '{}',
   hash bytea NOT NULL,
-  tx xid8 NOT NULL DEFAULT pg_current_xact_id()            -- readers of the stream stay below the oldest open transaction
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id()            -- tells readers of the stream what they have not seen yet
 );
 CREATE UNIQUE INDEX timeline_incident ON timeline (incident_id, seq);
+CREATE INDEX timeline_tx ON timeline (tx);
 CREATE FUNCTION timeline_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'the timeline is append-only: write a correcting entry instead';
@@ -297,6 +300,7 @@ CREATE TABLE idempotency (
   created_at timestamptz NOT NULL,
   PRIMARY KEY (principal, key)
 );
+CREATE INDEX idempotency_age ON idempotency (created_at);
 
 -- The processes that share this database.
 CREATE TABLE nodes (
