@@ -1,4 +1,4 @@
-"""The contract of a channel: it describes its own fields, sends one message, and says of an error whether it is permanent."""
+"""The contract of a channel: it describes its fields, sends one message, and says of an error whether it is permanent."""
 
 from __future__ import annotations
 
@@ -19,8 +19,22 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
+def field_problem(fields: tuple[Field, ...], settings: Mapping[str, str]) -> str | None:
+    """What every channel refuses: a required field that is missing or empty, a field that it does not have."""
+    for field in fields:
+        if field.required and not settings.get(field.name, "").strip():
+            hint = f" ({field.help})" if field.help else ""
+            return f"{field.name}: is missing{hint}"
+    known = [field.name for field in fields]
+    for name in settings:
+        if name not in known:
+            return f"{name}: there is no such field here; known are {', '.join(known)}"
+    return None
+
+
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message says of an incident. `service` is an id; `url` leads to the room; texts are plain and may hold anything."""
+    """What a message says of an incident. `service` is an id, `url` leads to the room, texts are plain and may hold
+    anything."""
 
     id: str
     number: int
@@ -40,8 +54,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One notification. `key` is the idempotency key: the same on every retry of this notification.
 
     `reason` is a sentence for the person ("You are on call for Payments primary"). `step` counts from 1.
-    `acknowledge_url` is empty when there is nothing to acknowledge. `bundled` holds further incidents that travel in the
-    same message (catch-up after downtime; only for channels with `bundles`).
+    `acknowledge_url` is empty when there is nothing to acknowledge. `bundled` holds further incidents that travel in
+    the same message (catch-up after downtime; only for channels with `bundles`). `sent_at` is the time of this attempt.
     """
 
     type: Literal["page", "update"]
@@ -78,8 +92,12 @@ class DeliveryError(Exception):
 
 
 class Channel(Protocol):
-    """One kind of contact method. `lane` names what a send may block: sends of one lane share `lane_limit` places, so a slow
-    provider never delays another."""
+    """One kind of contact method, made by the registry.
+
+    `lane` names what a send may block: sends of one lane share `lane_limit` places, all sends of the channel share
+    `concurrency`, so a slow provider never delays another. `timeout` (seconds) bounds one send. `bundles`: one message may
+    carry several incidents.
+    """
 
     type: str
     label: str
