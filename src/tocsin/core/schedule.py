@@ -6,7 +6,7 @@ of a span of time. What a local time means when clocks change is decided in `cor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -41,9 +41,8 @@ def who(schedule: Schedule, at: datetime) -> tuple[str, str] | None:
     """Who is on call at one instant, and by which layer (or `override`); None when nobody is. Some microseconds."""
     place, at = zone(schedule.time_zone), bounded(at)
     wall = wall_of(at, place)
-    for override in reversed(schedule.overrides):
-        if _covers(override, at, wall, place):
-            return override.user, OVERRIDE
+    if schedule.overrides and (last := next(_covering(reversed(schedule.overrides), at, wall, place), None)):
+        return last.user, OVERRIDE
     for layer in reversed(schedule.layers):
         if (user := _turn_of(layer, at, wall, place)) is not None and _open(layer.restrictions, wall):
             return user, layer.id
@@ -66,7 +65,7 @@ def shadows(schedule: Schedule, at: datetime) -> tuple[str, ...]:
     """Who shadows the person on call at one instant (they get copies, not pages), each once."""
     place, at = zone(schedule.time_zone), bounded(at)
     wall = wall_of(at, place)
-    return tuple(dict.fromkeys(s.user for s in schedule.shadows if _covers(s, at, wall, place)))
+    return tuple(dict.fromkeys(shadow.user for shadow in _covering(schedule.shadows, at, wall, place)))
 
 
 def shifts(schedule: Schedule, start: datetime, end: datetime) -> tuple[Shift, ...]:
@@ -96,6 +95,18 @@ def gaps(schedule: Schedule, start: datetime, end: datetime) -> tuple[tuple[date
     if start < end:
         found.append((start, end))
     return tuple(found)
+
+
+# --- overrides ---
+
+
+def _covering(overrides: Iterable[Override], at: datetime, wall: datetime, place: ZoneInfo) -> Iterator[Override]:
+    """Those that hold at `at`. Years of old overrides cost little: most are told by the local clock alone."""
+    earliest, latest = wall - _SLACK, wall + _SLACK
+    for override in overrides:
+        begin, end = override.start.naive, override.end.naive
+        if begin <= latest and end >= earliest and instant(begin, place) <= at < instant(end, place):
+            yield override
 
 
 # --- rotations ---
@@ -220,13 +231,6 @@ _Span = tuple[datetime, datetime, int, str, str]
 """(start, end, rank, user, layer): the higher rank wins."""
 
 
-def _covers(override: Override, at: datetime, wall: datetime, place: ZoneInfo) -> bool:
-    begin, end = override.start.naive, override.end.naive
-    if begin - _SLACK > wall or end + _SLACK < wall:
-        return False
-    return instant(begin, place) <= at < instant(end, place)
-
-
 def _layer_spans(
     layer: Layer, place: ZoneInfo, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime, str]]:
@@ -246,25 +250,21 @@ def _layer_spans(
 def _paint(spans: list[_Span]) -> tuple[Shift, ...]:
     """One person per instant: the span of the highest rank. Neighbours of one person and layer are joined."""
     spans.sort(key=lambda span: span[0])
-    edges = sorted({edge for span in spans for edge in span[:2]})
-    final: list[Shift] = []
+    edges = sorted([span[0] for span in spans] + [span[1] for span in spans])
+    painted: list[tuple[datetime, datetime, str, str]] = []
     running: list[tuple[int, datetime, str, str]] = []
     following = 0
     for start, end in pairwise(edges):
-        while following < len(spans) and spans[following][0] == start:
+        if start == end:
+            continue
+        while following < len(spans) and spans[following][0] <= start:
             _, until, rank, user, layer = spans[following]
             heappush(running, (-rank, until, user, layer))
             following += 1
         while running and running[0][1] <= start:
             heappop(running)
         if running:
-            _lay(final, start, end, running[0][2], running[0][3])
-    return tuple(final)
-
-
-def _lay(final: list[Shift], start: datetime, end: datetime, user: str, layer: str) -> None:
-    last = final[-1] if final else None
-    if last is not None and last.end == start and last.user == user and last.layer == layer:
-        final[-1] = Shift(user, last.start, end, layer)
-    else:
-        final.append(Shift(user, start, end, layer))
+            _, _, user, layer = running[0]
+            joins = painted and painted[-1][1:] == (start, user, layer)
+            painted.append((painted.pop()[0] if joins else start, end, user, layer))
+    return tuple(Shift(user, begin, until, layer) for begin, until, user, layer in painted)
