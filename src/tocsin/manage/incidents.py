@@ -12,7 +12,17 @@ from tocsin.core.incident import STATUSES, display_name, parse_id, public_id
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
-from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.manage.lists import (
+    DEFAULT,
+    Moment,
+    RowId,
+    check_limit,
+    listing,
+    read_cursor,
+    time_text,
+    words,
+    write_cursor,
+)
 from tocsin.store import reading_incidents as reading
 from tocsin.store.reading_incidents import Filter, Row
 
@@ -61,16 +71,12 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
     }
 
 
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()] if text else []
-
-
 def _statuses(text: str | None) -> list[str]:
-    words = _words(text)
-    for word in words:
+    given = words(text)
+    for word in given:
         if word not in STATUSES:
             raise Invalid(f"{word!r} is not a status: use open, {', '.join(STATUSES)}", "/status")
-    return words
+    return given
 
 
 def _number(text: str) -> int | None:
@@ -104,7 +110,7 @@ async def list_incidents(
     wanted = Filter(
         open_only=status == "open",
         statuses=[] if status == "open" else _statuses(status),
-        severities=[int(severities.parse(word)) for word in _words(severity)],
+        severities=[int(severities.parse(word)) for word in words(severity)],
         service=service or None,
         start=from_,
         end=to,
@@ -186,12 +192,15 @@ def _notification_view(row: Row) -> dict[str, Any]:
 
 
 def page_view(row: Row, notifications: list[Row]) -> dict[str, Any]:
-    """One page with its notifications. `step` and `round` count from 1; `via` is `schedule:s`, `team:t` or `user:u`."""
+    """One page with its notifications. `step` counts from 1, `round` is how often the policy was repeated before.
+
+    `via` is the target that led to the person: `schedule:payments-primary`, `team:payments` or `user:erin`.
+    """
     return {
         "id": row["id"],
         "user": row["user_id"],
-        "step": row["step"] + 1,
-        "round": row["round"] + 1,
+        "step": row["step"],
+        "round": row["round"],
         "cycle": row["cycle"],
         "tier": row["tier"],
         "via": row["via"],

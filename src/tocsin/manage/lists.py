@@ -38,6 +38,11 @@ def read_time(text: str | None, name: str) -> datetime | None:
         raise Invalid(f"{text!r} is not a time: write it like 2026-01-05T09:00:00Z", f"/{name}") from None
 
 
+def words(text: str | None) -> list[str]:
+    """The words of a parameter that takes several, joined by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()] if text else []
+
+
 def check_limit(limit: int) -> int:
     """`limit` when it is between 1 and 200. Raises Invalid."""
     if not 1 <= limit <= MAXIMUM:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.store.conditions import Conditions, like
 from tocsin.store.database import Tx
 
 Row = Mapping[str, Any]
@@ -38,43 +39,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[datetime, int] | None = None
 
 
-class _Conditions:
-    """Collects `column = $n` texts together with their values."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.values: list[Any] = []
-
-    def add(self, text: str, *values: Any) -> None:
-        """`text` names its values {0}, {1} ..."""
-        numbers = [f"${len(self.values) + n + 1}" for n in range(len(values))]
-        self.texts.append(text.format(*numbers))
-        self.values.extend(values)
-
-    def where(self) -> str:
-        return f"WHERE {' AND '.join(self.texts)}" if self.texts else ""
-
-
-def like(text: str) -> str:
-    """A LIKE pattern for rows that hold `text` anywhere."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
-def _conditions(wanted: Filter) -> _Conditions:
-    made = _Conditions()
+def _conditions(wanted: Filter) -> Conditions:
+    made = Conditions()
     if wanted.open_only:
         made.add("status NOT IN ('resolved', 'closed')")  # spelled like the partial index
     if wanted.statuses:
         made.add("status = ANY({0}::text[])", list(wanted.statuses))
     if wanted.severities:
         made.add("severity = ANY({0}::smallint[])", list(wanted.severities))
-    if wanted.service is not None:
-        made.add("(service = {0} OR {0} = ANY(affected_services))", wanted.service)
-    if wanted.start is not None:
-        made.add("created_at >= {0}", wanted.start)
-    if wanted.end is not None:
-        made.add("created_at < {0}", wanted.end)
+    made.add_given("(service = {0} OR {0} = ANY(affected_services))", wanted.service)
+    made.add_given("created_at >= {0}", wanted.start)
+    made.add_given("created_at < {0}", wanted.end)
     if wanted.text:
         made.add(
             "(title ILIKE {0} OR description ILIKE {0} OR service ILIKE {0} OR array_to_string(tags, ' ') ILIKE {0}"
@@ -89,11 +64,10 @@ def _conditions(wanted: Filter) -> _Conditions:
 async def find(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
     """At most `limit` incidents, newest first."""
     made = _conditions(wanted)
-    made.values.append(limit)
     return list(
         await tx.fetch(
-            f"SELECT {INCIDENT} FROM incidents {made.where()}"
-            f" ORDER BY created_at DESC, id DESC LIMIT ${len(made.values)}",
+            f"SELECT {INCIDENT} FROM incidents {made.where}"
+            f" ORDER BY created_at DESC, id DESC LIMIT {made.value(limit)}",
             *made.values,
         )
     )

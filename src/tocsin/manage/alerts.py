@@ -1,0 +1,171 @@
+"""Alerts and events as people see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.core import severity as severities
+from tocsin.core.errors import Invalid, NotFound
+from tocsin.core.incident import public_id
+from tocsin.core.severity import Severity
+from tocsin.flow.context import Context
+from tocsin.manage.lists import (
+    DEFAULT,
+    Moment,
+    RowId,
+    check_limit,
+    listing,
+    read_cursor,
+    time_text,
+    words,
+    write_cursor,
+)
+from tocsin.store import reading_alerts as reading
+from tocsin.store.reading_alerts import Before, Filter, Row
+
+
+class _EventCursor(msgspec.Struct, frozen=True, array_like=True):
+    at: Moment
+    origin: str
+    id: RowId
+
+
+def _state(row: Row) -> str:
+    if row["resolved_at"] is not None:
+        return "resolved"
+    if row["mute"] is not None:
+        return "muted"
+    return "acknowledged" if row["acknowledged_at"] is not None else "firing"
+
+
+def _incident(row: Row) -> str | None:
+    return None if row["incident_id"] is None else public_id(row["incident_id"])
+
+
+def alert_view(row: Row) -> dict[str, Any]:
+    """One alert as JSON. `status`: firing, acknowledged, muted, resolved. `reason`: what became of the event (core.alert)."""
+    body = row["body"]
+    return {
+        "id": row["id"],
+        "title": row["title"],
+        "status": _state(row),
+        "severity": Severity(row["severity"]).key,
+        "service": row["service"],
+        "integration": row["integration"],
+        "dedup_key": row["dedup_key"],
+        "incident": _incident(row),
+        "source": row["source"],
+        "labels": row["labels"],
+        "details": body.get("details"),
+        "annotations": body.get("annotations", {}),
+        "links": body.get("links", []),
+        "images": body.get("images", []),
+        "client": body.get("client", ""),
+        "client_url": body.get("client_url", ""),
+        "fingerprint": row["fingerprint"],
+        "reason": row["reason"],
+        "count": row["count"],
+        "first_at": time_text(row["first_at"]),
+        "last_at": time_text(row["last_at"]),
+        "starts_at": time_text(row["starts_at"]),
+        "ends_at": time_text(row["ends_at"]),
+        "acknowledged_at": time_text(row["acknowledged_at"]),
+        "resolved_at": time_text(row["resolved_at"]),
+        "resolved_by": row["resolved_by"],
+    }
+
+
+_OPEN = {"open": True, "firing": True, "resolved": False}
+
+
+def _is_open(status: str | None) -> bool | None:
+    if not status:
+        return None
+    if status not in _OPEN:
+        raise Invalid(f"{status!r} is not a status of an alert: use open or resolved", "/status")
+    return _OPEN[status]
+
+
+async def list_alerts(
+    ctx: Context,
+    *,
+    status: str | None = None,
+    service: str | None = None,
+    incident: int | None = None,
+    severity: str | None = None,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT,
+) -> dict[str, Any]:
+    """`{"items", "next"}`, newest first. `status` is `open` or `resolved`; `q` is looked for in title, key and source.
+
+    Raises Invalid.
+    """
+    check_limit(limit)
+    wanted = Filter(
+        open=_is_open(status),
+        service=service or None,
+        incident=incident,
+        severities=tuple(int(severities.parse(word)) for word in words(severity)),
+        start=from_,
+        end=to,
+        text=(q or "").replace("\0", "").strip(),
+        before=read_cursor(cursor, tuple[Moment, RowId]),
+    )
+    async with ctx.db.reading() as tx:
+        rows = await reading.alerts(tx, wanted, limit + 1)
+    return listing(rows, limit, alert_view, lambda row: write_cursor(row["first_at"], row["id"]))
+
+
+async def get_alert(ctx: Context, id: int) -> dict[str, Any]:
+    """One alert. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        row = await reading.alert(tx, id)
+    if row is None:
+        raise NotFound(f"There is no alert {id}")
+    return alert_view(row)
+
+
+def event_view(row: Row) -> dict[str, Any]:
+    """One event as JSON. `id` is unique among events; `reason` says what became of it (core.alert)."""
+    return {
+        "id": f"{row['origin']}-{row['id']}",
+        "at": time_text(row["at"]),
+        "action": row["action"],
+        "service": row["service"],
+        "integration": row["integration"],
+        "dedup_key": row["dedup_key"],
+        "title": row["title"],
+        "reason": row["reason"],
+        "alert": row["alert_id"],
+        "incident": _incident(row),
+        "data": row["body"],
+    }
+
+
+async def list_events(
+    ctx: Context,
+    *,
+    service: str | None = None,
+    incident: int | None = None,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT,
+) -> dict[str, Any]:
+    """`{"items", "next"}`, newest first: the trigger that opened each alert, and events that left no alert of their own.
+
+    Repeats of an open alert are counted on it and are no events here. Raises Invalid.
+    """
+    check_limit(limit)
+    behind = read_cursor(cursor, _EventCursor)
+    before = Before(behind.at, behind.origin, behind.id) if behind else None
+    wanted = Filter(service=service or None, incident=incident, start=from_, end=to)
+    async with ctx.db.reading() as tx:
+        rows = await reading.events(tx, wanted, before, limit + 1)
+    return listing(rows, limit, event_view, lambda row: write_cursor(row["at"], row["origin"], row["id"]))
