@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import available_timezones
 
@@ -30,6 +31,9 @@ from tocsin.core.shape import Fault, Path, short, unknown
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\.]+(\.[^@\s<>()\[\],;:\"\\.]+)*")
+ENOUGH = 1000
+"""Findings after which no further object is looked at."""
+
 _HOST_ZONES = {"localtime", "posixrules", "Factory"}
 
 
@@ -40,6 +44,8 @@ class Setting(Protocol):
     def name(self) -> str: ...
     @property
     def required(self) -> bool: ...
+    @property
+    def kind(self) -> str: ...
 
 
 class Carrier(Protocol):
@@ -90,7 +96,8 @@ def check(
     found: list[Finding] = []
     for kind in KINDS:
         for index, one in enumerate(objects.get(kind, ())):
-            found += [Finding(kind, index, *fault) for fault in _faults(one, known, world)]
+            if len(found) < ENOUGH:
+                found += [Finding(kind, index, *fault) for fault in islice(_faults(one, known, world), ENOUGH)]
         found += _same_ids(kind, objects.get(kind, ()))
     found += _same_keys(objects.get("services", ()))
     found += [

@@ -1,0 +1,184 @@
+"""Single configured objects, written through the API: the same checks as a file's, and what a file owns stays the file's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tocsin.core.configuration import KINDS, LABELS, Object, decode, plain
+from tocsin.core.directory import Directory, Origin
+from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
+from tocsin.core.permission import Principal, allowed
+from tocsin.core.shape import faults, short
+from tocsin.core.validation import Finding, World, check
+from tocsin.flow.context import Context
+from tocsin.manage.configuration import change, without_old_faults, world
+from tocsin.manage.drafts import Place, complain
+from tocsin.manage.plans import masked
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object with the place it comes from."""
+
+    kind: str
+    object: Any
+    origin: Origin
+
+
+def find(ctx: Context, kind: str, name: str) -> Stored:
+    """Raises NotFound."""
+    found = ctx.directory.kind(kind).get(name)
+    if found is None:
+        raise NotFound(f"There is no {LABELS[kind]} {short(name)}.")
+    return Stored(kind, found, ctx.directory.origins.get((kind, name), Origin()))
+
+
+def view(ctx: Context, principal: Principal, stored: Stored) -> dict[str, Any]:
+    """An object as JSON: every field, and `origin` ({file, line}, or null when it was made by hand).
+
+    Who may not configure sees no integration keys and no addresses but e-mail, except of their own contact methods.
+    """
+    one = stored.object
+    compact = plain(one)
+    if not allowed(principal.role, "configure") and not (stored.kind == "users" and principal.user == one.id):
+        compact = masked(compact, ctx.channels)
+    body = {f.encode_name: compact.get(f.encode_name, plain(getattr(one, f.name))) for f in msgspec.structs.fields(one)}
+    origin = stored.origin
+    return {**body, "origin": {"file": origin.file, "line": origin.line} if origin.file else None}
+
+
+async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> Stored:
+    """A new object. Raises Invalid with JSON pointers, Conflict when the id is taken, Forbidden."""
+    one = _read(kind, body)
+
+    def decide(old: Directory) -> Directory:
+        if one.id in old.kind(kind):
+            raise Conflict(f"There already is a {LABELS[kind]} {short(one.id)}: change it, or choose another id.")
+        return _with(old, kind, one.id, one)
+
+    await _change(ctx, principal, kind, one.id, decide)
+    return find(ctx, kind, one.id)
+
+
+async def replace(ctx: Context, principal: Principal, kind: str, name: str, body: Any) -> Stored:
+    """The object `name` as `body` says, whole. Raises NotFound, Invalid, Conflict when it belongs to a file, Forbidden."""
+    one = _read(kind, _named(body, name))
+
+    def decide(old: Directory) -> Directory:
+        _refuse_of_file(old, kind, name)
+        return _with(old, kind, name, one)
+
+    await _change(ctx, principal, kind, name, decide)
+    return find(ctx, kind, name)
+
+
+async def update(ctx: Context, principal: Principal, kind: str, name: str, body: Any) -> Stored:
+    """The object `name` with the top-level fields in `body` replaced (null: back to the default). Raises as `replace`."""
+    if not isinstance(body, dict):
+        raise Invalid("Write the fields to change as a JSON object")
+
+    def decide(old: Directory) -> Directory:
+        _refuse_of_file(old, kind, name)
+        merged = {**plain(old.kind(kind)[name]), **_named(body, name)}
+        return _with(old, kind, name, _read(kind, {k: v for k, v in merged.items() if v is not None}))
+
+    await _change(ctx, principal, kind, name, decide)
+    return find(ctx, kind, name)
+
+
+async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> None:
+    """Raises NotFound, Conflict (it belongs to a file, or something still needs it), Forbidden."""
+
+    def decide(old: Directory) -> Directory:
+        _refuse_of_file(old, kind, name)
+        return _with(old, kind, name, None)
+
+    await _change(ctx, principal, kind, name, decide)
+
+
+async def _change(
+    ctx: Context, principal: Principal, kind: str, name: str, decide: Callable[[Directory], Directory]
+) -> None:
+    def checked(old: Directory) -> Directory:
+        new = decide(old)
+        _check_object(old, new, kind, name, world(ctx))
+        return new
+
+    await change(ctx, principal, checked)
+
+
+def _read(kind: str, body: Any) -> Any:
+    """The object in a JSON body; what we add to views ourselves (`origin`) is not held against it. Raises Invalid."""
+    raw = {k: v for k, v in body.items() if k != "origin"} if isinstance(body, dict) else body
+    wrong = [Place("", Origin()).problem(*fault) for fault in faults(raw, KINDS[kind])]
+    complain(wrong, f"The {LABELS[kind]}")
+    return decode(raw, KINDS[kind])
+
+
+def _named(body: Any, name: str) -> Any:
+    if not isinstance(body, dict):
+        return body
+    if body.get("id", name) != name:
+        raise Invalid(f"The id in the body differs from {short(name)} in the path: ids cannot be changed", "/id")
+    return {**body, "id": name}
+
+
+def _refuse_of_file(old: Directory, kind: str, name: str) -> None:
+    if name not in old.kind(kind):
+        raise NotFound(f"There is no {LABELS[kind]} {short(name)}.")
+    origin = old.origins.get((kind, name))
+    if origin is not None:
+        raise Conflict(
+            f"The {LABELS[kind]} {short(name)} is written in {origin.file}:{origin.line}:"
+            " change it there and apply the file again."
+        )
+
+
+def _with(old: Directory, kind: str, name: str, one: Object | None) -> Directory:
+    """The directory with one object written or removed. It stands last, so that collisions are found at it."""
+    objects = {each: [o for o in old.kind(each).values() if (each, o.id) != (kind, name)] for each in KINDS}
+    if one is not None:
+        objects[kind].append(one)
+    origins = {at: origin for at, origin in old.origins.items() if at != (kind, name)}
+    return Directory.of(objects, old.default_escalation_policy, origins, old.revision)
+
+
+def _check_object(old: Directory, new: Directory, kind: str, name: str, world: World) -> None:
+    """Raise Invalid when the object is wrong, Conflict when others cannot do without it."""
+    objects = {each: list(new.kind(each).values()) for each in KINDS}
+    found = check(objects, world, default_escalation_policy=new.default_escalation_policy)
+    own = {(kind, place) for place, one in enumerate(objects[kind]) if one.id == name}
+    mine = [finding for finding in found if (finding.kind, finding.place) in own]
+    complain([_problem(finding, objects) for finding in mine], f"The {LABELS[kind]} {short(name)}")
+    if name not in new.kind(kind):
+        _refuse_named(objects, found, old, kind, name, world)
+
+
+def _problem(finding: Finding, objects: Mapping[str, Sequence[Any]]) -> Problem:
+    problem = Place("", Origin()).problem(finding.path, finding.message)
+    if finding.first:
+        kind, place = finding.first
+        problem.message += f" (it is the {LABELS[kind]} {short(objects[kind][place].id)})"
+    return problem
+
+
+def _refuse_named(
+    objects: Mapping[str, Sequence[Any]], found: Iterable[Finding], old: Directory, kind: str, name: str, world: World
+) -> None:
+    """Raise Conflict when removing the object left others naming nothing."""
+    kept = {each: len(objects[each]) for each in KINDS}
+    fresh = without_old_faults(list(found), objects, kept, old, world)
+    needing = [
+        f"the {LABELS[f.kind]} {short(objects[f.kind][f.place].id)} ({'.'.join(map(str, f.path))})"
+        if f.place >= 0
+        else f"the setting {f.kind}"
+        for f in fresh
+    ]
+    if needing:
+        raise Conflict(
+            f"The {LABELS[kind]} {short(name)} is still named by {', '.join(needing[:20])}: change these first."
+        )
