@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -94,6 +95,8 @@ def _sweep() -> None:
     """Remove the clusters of test runs that were killed: those whose lock nobody holds."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
+            if time.time() - folder.stat().st_mtime < 60:
+                continue  # somebody may be starting here this very moment
             with (folder / "data" / "lock").open() as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if (orphan := running(folder / "data" / "postgres")) is not None:

@@ -109,34 +109,46 @@ class Cluster:
         if unfinished.exists():
             shutil.rmtree(unfinished)  # an earlier first start was killed here
         self._folder(unfinished)
-        self._run([str(bin / "initdb"), "-D", str(unfinished), *_INITDB])
-        with (unfinished / "postgresql.conf").open("a") as file:
-            file.write("\ninclude 'tocsin.conf'\n")
-        (unfinished / "tocsin.conf").touch()
-        single = [str(bin / "postgres"), "--single", "-D", str(unfinished), "postgres"]
-        self._run(single, f"CREATE DATABASE {DATABASE};\n")
+        initdb, server = str(bin / "initdb"), str(bin / "postgres")
+        self._run([initdb, "-D", str(unfinished), "--no-sync", *_INITDB])
+        self._write(unfinished / "tocsin.conf", "")
+        configuration = (unfinished / "postgresql.conf").read_text()
+        self._write(unfinished / "postgresql.conf", f"{configuration}\ninclude 'tocsin.conf'\n")
+        self._run([server, "--single", "-D", str(unfinished), "postgres"], f"CREATE DATABASE {DATABASE};\n")
+        self._run([initdb, "-D", str(unfinished), "--sync-only"])
         if self.folder.exists():
             self.folder.rmdir()  # empty, or version() would have found something
         os.rename(unfinished, self.folder)
+        _sync(self.data)
 
     def configure(self) -> None:
         """Write our part of the configuration and who may come in; make the socket and log folders."""
         self._folder(self.socket)
         self._folder(self.log)
         users = dict.fromkeys((self.account.name, "root" if self.account.switch else self.account.name))
-        identity = "".join(f'{ROLE}  "{user}"  {ROLE}\n' for user in users)
-        configuration = _CONFIGURATION.format(socket=_quoted(self.socket), log=_quoted(self.log))
-        for name, text in (("tocsin.conf", configuration), ("pg_hba.conf", _HBA), ("pg_ident.conf", identity)):
-            path = self.folder / name
-            path.write_text(text)
-            path.chmod(0o600)
-            self.account.own(path)
+        self._write(
+            self.folder / "tocsin.conf", _CONFIGURATION.format(socket=_quoted(self.socket), log=_quoted(self.log))
+        )
+        self._write(self.folder / "pg_hba.conf", _HBA)
+        self._write(self.folder / "pg_ident.conf", "".join(f'{ROLE}  "{user}"  {ROLE}\n' for user in users))
+
+    def create(self, path: Path) -> int:
+        """A new file of the database user's, open for writing. Never follows a link that this user may have laid there."""
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if self.account.switch:
+            os.fchown(descriptor, self.account.uid, self.account.gid)
+        return descriptor
 
     def last_words(self) -> str:
         """The end of what the server wrote before it gave up."""
         logs = sorted(self.log.glob("*.log"), key=lambda path: path.stat().st_mtime)[-2:]
         lines = [line for path in logs for line in path.read_text(errors="replace").splitlines()[-6:]]
         return "\n  ".join(lines) or "(it said nothing)"
+
+    def _write(self, path: Path, text: str) -> None:
+        with os.fdopen(self.create(path), "w") as file:
+            file.write(text)
 
     def _folder(self, path: Path) -> None:
         try:
@@ -168,6 +180,15 @@ def _socket_folder(data: Path, account: Account) -> Path:
         return usual
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"tocsin-{account.uid}-{name}"
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename within `folder` last through a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _quoted(path: Path) -> str:

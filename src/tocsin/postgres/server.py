@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,26 +101,30 @@ class Server:
 
     async def stop(self) -> None:
         """Stop the server in good order and let go of the data folder. Does nothing when there is none."""
-        if self._cluster is not None and (postmaster := running(self._cluster.folder)) is not None:
-            _signal(postmaster.pid, signal.SIGINT)
-            if not await self._gone(postmaster.pid, _PATIENCE):
+        if (pid := self._living()) is not None:
+            _signal(pid, signal.SIGINT)
+            if not await self._gone(pid):
                 log.warning("the database server does not stop in good order; stopping it at once")
-                _signal(postmaster.pid, signal.SIGQUIT)
-                await self._gone(postmaster.pid, _PATIENCE)
-        if self._child is not None and self._child.poll() is None and self._cluster is not None:
-            await asyncio.to_thread(self._child.wait)  # it was started this very moment and found out itself
+                _signal(pid, signal.SIGQUIT)
+                await self._gone(pid)
         self._child = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
+    def _living(self) -> int | None:
+        """The process id of the server, ours or one that we have not adopted yet."""
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
+        postmaster = running(self._cluster.folder) if self._cluster is not None else None
+        return postmaster.pid if postmaster is not None else None
+
     def _prepare(self) -> None:
         made = _data_folder(self.data)
         self._lock = _locked(self.data)
         who = account(self.data / "postgres")
-        if made:
-            for folder in made:
-                folder.chmod(0o755 if who.switch else 0o700)
+        for folder in made:
+            folder.chmod(0o755 if who.switch else 0o700)
         cluster = Cluster(self.data, who)
         cluster.check()
         self._bin = binaries(who, self.data)
@@ -130,39 +135,38 @@ class Server:
 
     async def _run(self) -> None:
         assert self._cluster is not None
-        waited = 0.0
-        launched = False
+        began = said = time.monotonic()
+        child: subprocess.Popen[bytes] | None = None
+        self._child = None
         while True:
             postmaster = running(self._cluster.folder)
             if postmaster is not None and postmaster.status in ("ready", "standby"):
-                self._pid, self._socket = postmaster.pid, postmaster.socket
-                if self._child is None or self._child.pid != postmaster.pid:
-                    self._child = None
-                    log.info("adopted the database server that was still running", pid=postmaster.pid)
+                self._accept(postmaster)
                 return
-            if postmaster is None and launched and self._child is not None and self._child.poll() is not None:
-                raise DatabaseError(
-                    f"PostgreSQL did not start in {self.data}. Its last words:\n  {self._cluster.last_words()}"
-                )
-            if postmaster is None and not launched and not _busy(self._cluster.folder):
-                self._launch(self._cluster)
-                launched = True
+            if postmaster is None and child is None and not _busy(self._cluster.folder):
+                child = self._child = self._launch(self._cluster)
+            elif postmaster is None and child is not None and child.poll() is not None:
+                words = self._cluster.last_words()
+                raise DatabaseError(f"PostgreSQL did not start in {self.data}. Its last words:\n  {words}")
             await asyncio.sleep(_LOOK)
-            waited += _LOOK
-            if waited % _SAY < _LOOK:
-                log.info(
-                    "waiting for the database server",
-                    status=postmaster.status if postmaster else "starting",
-                    seconds=round(waited),
-                )
+            if (now := time.monotonic()) - said >= _SAY:
+                said = now
+                status = postmaster.status if postmaster is not None else "starting"
+                log.info("waiting for the database server", status=status, seconds=round(now - began))
 
-    def _launch(self, cluster: Cluster) -> None:
+    def _accept(self, postmaster: Postmaster) -> None:
+        self._pid, self._socket = postmaster.pid, postmaster.socket
+        if self._child is None or self._child.pid != postmaster.pid:
+            self._child = None
+            log.info("adopted the database server that was still running", pid=postmaster.pid)
+
+    def _launch(self, cluster: Cluster) -> subprocess.Popen[bytes]:
         cluster.configure()
-        _clear_foreign_pid(cluster.folder)
+        _clear_left_over(cluster)
         options = [part for name, value in self._extra.items() for part in ("-c", f"{name}={value}")]
-        with (cluster.log / "start.log").open("wb") as output:
+        with os.fdopen(cluster.create(cluster.log / "start.log"), "wb") as output:
             # A session of its own: Ctrl-C in our terminal reaches us, and we stop the server after the last transaction.
-            self._child = subprocess.Popen(
+            return subprocess.Popen(
                 [self._bin / "postgres", "-D", cluster.folder, *options], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 cwd="/", env=ENVIRONMENT, start_new_session=True, **cluster.account.popen,
             )  # fmt: skip
@@ -172,18 +176,18 @@ class Server:
             return self._child.poll() is None
         return self._cluster is not None and _is_postmaster(self._pid, self._cluster.folder)
 
-    async def _gone(self, pid: int, patience: float) -> bool:
-        """Wait until the process `pid` has ended."""
+    async def _gone(self, pid: int) -> bool:
+        """Wait until the process `pid` has ended; False when it has not within our patience."""
         assert self._cluster is not None
-        waited = 0.0
-        while waited < patience:
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
             if self._child is not None and self._child.pid == pid:
-                if self._child.poll() is not None:
-                    return True
-            elif not _is_postmaster(pid, self._cluster.folder):
+                ended = self._child.poll() is not None
+            else:
+                ended = not _is_postmaster(pid, self._cluster.folder)
+            if ended:
                 return True
             await asyncio.sleep(_LOOK)
-            waited += _LOOK
         return False
 
 
@@ -221,14 +225,15 @@ def _busy(folder: Path) -> bool:
     return any(_is_postmaster(int(entry), folder) for entry in os.listdir("/proc") if entry.isdigit())
 
 
-def _clear_foreign_pid(folder: Path) -> None:
-    """Remove a left-over `postmaster.pid` whose process id is now somebody else's: PostgreSQL would refuse to start for ever.
+def _clear_left_over(cluster: Cluster) -> None:
+    """Remove lock files of a dead server whose process id is now somebody else's, or a zombie's: PostgreSQL would refuse to start.
 
-    Safe because we hold the data folder's lock and nobody works in the cluster (`_busy`). Without /proc we cannot know: PostgreSQL
-    decides.
+    Safe because we hold the data folder's lock and nobody works in the cluster (`_busy`). Without /proc we cannot know that:
+    PostgreSQL decides.
     """
-    if _PROC and running(folder) is None:
-        (folder / "postmaster.pid").unlink(missing_ok=True)
+    if _PROC and running(cluster.folder) is None:
+        for left in (cluster.folder / "postmaster.pid", *cluster.socket.glob(".s.PGSQL.*.lock")):
+            left.unlink(missing_ok=True)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
