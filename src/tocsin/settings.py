@@ -17,5 +17,6 @@ class Settings:
     bootstrap_token: str = ""
     smtp_url: str = ""
     mail_from: str = "tocsin@localhost"
+    channel_limits: str = ""
     log_format: str = "text"
     lease_seconds: float = 10.0

@@ -72,7 +72,7 @@ class WebhookChannel:
 
     type = "webhook"
     label = "Webhook"
-    fields = (
+    fields: tuple[Field, ...] = (
         Field(name="url", label="URL", kind="url", help="http or https; gets a POST with JSON for each page"),
         Field(
             name="secret",

@@ -1,0 +1,175 @@
+"""Writes a message as a mail: plain text and HTML, in the reader's own time zone, one thread per incident."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tocsin.plugins.channels.base import Brief, Message
+
+_POLICY = SMTP.clone(cte_type="7bit")
+_SUBJECT_LETTERS = 180
+_DESCRIPTION_LETTERS = 4000
+_SHAPES = {"SEV1": "■", "SEV2": "▲", "SEV3": "●", "SEV4": "○"}
+
+
+class _Case(NamedTuple):
+    """An incident as the templates show it."""
+
+    severity: str
+    word: str
+    shape: str
+    name: str
+    title: str
+    service: str
+    status: str
+    since: str
+    url: str
+    alerts: int
+    description: str
+
+
+def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
+    """The whole mail. The same notification always gets the same Message-ID, so that a repeated mail is seen to be one."""
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = sender
+    mail["To"] = Address(display_name=clean(message.user_name)[:100], addr_spec=recipient)
+    mail["Subject"] = subject(message)
+    mail["Date"] = message.sent_at
+    domain = _domain(message.instance)
+    thread = f"<incident-{message.incident.number}@{domain}>"
+    mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:24]}@{domain}>"
+    mail["In-Reply-To"] = thread
+    mail["References"] = thread
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["X-Tocsin-Incident"] = clean(message.incident.id)
+    mail["Idempotency-Key"] = clean(message.key)
+    if message.type == "page":
+        mail["Importance"] = "high"
+        mail["X-Priority"] = "1"
+    text, html = bodies(message)
+    mail.set_content(text, cte="quoted-printable")
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    return mail
+
+
+def subject(message: Message) -> str:
+    """`[SEV1] title (INC-2026-041)`; the same for every mail of an incident, because mail programs thread by it."""
+    case = message.incident
+    title = clean(case.title)
+    if len(title) > _SUBJECT_LETTERS:
+        title = title[: _SUBJECT_LETTERS - 1] + "…"
+    more = f" and {len(message.bundled)} more" if message.bundled else ""
+    return f"[{_severity(case.severity)[0]}] {title} ({clean(case.name)}){more}"
+
+
+def bodies(message: Message) -> tuple[str, str]:
+    """The mail's text and its HTML."""
+    values, templates = _values(message), _templates()
+    return templates.get_template("page.txt").render(values), templates.get_template("page.html").render(values)
+
+
+def push(message: Message) -> str:
+    """A few lines for a small screen, the links first."""
+    return _templates().get_template("push.txt").render(_values(message)).strip()
+
+
+def _values(message: Message) -> dict[str, Any]:
+    zone = _zone(message.time_zone)
+    return {
+        "message": message,
+        "reason": clean(message.reason),
+        "user": clean(message.user_name) or message.user,
+        "zone": str(zone),
+        "case": _case(message.incident, zone, message.sent_at),
+        "others": [_case(brief, zone, message.sent_at) for brief in message.bundled],
+    }
+
+
+def clean(text: str) -> str:
+    """One line of printable text: what may stand in a header."""
+    readable = text.encode("utf-8", "replace").decode()
+    return " ".join("".join(c if c.isprintable() else " " for c in readable).split())
+
+
+def _case(brief: Brief, zone: tzinfo, now: datetime) -> _Case:
+    severity, word = _severity(brief.severity)
+    return _Case(
+        severity=severity,
+        word=word,
+        shape=_SHAPES.get(severity, "■"),
+        name=clean(brief.name),
+        title=clean(brief.title),
+        service=clean(brief.service_name or brief.service or ""),
+        status=clean(brief.status),
+        since=since(brief.created_at, zone, now),
+        url=brief.url,
+        alerts=brief.alerts_count,
+        description=_paragraphs(brief.description),
+    )
+
+
+def since(at: datetime, zone: tzinfo, now: datetime) -> str:
+    """`14:05 UTC+02:00, Fri 21 Aug 2026`, and how long before this mail when that is worth saying."""
+    local = at.astimezone(zone)
+    offset = local.strftime("%z")
+    text = f"{local:%H:%M} UTC{offset[:3]}:{offset[3:5]}, {local:%a} {local.day} {local:%b %Y}"
+    ago = now - at
+    if ago < timedelta(minutes=2):
+        return text
+    minutes = int(ago.total_seconds() // 60)
+    length = (
+        f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
+    )
+    return f"{text} ({length} before this mail)"
+
+
+def _severity(key: str) -> tuple[str, str]:
+    """(`SEV1`, `critical`) of `sev1_critical`."""
+    match = re.fullmatch(r"(sev\d)_(\w+)", key)
+    return (match[1].upper(), match[2]) if match else (clean(key).upper(), "")
+
+
+def _paragraphs(text: str) -> str:
+    """Many lines, without control characters, cut when very long."""
+    lines = (clean(line) for line in text[:_DESCRIPTION_LETTERS].splitlines())
+    whole = "\n".join(lines).strip()
+    return whole + " …" if len(text) > _DESCRIPTION_LETTERS else whole
+
+
+def _domain(instance: str) -> str:
+    """The right side of message ids: short, so that header folding leaves them alone."""
+    if not instance:
+        return "tocsin"
+    if re.fullmatch(r"[A-Za-z0-9.-]{1,36}", instance):
+        return instance
+    return hashlib.sha256(instance.encode()).hexdigest()[:24]
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
