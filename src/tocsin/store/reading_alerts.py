@@ -1,4 +1,4 @@
-"""What people look at: alerts, events and who knocks with an unknown key. Only reading; `tx` is any connection."""
+"""What people look at: alerts and events. Only reading; `tx` is any connection."""
 
 from __future__ import annotations
 
@@ -102,17 +102,6 @@ async def events(tx: Tx, wanted: Filter, before: Before | None, limit: int) -> l
 
 def _where(texts: list[str], time: str) -> str:
     return f"WHERE {' AND '.join(texts)}".replace("{time}", time) if texts else ""
-
-
-async def knocks(tx: Tx, since: datetime, limit: int) -> list[Row]:
-    """Who sent with an unknown key since then, the latest first."""
-    return list(
-        await tx.fetch(
-            "SELECT door, key_hint, count, first_at, last_at FROM knocks WHERE last_at >= $1"
-            " ORDER BY last_at DESC LIMIT $2",
-            since, limit,
-        )
-    )  # fmt: skip
 
 
 async def last_alerts(tx: Tx, service: str, since: datetime) -> dict[str, datetime]:

@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 INCIDENT = """
   id, title, description, severity, urgency, status, service, affected_services, assignee, responders, roles, tags,
-  impact, origin, reporter, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
+  impact, origin, reporter, cycle, acknowledged_cycle, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
   escalations_count, next_update_at, timeline_seq, timeline_head
 """

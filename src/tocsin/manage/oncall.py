@@ -1,0 +1,106 @@
+"""Who is on call, now and then. Calendars are swept in a thread: a year of shifts takes longer than the event loop may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tocsin.core import schedule as core
+from tocsin.core.calendar import zone
+from tocsin.core.configuration import Schedule
+from tocsin.core.directory import Directory
+from tocsin.core.errors import Invalid, NotFound
+from tocsin.core.schedule import Shift
+from tocsin.flow.context import Context
+from tocsin.manage.lists import time_text
+
+LONGEST = timedelta(days=367)
+"""The longest range of shifts: a year, and a day for ranges given in local time."""
+USUAL = timedelta(days=28)
+"""The range of shifts when no end is given."""
+LOOK_AHEAD = timedelta(days=60)
+"""How far the next shift of a schedule is looked for."""
+_EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
+
+
+def _schedule(ctx: Context, id: str) -> Schedule:
+    found = ctx.directory.schedules.get(id)
+    if found is None:
+        raise NotFound(f"There is no schedule {id!r}")
+    return found
+
+
+def _check_instant(at: datetime, name: str) -> datetime:
+    if not _EARLIEST <= at <= _LATEST:
+        raise Invalid(f"{at.isoformat()} lies outside of any calendar that a schedule can have", f"/{name}")
+    return at
+
+
+async def now(ctx: Context, at: datetime | None = None, schedule: str | None = None) -> dict[str, Any]:
+    """Who is on call at an instant: `{"at", "items": [{schedule, name, team, time_zone, user, layer, from, to, shadows, next}]}`.
+
+    `user`, `layer`, `from` and `to` are null when nobody is; `next` is the shift that follows, `{user, from, to, layer}`, or
+    null when none begins within 60 days. Raises NotFound, Invalid.
+    """
+    when = _check_instant(at or ctx.clock.now(), "at")
+    chosen = [_schedule(ctx, schedule)] if schedule else list(ctx.directory.schedules.values())
+    items = await asyncio.to_thread(lambda: [_on_call(ctx.directory, s, when) for s in chosen])
+    return {"at": time_text(when), "items": items, "next": None}
+
+
+def _on_call(directory: Directory, schedule: Schedule, at: datetime) -> dict[str, Any]:
+    present = core.on_call(schedule, at)
+    after = present.end if present else at
+    following = next((s for s in core.shifts(schedule, after, after + LOOK_AHEAD) if s.start >= after), None)
+    return {
+        "schedule": schedule.id,
+        "name": schedule.name or schedule.id,
+        "team": schedule.team,
+        "time_zone": schedule.time_zone,
+        "user": present.user if present else None,
+        "user_name": _label(directory, present.user) if present else None,
+        "layer": present.layer if present else None,
+        "from": time_text(present.start) if present else None,
+        "to": time_text(present.end) if present else None,
+        "shadows": list(core.shadows(schedule, at)),
+        "next": _next_view(following) if following else None,
+    }
+
+
+def _label(directory: Directory, user: str) -> str:
+    known = directory.users.get(user)
+    return known.label if known else user
+
+
+def _next_view(shift: Shift) -> dict[str, Any]:
+    return {"user": shift.user, "from": time_text(shift.start), "to": time_text(shift.end), "layer": shift.layer}
+
+
+async def shifts(
+    ctx: Context, schedule: str, start: datetime | None = None, end: datetime | None = None
+) -> dict[str, Any]:
+    """The final schedule of [start, end): `{"items": [{user, from, to, layer}], "next": null}`, merged, never paged.
+
+    Times carry the offset of the schedule's own zone. Without `start` from now, without `end` four weeks on.
+    Raises NotFound, Invalid (a range that is empty, or longer than a year).
+    """
+    found = _schedule(ctx, schedule)
+    begin = _check_instant(start or ctx.clock.now(), "from")
+    until = _check_instant(end or begin + USUAL, "to")
+    if until <= begin:
+        raise Invalid("The range is empty: `to` must come after `from`", "/to")
+    if until - begin > LONGEST:
+        raise Invalid("The range is longer than a year: ask for less at a time", "/to")
+    final = await asyncio.to_thread(core.shifts, found, begin, until)
+    return {"items": [_shift_view(found, shift) for shift in final], "next": None}
+
+
+def _shift_view(schedule: Schedule, shift: Shift) -> dict[str, Any]:
+    place = zone(schedule.time_zone)
+    return {
+        "user": shift.user,
+        "from": shift.start.astimezone(place).isoformat(),
+        "to": shift.end.astimezone(place).isoformat(),
+        "layer": shift.layer,
+    }
