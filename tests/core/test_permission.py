@@ -8,7 +8,18 @@ import pytest
 
 from tocsin.core.configuration import Role
 from tocsin.core.errors import Forbidden
-from tocsin.core.permission import MAY, PERMISSIONS, ROLES, SAID, Permission, Principal, allowed, require, roles_with
+from tocsin.core.permission import (
+    MAY,
+    PERMISSIONS,
+    ROLES,
+    SAID,
+    Permission,
+    Principal,
+    allowed,
+    hidden_kinds,
+    require,
+    roles_with,
+)
 
 
 def someone(role: Role) -> Principal:
@@ -63,3 +74,9 @@ def test_being_refused_says_who_wanted_what_and_which_role_it_needs() -> None:
 def test_every_permission_has_words_and_someone_who_holds_it(permission: Permission) -> None:
     assert SAID[permission]
     assert roles_with(permission)[0] == "admin"
+
+
+def test_only_a_stakeholder_is_not_told_of_pages_and_alerts_in_a_timeline() -> None:
+    assert {"paged", "notified", "alerts_joined"} < hidden_kinds("stakeholder")
+    assert "acknowledged" not in hidden_kinds("stakeholder")
+    assert hidden_kinds("observer") == frozenset()

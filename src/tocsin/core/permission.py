@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from tocsin.core.configuration import Role
 from tocsin.core.errors import Forbidden
+from tocsin.core.timeline import Kind
 
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
@@ -51,6 +52,19 @@ SAID: dict[Permission, str] = {
 }
 
 
+NEEDED_FOR: dict[Kind, Permission] = {
+    **dict.fromkeys(
+        (
+            "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
+            "response_triggered",
+        ),
+        "see_pages",
+    ),
+    **dict.fromkeys(("alerts_joined", "alert_resolved", "alert_acknowledged"), "see_alerts"),
+}  # fmt: skip
+"""Kinds of timeline entries that need more than `see_incidents`: they tell of pages and alerts."""
+
+
 @dataclass(frozen=True)
 class Principal:
     """Who asks. `id` is the actor written to timelines (`user:alice`, `token:deploy`); `user` is None for tokens."""
@@ -63,6 +77,11 @@ class Principal:
 
 def allowed(role: Role, permission: Permission) -> bool:
     return permission in MAY[role]
+
+
+def hidden_kinds(role: Role) -> frozenset[Kind]:
+    """The kinds of timeline entries that this role does not get to see."""
+    return frozenset(kind for kind, needed in NEEDED_FOR.items() if not allowed(role, needed))
 
 
 def roles_with(permission: Permission) -> tuple[Role, ...]:
