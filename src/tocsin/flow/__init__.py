@@ -2,9 +2,16 @@
 
 1. `context`   what a stage may touch
 2. `intake`    bytes that became events are committed in groups; the sender hears 2xx only after that
-3. `triage`    events + what is open -> alerts and incidents, each outcome with a reason
-4. `escalate`  a rung is due: whom to page, when to look again
-5. `deliver`   carry each notification, record what became of it
-6. `respond`   people answer: acknowledge, resolve, reopen, escalate, assign, note
-7. `tick`      claims what is due and hands it to the stage that owns it
+3. `batch`     events parted so that each key keeps its order
+4. `triage`    events + what is open -> alerts and incidents, each outcome with a reason
+5. `opening`   new alerts: muted, joined, back again, or a new incident that pages at once
+6. `settling`  a source says that alerts ended or are looked at: their incidents follow
+7. `escalate`  a rung is due: whom to page, when to look again
+8. `restart`   paging starts over: the severity rose, the incident came back
+9. `deliver`   carry each notification
+10. `message`  what a notification says, and its signed link
+11. `receipts` what became of each send; pages that reach nobody bring the next rung forward
+12. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
+13. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
+14. `tick`     claims what is due and hands it to the stage that owns it
 """

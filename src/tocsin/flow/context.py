@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -12,6 +12,8 @@ from tocsin.core.directory import Directory
 from tocsin.plugins.channels.base import Channel
 from tocsin.settings import Settings
 from tocsin.store.database import Database
+from tocsin.store.ids import Ids
+from tocsin.store.notifications import Held
 
 
 class Wake:
@@ -55,6 +57,10 @@ class Context:
     directory: Directory = field(default_factory=Directory)
     node: UUID = field(default_factory=uuid4)
     wake: Wake = field(default_factory=Wake)
+    ids: Ids = field(default_factory=Ids)
+    hand_over: Callable[[Sequence[Held]], None] = lambda held: None
+    """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
+    node takes them)."""
 
     @property
     def lease(self) -> float:

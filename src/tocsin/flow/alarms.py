@@ -1,0 +1,128 @@
+"""What the other timers do when they are due: alerts end, alerts are counted, a watch is over, a silence ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from tocsin.core.alert import Reason, group_key
+from tocsin.core.configuration import Integration, Service
+from tocsin.core.directory import Directory, IntegrationRef
+from tocsin.core.event import Event
+from tocsin.core.timeline import Entry
+from tocsin.flow.context import Context
+from tocsin.flow.escalate import ACTOR
+from tocsin.flow.opening import Newcomer, Opening
+from tocsin.flow.respond import finish
+from tocsin.flow.settling import alerts_ended
+from tocsin.store import incidents, intake, mutes, timers
+from tocsin.store.notifications import Held
+from tocsin.store.timers import Timer
+from tocsin.store.writing import Writing, notify, write_story
+
+UNMUTED_AT_ONCE = 500
+"""Alerts let go in one transaction when their silence ends."""
+
+
+async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """Alerts that were not sent again in time end; those that were get a new timer."""
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        ours = await timers.finish(tx, ctx.node, due)
+        subjects = [t.subject for t in due if t.id in ours]
+        ended = await intake.expire_alerts(tx, subjects, now)
+        await alerts_ended(tx, ended, now, "ended: not sent again in time")
+        for alert, at in (await intake.open_ends(tx, subjects)).items():
+            await timers.set_timer(tx, "expire", alert, None, at)
+    ctx.wake.set("timeline")
+    return []
+
+
+async def tally(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """Count the alerts of incidents that alerts joined, and tell it once for all of them."""
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        locked = await incidents.lock(tx, [t.subject for t in due])
+        ours = await timers.finish(tx, ctx.node, due)
+        mine = [locked[t.subject] for t in due if t.id in ours and t.subject in locked]
+        counts = await intake.count_alerts(tx, [incident.id for incident in mine])
+        writing = Writing()
+        for incident in mine:
+            total = counts.get(incident.id, 0)
+            joined = total - incident.alerts_count
+            await incidents.update(tx, incident, alerts_count=total)
+            if joined > 0:
+                text = f"{joined} alert{'s' if joined > 1 else ''} joined; {total} in all"
+                data = {"joined": joined, "total": total}
+                writing.tell(
+                    incident.id, incident.link,
+                    [Entry(at=now, kind="alerts_joined", actor=ACTOR, details=text, data=data)],
+                )  # fmt: skip
+        await write_story(tx, writing)
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return []
+
+
+async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """The stability watch is over: what stayed restored is resolved."""
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        locked = await incidents.lock(tx, [t.subject for t in due])
+        ours = await timers.finish(tx, ctx.node, due)
+        for timer in due:
+            incident = locked.get(timer.subject)
+            if timer.id in ours and incident is not None and incident.status == "monitoring":
+                await finish(tx, incident, ACTOR, now, "Stable through its watch", "observed")
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return []
+
+
+async def unmute(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """A silence ended: alerts it held back that still fire open or join incidents now, unless another silence mutes them."""
+    held: list[Held] = []
+    for timer in due:
+        held += await _unmute(ctx, timer)
+    ctx.wake.set("timeline", "timers")
+    return held
+
+
+async def _unmute(ctx: Context, timer: Timer) -> list[Held]:
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        if not await timers.finish(tx, ctx.node, [timer]):
+            return []
+        active = await mutes.active(tx, now)
+        if any(mute.id == timer.subject for mute in active):
+            return []
+        rows = await intake.muted_by(tx, timer.subject, UNMUTED_AT_ONCE)
+        newcomers = []
+        for row in rows:
+            new = _let_go(ctx.directory, row)
+            if new.group is not None and new.since is None:
+                window = new.ref.service.grouping.window if new.ref.service.grouping else 0
+                new.since = now - timedelta(seconds=window)
+                new.room = await intake.room_of(tx, *new.group, new.since)
+            newcomers.append(new)
+        opening = Opening(ctx, now, newcomers, active)
+        await opening.write(tx)
+        await intake.place(tx, [(n.alert or 0, n.incident, n.mute) for n in newcomers])
+        if len(rows) == UNMUTED_AT_ONCE:
+            await timers.set_timer(tx, "unmute", timer.subject, None, now)
+    return opening.held
+
+
+def _let_go(directory: Directory, row: intake.Muted) -> Newcomer:
+    service = directory.services.get(row.service) or Service(id=row.service)
+    integration = next((i for i in service.integrations if i.id == row.integration), None)
+    ref = IntegrationRef(service, integration or Integration(id=row.integration, type="", key=""))
+    event = Event(
+        action="trigger", dedup_key=row.dedup_key, title=row.title, source=row.source, labels=row.labels,
+        annotations=row.body.get("annotations", {}),
+    )  # fmt: skip
+    key = group_key(service.grouping, event)
+    group = None if key is None else (service.id, key)
+    new = Newcomer(ref, event, row.severity, 1, None, group=group, reason=Reason.UNMUTED)
+    new.known, new.alert = True, row.id
+    return new

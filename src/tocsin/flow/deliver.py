@@ -1,0 +1,271 @@
+"""Carry each notification: take a place in its provider's lane, re-read, send outside any transaction, record what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from tocsin import metrics
+from tocsin.core.errors import Unavailable
+from tocsin.core.notification import retry_at
+from tocsin.flow.context import Context
+from tocsin.flow.message import compose
+from tocsin.flow.receipts import Delivery, record
+from tocsin.plugins.channels.base import Channel, DeliveryError
+from tocsin.store import notifications
+from tocsin.store.notifications import Held, Letter
+
+log = structlog.get_logger(__name__)
+
+OLD = timedelta(minutes=10)
+"""A notification due longer ago than this is caught up after downtime: where the channel bundles, one message carries them all."""
+
+
+class Lane:
+    """Sends to one provider: at most `limit` at a time, so that a slow one never holds up another."""
+
+    __slots__ = ("busy", "channel", "limit", "waiting")
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.limit = channel.lane_limit
+        self.busy = 0
+        self.waiting: deque[Held] = deque()
+
+
+class Deliveries:
+    """The sending half of a node. Everything handed over is leased to this node; leases are prolonged until it is recorded."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._busy: dict[str, int] = {}
+        self._mine: dict[int, Lane | None] = {}
+        self._granted: list[tuple[Held, Lane]] = []
+        self._done: list[Delivery] = []
+        self._begin = asyncio.Event()
+        self._record = asyncio.Event()
+        self._sends: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        ctx.hand_over = self.hand_over
+
+    @property
+    def waiting(self) -> int:
+        """Notifications leased to this node and not yet recorded."""
+        return len(self._mine)
+
+    async def start(self) -> None:
+        loops = (self._begin_loop, self._record_loop, self._renew_loop)
+        self._tasks = [asyncio.create_task(loop(), name=loop.__name__) for loop in loops]
+
+    async def stop(self) -> None:
+        """Let sends that began finish (10 s) and record them; what waits is left to its lease, which the engine releases."""
+        self._stopping = True
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+        if self._sends:
+            await asyncio.wait(self._sends, timeout=10)
+        for _ in range(50):
+            if not self._done:
+                break
+            self._record.set()
+            await asyncio.sleep(0.1)
+        for task in [*self._tasks, *self._sends]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._sends, return_exceptions=True)
+
+    def hand_over(self, held: Sequence[Held]) -> None:
+        """Take committed notifications that are leased to this node."""
+        if self._stopping:
+            return
+        touched: dict[int, Lane] = {}
+        for one in held:
+            if one.id in self._mine:
+                continue
+            lane = self._lane(one)
+            self._mine[one.id] = lane
+            if lane is None:
+                self._give_up(one, f"The contact method {one.method} of {one.user_id} does not exist any more")
+                continue
+            lane.waiting.append(one)
+            touched[id(lane)] = lane
+        for lane in touched.values():
+            self._grant(lane)
+
+    def _lane(self, held: Held) -> Lane | None:
+        channel = self._ctx.channels.get(held.channel)
+        method = self._ctx.directory.method(held.user_id, held.method)
+        if channel is None or method is None or method.type != held.channel:
+            return None
+        key = (channel.type, channel.lane(method.settings))
+        lane = self._lanes.get(key)
+        if lane is None:
+            if len(self._lanes) > 1000:
+                self._lanes = {k: v for k, v in self._lanes.items() if v.busy or v.waiting}
+            lane = self._lanes[key] = Lane(channel)
+        return lane
+
+    def _grant(self, lane: Lane) -> None:
+        """Give free places of the lane (and of its channel) to who waits first."""
+        kind = lane.channel.type
+        busy = self._busy.get(kind, 0)
+        while lane.waiting and lane.busy < lane.limit and busy < lane.channel.concurrency:
+            self._granted.append((lane.waiting.popleft(), lane))
+            lane.busy += 1
+            busy += 1
+            self._begin.set()
+        self._busy[kind] = busy
+
+    def _leave(self, lane: Lane) -> None:
+        """A place is free: the lane's own next, and if the channel was full, the other lanes'."""
+        kind = lane.channel.type
+        full = self._busy[kind] >= lane.channel.concurrency
+        lane.busy -= 1
+        self._busy[kind] -= 1
+        if self._stopping:
+            return
+        self._grant(lane)
+        if full:
+            for other in self._lanes.values():
+                if other.waiting and other.channel is lane.channel:
+                    self._grant(other)
+
+    def _give_up(self, held: Held, error: str) -> None:
+        now = self._ctx.clock.now()
+        self._done.append(Delivery(held.id, held.channel, error=error, started_at=now, ended_at=now))
+        self._record.set()
+
+    async def _begin_loop(self) -> None:
+        """Re-read in batches those that got a place, and send what may still go."""
+        while True:
+            await self._begin.wait()
+            self._begin.clear()
+            granted, self._granted = self._granted, []
+            if granted:
+                await self._start(granted)
+
+    async def _start(self, granted: list[tuple[Held, Lane]]) -> None:
+        ctx, now = self._ctx, self._ctx.clock.now()
+        try:
+            async with ctx.db.reading() as tx:
+                letters = await notifications.begin(tx, [held.id for held, _ in granted], ctx.node, now)
+        except Unavailable:
+            letters = {}
+        except Exception:  # nothing is lost: the leases run out and the rows are taken up again
+            log.exception("notifications could not be read", count=len(granted))
+            letters = {}
+        bundles: dict[tuple[str, str], list[Letter]] = {}
+        for held, lane in granted:
+            letter = letters.get(held.id)
+            if letter is None:
+                self._mine.pop(held.id, None)
+                self._leave(lane)
+            elif lane.channel.bundles and now - letter.scheduled_at > OLD:
+                first = (letter.user_id, letter.method) not in bundles
+                bundles.setdefault((letter.user_id, letter.method), []).append(letter)
+                if first:
+                    self._send_later(bundles[letter.user_id, letter.method], lane)
+                else:
+                    self._leave(lane)
+            else:
+                self._send_later([letter], lane)
+
+    def _send_later(self, letters: list[Letter], lane: Lane) -> None:
+        task = asyncio.create_task(self._send(letters, lane))
+        self._sends.add(task)
+        task.add_done_callback(self._sends.discard)
+
+    async def _send(self, letters: list[Letter], lane: Lane) -> None:
+        """One message to one provider; the outcome is the same for all letters in it."""
+        ctx, channel = self._ctx, lane.channel
+        started = ctx.clock.now()
+        receipt, error, permanent, retry_after = "", "", False, None
+        try:
+            method = ctx.directory.method(letters[0].user_id, letters[0].method)
+            if method is None:
+                raise DeliveryError("The contact method does not exist any more", permanent=True)
+            with metrics.DELIVERY_SECONDS.labels(channel.type).time():
+                async with asyncio.timeout(channel.timeout):
+                    receipt = (await channel.send(method.settings, compose(ctx, letters, started))).text
+        except DeliveryError as failure:
+            error, permanent, retry_after = str(failure), failure.permanent, failure.retry_after
+        except TimeoutError:
+            error = f"No answer within {channel.timeout:g} s"
+        except Exception as failure:  # a channel's bug must not end the engine; it counts as a failed attempt
+            log.exception("a channel broke", channel=channel.type)
+            error = f"The channel failed: {type(failure).__name__}"
+        finally:
+            self._leave(lane)
+        ended = ctx.clock.now()
+        for letter in letters:
+            again = None
+            if error and not permanent:
+                again = retry_at(letter.attempts + 1, ended, letter.deadline_at, retry_after)
+            self._done.append(Delivery(letter.id, channel.type, letter, receipt, error or "", again, started, ended))
+        self._record.set()
+
+    async def _record_loop(self) -> None:
+        """Record outcomes in batches. While the database is away they are kept: what was delivered is not forgotten."""
+        while True:
+            await self._record.wait()
+            self._record.clear()
+            done, self._done = self._done[:500], self._done[500:]
+            if not done:
+                continue
+            try:
+                held = await record(self._ctx, done)
+            except Unavailable:
+                self._done = done + self._done
+                await asyncio.sleep(0.5)
+            except Exception:  # one bad outcome must not hold up its neighbours
+                log.exception("outcomes could not be recorded together", count=len(done))
+                held = await self._record_singly(done)
+                self._recorded(done, held)
+            else:
+                self._recorded(done, held)
+            if self._done:
+                self._record.set()
+
+    async def _record_singly(self, done: list[Delivery]) -> list[Held]:
+        held: list[Held] = []
+        for delivery in done:
+            try:
+                held += await record(self._ctx, [delivery])
+            except Exception:  # this one's lease runs out and it is carried again
+                log.exception("an outcome could not be recorded", notification=delivery.id)
+        return held
+
+    def _recorded(self, done: list[Delivery], held: list[Held]) -> None:
+        for delivery in done:
+            self._mine.pop(delivery.id, None)
+        self._ctx.wake.set("timeline", "timers")
+        self.hand_over(held)
+
+    async def _renew_loop(self) -> None:
+        """Prolong the leases of what is waiting, on its way or being recorded; drop what is no longer ours."""
+        while True:
+            await asyncio.sleep(self._ctx.lease / 3)
+            ids = list(self._mine)
+            if not ids:
+                continue
+            until = self._ctx.clock.now() + timedelta(seconds=self._ctx.lease)
+            try:
+                async with self._ctx.db.transaction() as tx:
+                    ours = await notifications.renew(tx, ids, self._ctx.node, until)
+            except Unavailable:
+                continue
+            except Exception:  # leases may run out; begin() re-reads them before anything is sent
+                log.exception("leases could not be renewed", count=len(ids))
+                continue
+            lost = set(ids) - ours
+            for lane in self._lanes.values():
+                if lane.waiting and any(held.id in lost for held in lane.waiting):
+                    for held in lane.waiting:
+                        if held.id in lost:
+                            self._mine.pop(held.id, None)
+                    lane.waiting = deque(held for held in lane.waiting if held.id not in lost)

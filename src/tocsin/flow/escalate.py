@@ -1,0 +1,336 @@
+"""A rung is due: whom to page, by what, and when to look again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tocsin.core.alert import NoPage
+from tocsin.core.configuration import EscalationPolicy
+from tocsin.core.directory import Directory
+from tocsin.core.escalation import (
+    LAST_PATIENCE,
+    Ladder,
+    PageIntent,
+    PageReason,
+    Rung,
+    Turn,
+    deadline,
+    forward,
+    manager_of,
+    round_length,
+    start,
+    turn,
+)
+from tocsin.core.notification import plan
+from tocsin.core.severity import Urgency
+from tocsin.core.timeline import Entry, Link
+from tocsin.flow.context import Context
+from tocsin.store import incidents, timers
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Escalation, Incident
+from tocsin.store.notifications import Held
+from tocsin.store.timers import Timer
+from tocsin.store.writing import NewEscalation, NewNotification, NewPage, NewTimer, Writing, write_paging, write_story
+
+ACTOR = "tocsin"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is being paged about."""
+
+    incident: int
+    cycle: int
+    urgency: Urgency
+    service: str | None
+    because: PageReason | None = None
+    """Why this is not an ordinary page (the severity rose, the incident came back, a person escalated)."""
+
+
+@dataclass
+class Climbed:
+    """What became of one climb for now."""
+
+    ladder: Ladder | None
+    state: str
+    alarm: str | None = None
+    first: str | None = None
+    """The first person paged."""
+    entries: list[Entry] = field(default_factory=list)
+
+
+class Pager:
+    """Plans pages for one node at one instant, into one `Writing`. No database in here."""
+
+    def __init__(self, ctx: Context, now: datetime, writing: Writing) -> None:
+        self.directory: Directory = ctx.directory
+        self.ids = ctx.ids
+        self.node = ctx.node
+        self.now = now
+        self.leased = now + timedelta(seconds=ctx.lease)
+        self.writing = writing
+        self.held: list[Held] = []
+        """Notifications born leased to this node: handed to the deliveries once committed."""
+
+    def policies(self, services: Sequence[str]) -> list[EscalationPolicy]:
+        """Each distinct policy of the affected services, in their order; the default one when there are none."""
+        found = [self.directory.policy_of(service) for service in services] or [self.directory.policy_of(None)]
+        return list({policy.id: policy for policy in found if policy is not None}.values())
+
+    def begin(self, subject: Subject, policies: Sequence[EscalationPolicy]) -> list[Climbed]:
+        """Start one climb for each policy; its first rung fires now."""
+        climbs = []
+        for policy in policies:
+            escalation = self.ids.next("escalations")
+            climbed = self.climb(subject, policy, start(policy, self.now), escalation)
+            at = climbed.ladder or Ladder(0, 0, self.now, None)
+            self.writing.escalations.append(
+                NewEscalation(
+                    id=escalation, incident_id=subject.incident, policy=policy.id, cycle=subject.cycle, round=at.round,
+                    step=at.step, round_started_at=at.round_started_at,
+                    next_at=at.next_at if climbed.state == "running" else None, state=climbed.state,
+                    ended_at=self.now if climbed.state == "exhausted" else None,
+                    ended_reason="exhausted" if climbed.state == "exhausted" else None,
+                )
+            )  # fmt: skip
+            self.time(subject, escalation, climbed)
+            climbs.append(climbed)
+        return climbs
+
+    def time(self, subject: Subject, escalation: int, climbed: Climbed) -> None:
+        """Set the timer of the next rung of a running climb."""
+        if climbed.state == "running" and climbed.ladder and climbed.ladder.next_at:
+            self.writing.timers.append(
+                NewTimer(
+                    kind="escalate", subject=escalation, incident_id=subject.incident, due_at=climbed.ladder.next_at
+                )
+            )
+
+    def climb(self, subject: Subject, policy: EscalationPolicy, ladder: Ladder, escalation: int) -> Climbed:
+        """Fire the rung that is due; while it reaches nobody at all, the next one comes forward.
+
+        Low urgency climbs no further than the first rung that reached somebody: the climb is held there.
+        """
+        climbed = Climbed(ladder, "running" if subject.urgency == "high" else "held")
+        while True:
+            turned = turn(policy, ladder, self.directory, self.now, subject.because)
+            reached = self._pages(subject, policy, turned, escalation, climbed)
+            if turned.next is None:
+                return self._exhaust(subject, escalation, climbed)
+            climbed.ladder = ladder = turned.next
+            if reached or not turned.rungs:
+                return climbed
+            ladder = forward(policy, ladder, self.now)
+
+    def _pages(
+        self, subject: Subject, policy: EscalationPolicy, turned: Turn, escalation: int, climbed: Climbed
+    ) -> bool:
+        reached = False
+        for rung in turned.rungs:
+            if rung.nobody:
+                text = f"Step {rung.step + 1}: {rung.nobody}"
+                climbed.entries.append(self._entry("nobody_on_call", text, round=rung.round, step=rung.step + 1))
+            until = self._deadline(policy, rung, turned.next, climbed)
+            for intent in rung.pages:
+                reached |= self.page(subject, rung, intent, escalation, until, climbed)
+        return reached
+
+    def _deadline(self, policy: EscalationPolicy, rung: Rung, following: Ladder | None, climbed: Climbed) -> datetime:
+        """Until when the pages of a rung are retried. On a held climb no next rung will come to help."""
+        if following is None or climbed.state == "held":
+            return self.now + LAST_PATIENCE
+        started = following.round_started_at
+        if following.round > rung.round:
+            started -= round_length(policy)
+        return deadline(policy, rung.round, rung.step, started, self.now)
+
+    def _exhaust(self, subject: Subject, escalation: int, climbed: Climbed) -> Climbed:
+        """The end of the ladder: raise the alarm and page the team's manager once."""
+        climbed.ladder, climbed.state, climbed.alarm = None, "exhausted", "exhausted"
+        climbed.entries.append(self._entry("exhausted", "The escalation policy is exhausted and no one is answering"))
+        manager = manager_of(self.directory, subject.service)
+        if manager:
+            rung = Rung(round=0, step=0, tier="executive", pages=(), nobody="")
+            intent = PageIntent(manager, f"user:{manager}", PageReason.MANAGER)
+            self.page(subject, rung, intent, escalation, self.now + LAST_PATIENCE, climbed)
+        return climbed
+
+    def page(
+        self,
+        subject: Subject,
+        rung: Rung,
+        intent: PageIntent,
+        escalation: int | None,
+        until: datetime,
+        climbed: Climbed,
+    ) -> bool:
+        """One page with its notifications; False when the person has no contact method to use."""
+        user = self.directory.users[intent.user]
+        page = self.ids.next("pages")
+        rules = plan(user, subject.urgency)
+        for position, (after, method) in enumerate(rules):
+            at = self.now + after.delta
+            notification = NewNotification(
+                id=self.ids.next("notifications"), page_id=page, incident_id=subject.incident, user_id=user.id,
+                method=method.id, channel=method.type, position=position, scheduled_at=at,
+                due_at=at if after else self.leased, owner=None if after else self.node,
+            )  # fmt: skip
+            self.writing.notifications.append(notification)
+            if not after:
+                self.held.append(Held(notification.id, user.id, method.id, method.type, at))
+        self.writing.pages.append(
+            NewPage(
+                id=page, incident_id=subject.incident, escalation_id=escalation, user_id=user.id, cycle=subject.cycle,
+                round=rung.round, step=rung.step + 1, tier=rung.tier, via=intent.via, reason=intent.reason.value,
+                urgency=subject.urgency, state="pending" if rules else "undelivered", created_at=self.now,
+                deadline_at=until, ended_at=None if rules else self.now,
+            )
+        )  # fmt: skip
+        data = {"page": page, "user": user.id, "step": rung.step + 1, "round": rung.round, "tier": rung.tier, "via": intent.via,
+                "reason": intent.reason.value}  # fmt: skip
+        climbed.entries.append(
+            Entry(at=self.now, kind="paged", actor=ACTOR, details=f"{user.label} ({intent.via})", data=data)
+        )
+        if not rules:
+            climbed.entries.append(
+                self._entry("page_undelivered", f"{user.label} has no contact method for this", page=page, user=user.id)
+            )
+        climbed.first = climbed.first or (user.id if rules else None)
+        return bool(rules)
+
+    def _entry(self, kind: str, details: str, **data: object) -> Entry:
+        return Entry(at=self.now, kind=kind, actor=ACTOR, details=details, data=dict(data))  # type: ignore[arg-type]
+
+
+def no_page(urgency: Urgency, policies: Sequence[EscalationPolicy]) -> NoPage | None:
+    """Why nobody is paged at all, or None when somebody is."""
+    if urgency == "none":
+        return NoPage.SEVERITY
+    return None if policies else NoPage.NO_POLICY
+
+
+def response_entries(
+    pager: Pager, now: datetime, assignee: str | None, unpaged: NoPage | None, climbs: Sequence[Climbed]
+) -> list[Entry]:
+    """The entries that say how the response began: who is assigned and paged, or why nobody is."""
+    if unpaged is not None:
+        details = {
+            NoPage.SEVERITY: "This severity pages nobody",
+            NoPage.NO_POLICY: "No escalation policy: nobody is paged",
+        }[unpaged]
+        return [Entry(at=now, kind="no_page", actor=ACTOR, details=details, data={"reason": unpaged.value})]
+    user = pager.directory.users.get(assignee) if assignee else None
+    details = f"{user.label} is assigned" if user else "Nobody could be assigned"
+    data = {
+        "assignee": assignee,
+        "paged": sorted({e.data["user"] for c in climbs for e in c.entries if e.kind == "paged"}),
+    }
+    triggered = Entry(at=now, kind="response_triggered", actor=ACTOR, details=details, data=data)
+    return [triggered, *(entry for climbed in climbs for entry in climbed.entries)]
+
+
+def subject_of(incident: Incident, because: PageReason | None = None) -> Subject:
+    """The incident as a subject of its present cycle of paging."""
+    return Subject(incident.id, incident.cycle, incident.urgency, incident.service, because)
+
+
+def ladder_of(escalation: Escalation) -> Ladder:
+    return Ladder(escalation.round, escalation.step, escalation.round_started_at, escalation.next_at)
+
+
+def _settled(escalation: Escalation, climbed: Climbed) -> Escalation:
+    """The row of a climb after it moved."""
+    escalation.state = climbed.state
+    if climbed.ladder is None:
+        escalation.next_at = None
+    else:
+        escalation.round, escalation.step = climbed.ladder.round, climbed.ladder.step
+        escalation.round_started_at = climbed.ladder.round_started_at
+        escalation.next_at = climbed.ladder.next_at if climbed.state == "running" else None
+    return escalation
+
+
+async def fire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """The rungs of these timers are due: one transaction for all of them, timers removed with their outcome.
+
+    A climb whose incident was answered meanwhile only loses its timer. Returns notifications leased to this node.
+    """
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        locked = await incidents.lock(tx, [t.incident_id for t in due if t.incident_id is not None])
+        ours = await timers.finish(tx, ctx.node, due)
+        climbs = await incidents.escalations(tx, [t.subject for t in due if t.id in ours])
+        running = [c for c in climbs.values() if c.state == "running" and _still_paging(locked.get(c.incident_id), c)]
+        held = await move(ctx, tx, [(locked[c.incident_id], c, ladder_of(c), None) for c in running], now)
+    return held
+
+
+def _still_paging(incident: Incident | None, climb: Escalation) -> bool:
+    return incident is not None and incident.open and not incident.answered and climb.cycle == incident.cycle
+
+
+Move = tuple[Incident, Escalation, Ladder, PageReason | None]
+
+
+async def move(ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime) -> list[Held]:
+    """Let climbs of locked incidents fire what is due on their ladders, and write all of it."""
+    if not moves:
+        return []
+    while True:
+        writing = Writing()
+        pager = Pager(ctx, now, writing)
+        try:
+            told = _plan_moves(pager, moves)
+            break
+        except IndexError:
+            await ctx.ids.reserve(tx, pages=500 + 20 * len(moves), notifications=1000 + 60 * len(moves))
+    for incident, climbed in told:
+        writing.tell(incident.id, _link(writing, incident), climbed.entries)
+        if climbed.alarm or climbed.first:
+            await incidents.update(
+                tx, incident, alarm=climbed.alarm or incident.alarm, assignee=incident.assignee or climbed.first
+            )
+    await incidents.move_escalations(tx, [climb for _, climb, _, _ in moves], now)
+    await write_paging(tx, writing)
+    await write_story(tx, writing)
+    return pager.held
+
+
+def _plan_moves(pager: Pager, moves: Sequence[Move]) -> list[tuple[Incident, Climbed]]:
+    told = []
+    for incident, escalation, ladder, because in moves:
+        subject = subject_of(incident, because)
+        policy = pager.directory.escalation_policies.get(escalation.policy) or pager.directory.policy_of(
+            incident.service
+        )
+        if policy is None:
+            policy = EscalationPolicy(id=escalation.policy, steps=())
+        climbed = pager.climb(subject, policy, ladder, escalation.id)
+        told.append((incident, climbed))
+        _settled(escalation, climbed)
+        pager.time(subject, escalation.id, climbed)
+    return told
+
+
+def _link(writing: Writing, incident: Incident) -> Link:
+    """Where the incident's chain ends, counting what `writing` already tells."""
+    for number, seq, _, head in reversed(writing.entries):
+        if number == incident.id:
+            return Link(seq, head)
+    return incident.link
+
+
+async def come_forward(
+    ctx: Context, tx: Tx, climbs: Sequence[int], locked: Mapping[int, Incident], now: datetime
+) -> list[Held]:
+    """The latest rungs of these climbs reached nobody: the next ones fire now. Their incidents are locked by the caller."""
+    found = await incidents.escalations(tx, climbs)
+    moves: list[Move] = []
+    for climb in found.values():
+        incident = locked[climb.incident_id]
+        policy = ctx.directory.escalation_policies.get(climb.policy)
+        if policy is not None and _still_paging(incident, climb):
+            moves.append((incident, climb, forward(policy, ladder_of(climb), now), None))
+    return await move(ctx, tx, moves, now)

@@ -1,0 +1,76 @@
+"""What a notification says, and the signed link by which its reader acknowledges."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime
+
+from tocsin.core.directory import Directory
+from tocsin.core.escalation import PageReason
+from tocsin.core.incident import display_name, public_id
+from tocsin.core.severity import Severity
+from tocsin.flow.context import Context
+from tocsin.plugins.channels.base import Brief, Message
+from tocsin.store.notifications import Letter
+
+
+def _signature(secret: bytes, page: int) -> str:
+    digest = hmac.digest(secret, b"acknowledge:%d" % page, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest[:18]).decode()
+
+
+def acknowledge_link(ctx: Context, page: int) -> str:
+    """The URL that acknowledges the incident in the name of the person who got this page."""
+    return f"{ctx.settings.external_url}/a/{page}.{_signature(ctx.secret, page)}"
+
+
+def page_of_link(ctx: Context, token: str) -> int | None:
+    """The page of a link's last part, or None when it was not signed by us."""
+    number, _, signature = token.partition(".")
+    if not (number.isascii() and number.isdigit() and len(number) < 19 and signature.isascii()):
+        return None
+    page = int(number)
+    return page if hmac.compare_digest(signature, _signature(ctx.secret, page)) else None
+
+
+def incident_url(ctx: Context, number: int) -> str:
+    """Where the room of an incident is."""
+    return f"{ctx.settings.external_url}/incidents/{public_id(number)}"
+
+
+def brief(ctx: Context, letter: Letter) -> Brief:
+    """The incident of a letter as messages tell it."""
+    service = ctx.directory.services.get(letter.service) if letter.service else None
+    return Brief(
+        id=public_id(letter.incident_id), number=letter.incident_id,
+        name=display_name(letter.incident_id, letter.created_at), title=letter.title,
+        severity=Severity(letter.severity).key, status=letter.status, service=letter.service,
+        service_name=service.label if service else letter.service or "", url=incident_url(ctx, letter.incident_id),
+        created_at=letter.created_at, description=letter.description, alerts_count=letter.alerts_count,
+    )  # fmt: skip
+
+
+def reason(directory: Directory, letter: Letter) -> str:
+    """A sentence for the person paged: why you."""
+    sentence = PageReason(letter.reason).sentence
+    kind, _, name = letter.via.partition(":")
+    if kind == "schedule" and (schedule := directory.schedules.get(name)) is not None:
+        return f"{sentence.removesuffix('.')} ({schedule.name or name})."
+    if kind == "team" and (team := directory.teams.get(name)) is not None:
+        return f"{sentence.removesuffix('.')} ({team.name or name})."
+    return sentence
+
+
+def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
+    """One message for one letter, or for several of one person that travel together."""
+    first = letters[0]
+    user = ctx.directory.users.get(first.user_id)
+    return Message(
+        type="page", key=f"{ctx.instance}-n{first.id}", page_id=f"{first.page_id}", reason=reason(ctx.directory, first),
+        step=first.step, user=first.user_id, user_name=user.label if user else first.user_id,
+        time_zone=user.time_zone if user else "UTC", incident=brief(ctx, first),
+        acknowledge_url=acknowledge_link(ctx, first.page_id), sent_at=now, instance=ctx.instance,
+        bundled=tuple(brief(ctx, letter) for letter in letters[1:]),
+    )  # fmt: skip

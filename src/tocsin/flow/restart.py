@@ -1,0 +1,68 @@
+"""Paging starts over for an incident that exists: its severity rose, it came back, or a person wants it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.core.escalation import PageReason
+from tocsin.core.severity import Severity
+from tocsin.core.timeline import Entry
+from tocsin.flow.context import Context
+from tocsin.flow.escalate import ACTOR, Pager, no_page, subject_of
+from tocsin.store import incidents, timers
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
+from tocsin.store.notifications import Held
+from tocsin.store.writing import Writing, write_paging, write_story
+
+
+async def restart(
+    ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity
+) -> list[Held]:
+    """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node."""
+    entries = _why(incident, severity, because, now)
+    await incidents.stop_paging(tx, incident.id, now, because.value, None)
+    changes: dict[str, object] = {"cycle": incident.cycle + 1, "severity": severity.value, "urgency": severity.urgency}
+    if because is PageReason.RELAPSE:
+        changes |= {"status": "investigating", "restored_at": None}
+        await timers.cancel(tx, "watch", incident.id)
+    await incidents.update(tx, incident, **changes)
+    writing = Writing()
+    while True:
+        pager = Pager(ctx, now, writing)
+        policies = pager.policies(incident.affected_services)
+        unpaged = no_page(incident.urgency, policies)
+        try:
+            climbs = [] if unpaged else pager.begin(subject_of(incident, because), policies)
+        except IndexError:
+            await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
+            writing = Writing()
+            continue
+        break
+    alarm = next((c.alarm for c in climbs if c.alarm), None)
+    first = next((c.first for c in climbs if c.first), None)
+    told = [*entries, *(entry for climbed in climbs for entry in climbed.entries)]
+    writing.tell(incident.id, incident.link, told)
+    await incidents.update(
+        tx,
+        incident,
+        alarm=alarm,
+        assignee=incident.assignee or first,
+        no_page_reason=unpaged.value if unpaged else None,
+    )
+    await write_paging(tx, writing)
+    await write_story(tx, writing)
+    return pager.held
+
+
+def _why(incident: Incident, severity: Severity, because: PageReason, now: datetime) -> list[Entry]:
+    entries = []
+    if because is PageReason.RELAPSE:
+        entries.append(
+            Entry(at=now, kind="relapsed", actor=ACTOR, details="Its alert came back during the stability watch")
+        )
+    if severity != incident.severity:
+        old = Severity(incident.severity)
+        details, data = f"from {old.name} to {severity.name}", {"from": old.key, "to": severity.key, "reason": "alert"}
+        entries.append(Entry(at=now, kind="severity_changed", actor=ACTOR, details=details, data=data))
+    return entries

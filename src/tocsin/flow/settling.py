@@ -1,0 +1,96 @@
+"""A source says that alerts ended, or that somebody looks at them: their incidents follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from tocsin.core.alert import Reason
+from tocsin.core.timeline import Entry
+from tocsin.flow.batch import Run
+from tocsin.flow.escalate import ACTOR
+from tocsin.flow.respond import answer, settle, tell
+from tocsin.store import incidents, intake
+from tocsin.store.database import Tx
+from tocsin.store.intake import NewEvent
+from tocsin.store.writing import Writing, notify, write_story
+
+Ended = Mapping[int, tuple[int, int | None, str]]
+
+
+async def resolve_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
+    """End the alerts of these resolve events; incidents whose last alert ended are settled. One transaction."""
+    async with tx.transaction():
+        ended = await intake.end_alerts(tx, [(r.service, r.key) for r in runs], now)
+        await alerts_ended(tx, list(ended.values()), now, "resolved by their source")
+        await _keep(tx, runs, ended, Reason.RESOLVED, now)
+    _settle(runs, ended, Reason.RESOLVED)
+
+
+async def alerts_ended(tx: Tx, ended: Sequence[tuple[int, int | None, str]], now: datetime, how: str) -> None:
+    """Tell the incidents of alerts (alert, incident, title) that just ended, and settle those without any left."""
+    by_incident: dict[int, list[tuple[int, str]]] = {}
+    for alert, of, title in ended:
+        if of is not None:
+            by_incident.setdefault(of, []).append((alert, title))
+    if not by_incident:
+        return
+    locked = await incidents.lock(tx, list(by_incident))
+    left = await intake.firing(tx, list(by_incident))
+    writing = Writing()
+    for number, alerts in by_incident.items():
+        incident = locked[number]
+        text = alerts[0][1] if len(alerts) == 1 else f"{len(alerts)} alerts"
+        data = {"alerts": [alert for alert, _ in alerts][:100], "count": len(alerts), "open": left.get(number, 0)}
+        entry = Entry(at=now, kind="alert_resolved", actor=ACTOR, details=f"{text} {how}", data=data)
+        link = writing.tell(number, incident.link, [entry])
+        incident.timeline_seq, incident.timeline_head = link.seq, link.head
+    await write_story(tx, writing)
+    for number, incident in locked.items():
+        if not left.get(number):
+            await settle(tx, incident, now)
+    await notify(tx, "timeline")
+
+
+async def acknowledge_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
+    """A source's acknowledgement acknowledges the incident. One transaction."""
+    async with tx.transaction():
+        found = await intake.acknowledge_alerts(tx, [(r.service, r.key) for r in runs], now)
+        actors = {
+            incident: f"integration:{runs[p].service}/{runs[p].items[0].ref.integration.id}"
+            for p, (_, incident, _) in found.items()
+            if incident is not None
+        }
+        for number, incident in (await incidents.lock(tx, list(actors))).items():
+            if incident.open and not await answer(tx, incident, actors[number], now):
+                await tell(tx, incident, now, "alert_acknowledged", actors[number], "Acknowledged at the source")
+        await _keep(tx, runs, found, Reason.ACKNOWLEDGED, now)
+        if found:
+            await notify(tx, "timeline")
+    _settle(runs, found, Reason.ACKNOWLEDGED)
+
+
+def _settle(runs: Sequence[Run], found: Ended, reason: Reason) -> None:
+    for position, run in enumerate(runs):
+        if position in found:
+            run.settle(reason, found[position][0], found[position][1])
+        else:
+            run.settle(Reason.NOTHING_OPEN, None, None)
+
+
+async def _keep(tx: Tx, runs: Sequence[Run], found: Ended, reason: Reason, now: datetime) -> None:
+    """Each such event leaves a row that says what it did, or that there was nothing to do."""
+    rows = []
+    for position, run in enumerate(runs):
+        sent = run.items[-1]
+        alert, incident, title = found.get(position, (None, None, sent.event.title))
+        rows.append(
+            NewEvent(
+                at=now, service=run.service, integration=sent.ref.integration.id, action=sent.event.action,
+                dedup_key=run.key, title=title, reason=(reason if position in found else Reason.NOTHING_OPEN).value,
+                alert_id=alert, incident_id=incident, body=msgspec.json.encode({"count": len(run.items)}).decode(),
+            )
+        )  # fmt: skip
+    await intake.write_events(tx, rows)

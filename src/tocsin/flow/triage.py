@@ -1,0 +1,132 @@
+"""Events + what is open -> alerts and incidents, set-based for a batch, each outcome with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import asyncpg
+import msgspec
+import structlog
+
+from tocsin.core.alert import Reason, group_key
+from tocsin.core.errors import Unavailable
+from tocsin.flow.batch import Item, Outcome, Run, waves
+from tocsin.flow.context import Context
+from tocsin.flow.opening import Newcomer, Opening
+from tocsin.flow.settling import acknowledge_by_source, resolve_by_source
+from tocsin.store import intake, mutes
+from tocsin.store.database import Tx
+from tocsin.store.intake import Found, NewEvent
+from tocsin.store.notifications import Held
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 8
+"""How often a batch is looked at again because somebody else changed the same rows meanwhile."""
+
+
+async def triage(
+    ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime
+) -> list[Held]:
+    """Give every item its outcome, committed. `tx` is a connection outside a transaction, the writer's own.
+
+    Raises Unavailable when other writers keep winning. Returns notifications leased to this node.
+    """
+    held: list[Held] = []
+    changes = [item for item in items if item.event.action == "change"]
+    if changes:
+        await _store_changes(tx, changes, now)
+    for wave in waves([item for item in items if item.event.action != "change"] if changes else items):
+        runs: dict[str, list[Run]] = {}
+        for run in wave.values():
+            runs.setdefault(run.first.event.action, []).append(run)
+        if "resolve" in runs:
+            await resolve_by_source(tx, runs["resolve"], now)
+        if "acknowledge" in runs:
+            await acknowledge_by_source(tx, runs["acknowledge"], now)
+        if "trigger" in runs:
+            held += await _triggers(ctx, tx, runs["trigger"], refresh, now)
+    return held
+
+
+async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[], object], now: datetime) -> list[Held]:
+    worse: list[tuple[int, int | None, int]] = []
+    for attempt in range(ATTEMPTS):
+        groups, asked = _groups(runs, now)
+        try:
+            found = await intake.look(tx, [(r.service, r.key, len(r.items), r.ends_at) for r in runs], asked, now)
+        except asyncpg.DeadlockDetectedError:
+            continue
+        if found.revision != ctx.directory.revision:
+            refresh()
+        for position, repeat in found.repeated.items():
+            runs[position].settle(Reason.REPEATED, repeat[0], repeat[1])
+        worse += _worse(runs, found)
+        new = [position for position in range(len(runs)) if position not in found.repeated]
+        newcomers = [_newcomer(runs[p], groups.get(p), asked, found, p) for p in new]
+        opening = Opening(ctx, now, newcomers, await mutes.active(tx, now) if found.mutes else [], worse)
+        if await opening.commit(tx):
+            for position, newcomer in zip(new, newcomers, strict=True):
+                runs[position].settle(newcomer.reason, newcomer.alert, newcomer.incident, Reason.REPEATED)
+            return opening.held
+        log.info("somebody else changed the same rows", attempt=attempt)
+        runs = [runs[position] for position in new]
+    raise Unavailable("Too much is being written at once: send this again")
+
+
+def _newcomer(
+    run: Run, group: int | None, asked: Sequence[tuple[str, str, datetime]], found: Found, position: int
+) -> Newcomer:
+    return Newcomer(
+        run.first.ref, run.first.event, run.severity, len(run.items), run.ends_at,
+        group=None if group is None else asked[group][:2],
+        since=None if group is None else asked[group][2],
+        room=None if group is None else found.groups.get(group),
+        watched=found.watched.get(position),
+    )  # fmt: skip
+
+
+def _groups(runs: Sequence[Run], now: datetime) -> tuple[dict[int, int], list[tuple[str, str, datetime]]]:
+    """For each run of a grouped service its group, and the distinct groups (service, key, opened since)."""
+    distinct: dict[tuple[str, str], int] = {}
+    asked: list[tuple[str, str, datetime]] = []
+    of: dict[int, int] = {}
+    for position, run in enumerate(runs):
+        grouping = run.first.ref.service.grouping
+        if grouping is None:
+            continue
+        key = group_key(grouping, run.first.event) or ""
+        if (run.service, key) not in distinct:
+            distinct[run.service, key] = len(asked)
+            asked.append((run.service, key, now - timedelta(seconds=grouping.window)))
+        of[position] = distinct[run.service, key]
+    return of, asked
+
+
+def _worse(runs: Sequence[Run], found: Found) -> list[tuple[int, int | None, int]]:
+    """(alert, incident, severity) of open alerts that came again with a worse severity."""
+    return [
+        (repeat[0], repeat[1], runs[position].severity)
+        for position, repeat in found.repeated.items()
+        if runs[position].severity < repeat[2]
+    ]
+
+
+async def _store_changes(tx: Tx, items: Sequence[Item], now: datetime) -> None:
+    await intake.write_events(
+        tx,
+        [
+            NewEvent(
+                at=i.event.starts_at or now, service=i.ref.service.id, integration=i.ref.integration.id, action="change",
+                dedup_key=i.event.dedup_key, title=i.event.title, reason=Reason.STORED.value, alert_id=None,
+                incident_id=None,
+                body=msgspec.json.encode(
+                    {"source": i.event.source, "details": i.event.details, "links": i.event.links, "images": i.event.images}
+                ).decode(),
+            )
+            for i in items
+        ],
+    )  # fmt: skip
+    for item in items:
+        item.outcome = Outcome(Reason.STORED)

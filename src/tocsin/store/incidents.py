@@ -1,0 +1,170 @@
+"""Incidents, their escalations and pages, as the flow locks and changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.core.incident import Status
+from tocsin.core.severity import Urgency
+from tocsin.core.timeline import Link
+from tocsin.store.database import Tx
+
+
+class Incident(msgspec.Struct, kw_only=True):
+    """The columns of an incident that decisions need."""
+
+    id: int
+    title: str
+    description: str
+    severity: int
+    urgency: Urgency
+    status: Status
+    service: str | None
+    affected_services: list[str]
+    assignee: str | None
+    origin: str
+    moved_by_person: bool
+    cycle: int
+    acknowledged_cycle: int
+    no_page_reason: str | None
+    alarm: str | None
+    created_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    engaged_at: datetime | None
+    restored_at: datetime | None
+    resolved_at: datetime | None
+    alerts_count: int
+    escalations_count: int
+    timeline_seq: int
+    timeline_head: bytes
+
+    @property
+    def link(self) -> Link:
+        return Link(self.timeline_seq, self.timeline_head)
+
+    @property
+    def open(self) -> bool:
+        return self.status not in ("resolved", "closed")
+
+    @property
+    def answered(self) -> bool:
+        """Somebody answered the present cycle of paging."""
+        return self.acknowledged_cycle >= self.cycle
+
+
+_FIELDS = tuple(f.name for f in msgspec.structs.fields(Incident))
+_LOCK = f"SELECT {', '.join(_FIELDS)} FROM incidents WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
+
+
+async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
+    """The incidents, locked against every other change until the transaction ends; always in the order of their numbers."""
+    return {row["id"]: Incident(**row) for row in await tx.fetch(_LOCK, sorted(set(ids)))}
+
+
+_COLUMNS = frozenset(
+    ("title", "severity", "urgency", "status", "assignee", "moved_by_person", "cycle", "acknowledged_cycle", "no_page_reason",
+     "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at", "closed_at", "alerts_count",
+     "escalations_count", "timeline_seq", "timeline_head"),
+)  # fmt: skip
+
+
+async def update(tx: Tx, incident: Incident, **changes: Any) -> None:
+    """Set columns of a locked incident, in the database and on the value."""
+    names = sorted(changes)
+    if not set(names) <= _COLUMNS:
+        raise ValueError(f"not columns of an incident: {set(names) - _COLUMNS}")
+    assignments = ", ".join(f"{name} = ${i}" for i, name in enumerate(names, 2))
+    await tx.execute(f"UPDATE incidents SET {assignments} WHERE id = $1", incident.id, *(changes[n] for n in names))
+    for name in names:
+        if name in _FIELDS:
+            setattr(incident, name, changes[name])
+
+
+async def stop_paging(tx: Tx, incident: int, now: datetime, reason: str, answered_by: str | None) -> None:
+    """End every page, notification and climb of the incident and remove their timers.
+
+    Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered.
+    """
+    await tx.execute(
+        """UPDATE pages SET state = CASE WHEN user_id = $3 THEN 'acknowledged' WHEN state = 'pending' THEN 'superseded'
+                                         ELSE state END, ended_at = $2
+           WHERE incident_id = $1 AND state IN ('pending', 'delivered') AND ended_at IS NULL""",
+        incident, now, answered_by,
+    )  # fmt: skip
+    await tx.execute(
+        "UPDATE notifications SET state = 'superseded', ended_at = $2 WHERE incident_id = $1 AND state = 'pending'",
+        incident, now,
+    )  # fmt: skip
+    await tx.execute(
+        """WITH ended AS (
+             UPDATE escalations SET state = 'stopped', ended_at = $2, ended_reason = $3, next_at = NULL
+             WHERE incident_id = $1 AND state IN ('running', 'held') RETURNING id
+           )
+           DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM ended)""",
+        incident, now, reason,
+    )  # fmt: skip
+
+
+class Escalation(msgspec.Struct, kw_only=True):
+    """One climb of one policy."""
+
+    id: int
+    incident_id: int
+    policy: str
+    cycle: int
+    round: int
+    step: int
+    round_started_at: datetime
+    next_at: datetime | None
+    state: str
+
+
+_CLIMB = ", ".join(f.name for f in msgspec.structs.fields(Escalation))
+
+
+async def escalations(tx: Tx, ids: Sequence[int]) -> dict[int, Escalation]:
+    """Climbs by id."""
+    rows = await tx.fetch(f"SELECT {_CLIMB} FROM escalations WHERE id = ANY($1::bigint[])", list(ids))
+    return {row["id"]: Escalation(**row) for row in rows}
+
+
+async def escalations_of(tx: Tx, incident: int) -> list[Escalation]:
+    """All climbs of one incident, oldest first."""
+    rows = await tx.fetch(f"SELECT {_CLIMB} FROM escalations WHERE incident_id = $1 ORDER BY id", incident)
+    return [Escalation(**row) for row in rows]
+
+
+async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) -> None:
+    """Write where climbs stand now; those that are over are dated."""
+    if climbs:
+        await tx.execute(
+            """UPDATE escalations e SET round = r.round, step = r.step, round_started_at = r.started, next_at = r.next,
+                      state = r.state, ended_at = CASE WHEN r.state IN ('stopped', 'exhausted') THEN $7::timestamptz END,
+                      ended_reason = CASE WHEN r.state = 'exhausted' THEN 'exhausted' END
+               FROM unnest($1::bigint[], $2::int[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[])
+                 AS r(id, round, step, started, next, state) WHERE e.id = r.id""",
+            [c.id for c in climbs], [c.round for c in climbs], [c.step for c in climbs],
+            [c.round_started_at for c in climbs], [c.next_at for c in climbs], [c.state for c in climbs], now,
+        )  # fmt: skip
+
+
+async def page_incident(tx: Tx, page: int) -> tuple[int, str] | None:
+    """(incident, user) of a page."""
+    row = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", page)
+    return (row[0], row[1]) if row else None
+
+
+async def exists(tx: Tx, incident: int) -> bool:
+    """Is there such an incident?"""
+    found: bool = await tx.fetchval("SELECT EXISTS (SELECT FROM incidents WHERE id = $1)", incident)
+    return found
+
+
+async def renew_cycle(tx: Tx, climbs: Sequence[int], cycle: int) -> None:
+    """Climbs go on in a new cycle of paging."""
+    await tx.execute("UPDATE escalations SET cycle = $2 WHERE id = ANY($1::bigint[])", list(climbs), cycle)

@@ -1,0 +1,260 @@
+"""What intake asks and writes for a batch of events: set-based, one statement per question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.store.database import Tx
+from tocsin.store.writing import columns
+
+
+class Found(msgspec.Struct, gc=False):
+    """What is open for a batch of triggers. Keys are positions in the arrays that were asked with."""
+
+    repeated: dict[int, tuple[int, int | None, int, int | None]]
+    """position -> (alert, incident, its severity so far, the silence that mutes it): open alerts, already counted."""
+    groups: dict[int, tuple[int, int]]
+    """position of the group -> (incident, severity): where new alerts of the group belong."""
+    watched: dict[int, int]
+    """position -> incident in its stability watch that had this very alert."""
+    mutes: int
+    """How many silences exist that have not ended."""
+    revision: int
+    """The configuration's revision in the database."""
+
+
+_LOOK = """
+WITH input AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) WITH ORDINALITY
+    AS r(service, dedup_key, count, ends_at, position)
+), hit AS (
+  UPDATE alerts a SET count = a.count + i.count, last_at = $5, ends_at = COALESCE(i.ends_at, a.ends_at)
+  FROM input i WHERE a.service = i.service AND a.dedup_key = i.dedup_key AND a.resolved_at IS NULL
+  RETURNING i.position, a.id, a.incident_id, a.severity, a.mute
+)
+SELECT 'r', position, id, incident_id, severity, mute FROM hit
+UNION ALL
+SELECT 'g', g.position, i.id, NULL, i.severity, NULL
+FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
+CROSS JOIN LATERAL (
+  SELECT id, severity FROM incidents
+  WHERE service = g.service AND group_key = g.group_key AND created_at > g.since AND status NOT IN ('resolved', 'closed')
+  ORDER BY created_at DESC LIMIT 1
+) i
+UNION ALL
+SELECT 'w', n.position, max(i.id), NULL, NULL, NULL
+FROM incidents i JOIN alerts a ON a.incident_id = i.id JOIN input n ON n.service = a.service AND n.dedup_key = a.dedup_key
+WHERE i.status = 'monitoring' GROUP BY n.position
+UNION ALL
+SELECT 'm', count(*), NULL, NULL, NULL, NULL FROM mutes WHERE ends_at > $5
+UNION ALL
+SELECT 'c', revision, NULL, NULL, NULL, NULL FROM configuration
+"""
+
+
+async def look(
+    tx: Tx,
+    keys: Sequence[tuple[str, str, int, datetime | None]],
+    groups: Sequence[tuple[str, str, datetime]],
+    now: datetime,
+) -> Found:
+    """Count repeats of open alerts (`keys`: service, dedup key, how often, new end) and say what else is open.
+
+    `groups`: service, group key, opened since.
+    """
+    found = Found({}, {}, {}, 0, 0)
+    for what, position, one, two, three, four in await tx.fetch(_LOOK, *columns(keys, 4), now, *columns(groups, 3)):
+        match what:
+            case "r":
+                found.repeated[position - 1] = (one, two, three, four)
+            case "g":
+                found.groups[position - 1] = (one, three)
+            case "w":
+                found.watched[position - 1] = one
+            case "m":
+                found.mutes = position
+            case _:
+                found.revision = position
+    return found
+
+
+async def lock_groups(tx: Tx, groups: Sequence[tuple[str, str]]) -> None:
+    """Serialise the opening of incidents for these (service, group key) among all nodes, until the transaction ends."""
+    for service, key in sorted(groups):
+        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1 || E'\\x1f' || $2, 7))", service, key)
+
+
+async def group_opened(tx: Tx, service: str, group_key: str, since: datetime) -> bool:
+    """Did somebody open an incident for the group meanwhile?"""
+    found: bool = await tx.fetchval(
+        """SELECT EXISTS (SELECT FROM incidents WHERE service = $1 AND group_key = $2 AND created_at > $3
+           AND status NOT IN ('resolved', 'closed'))""",
+        service, group_key, since,
+    )  # fmt: skip
+    return found
+
+
+async def worsen(tx: Tx, alerts: Sequence[tuple[int, int]]) -> None:
+    """Give open alerts (id, severity) a worse severity; a better one changes nothing."""
+    await tx.execute(
+        """UPDATE alerts a SET severity = r.severity FROM unnest($1::bigint[], $2::smallint[]) AS r(id, severity)
+           WHERE a.id = r.id AND r.severity < a.severity""",
+        *columns(alerts, 2),
+    )
+
+
+async def end_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> dict[int, tuple[int, int | None, str]]:
+    """Resolve open alerts by their source: position -> (alert, incident, title)."""
+    rows = await tx.fetch(
+        """UPDATE alerts a SET resolved_at = $3, resolved_by = 'source', last_at = $3
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, dedup_key, position)
+           WHERE a.service = r.service AND a.dedup_key = r.dedup_key AND a.resolved_at IS NULL
+           RETURNING r.position, a.id, a.incident_id, a.title""",
+        *columns(keys, 2), now,
+    )  # fmt: skip
+    return {r[0] - 1: (r[1], r[2], r[3]) for r in rows}
+
+
+async def acknowledge_alerts(
+    tx: Tx, keys: Sequence[tuple[str, str]], now: datetime
+) -> dict[int, tuple[int, int | None, str]]:
+    """Mark open alerts acknowledged by their source: position -> (alert, incident, title)."""
+    rows = await tx.fetch(
+        """UPDATE alerts a SET acknowledged_at = COALESCE(a.acknowledged_at, $3), last_at = $3
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, dedup_key, position)
+           WHERE a.service = r.service AND a.dedup_key = r.dedup_key AND a.resolved_at IS NULL
+           RETURNING r.position, a.id, a.incident_id, a.title""",
+        *columns(keys, 2), now,
+    )  # fmt: skip
+    return {r[0] - 1: (r[1], r[2], r[3]) for r in rows}
+
+
+async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tuple[int, int | None, str]]:
+    """Resolve those of the open alerts whose `ends_at` has come: (alert, incident, title)."""
+    rows = await tx.fetch(
+        """UPDATE alerts SET resolved_at = $2, resolved_by = 'expiry'
+           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2 RETURNING id, incident_id, title""",
+        list(alerts), now,
+    )  # fmt: skip
+    return [(r[0], r[1], r[2]) for r in rows]
+
+
+async def open_ends(tx: Tx, alerts: Sequence[int]) -> dict[int, datetime]:
+    """When each of these still open alerts will end by itself."""
+    rows = await tx.fetch(
+        "SELECT id, ends_at FROM alerts WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at IS NOT NULL",
+        list(alerts),
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def firing(tx: Tx, incidents: Sequence[int]) -> dict[int, int]:
+    """How many alerts of each incident are still open (incidents without any are absent)."""
+    rows = await tx.fetch(
+        """SELECT incident_id, count(*) FROM alerts WHERE incident_id = ANY($1::bigint[]) AND resolved_at IS NULL
+           GROUP BY incident_id""",
+        list(incidents),
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def count_alerts(tx: Tx, incidents: Sequence[int]) -> dict[int, int]:
+    """How many distinct alerts (by service and dedup key) ever joined each incident."""
+    rows = await tx.fetch(
+        """SELECT incident_id, count(DISTINCT (service, dedup_key)) FROM alerts WHERE incident_id = ANY($1::bigint[])
+           GROUP BY incident_id""",
+        list(incidents),
+    )
+    return {r[0]: r[1] for r in rows}
+
+
+async def close_alerts_of(tx: Tx, incident: int, now: datetime) -> int:
+    """A person resolved the incident: its open alerts end with it. Returns how many."""
+    done: str = await tx.execute(
+        "UPDATE alerts SET resolved_at = $2, resolved_by = 'person' WHERE incident_id = $1 AND resolved_at IS NULL",
+        incident, now,
+    )  # fmt: skip
+    return int(done.rsplit(" ", 1)[1])
+
+
+class Muted(msgspec.Struct, gc=False):
+    """An open alert that a silence held back."""
+
+    id: int
+    service: str
+    dedup_key: str
+    integration: str
+    severity: int
+    title: str
+    source: str
+    labels: dict[str, str]
+    body: dict[str, Any]
+
+
+async def muted_by(tx: Tx, mute: int, limit: int) -> list[Muted]:
+    """Open alerts without incident that the silence `mute` held back, locked, oldest first."""
+    rows = await tx.fetch(
+        """SELECT id, service, dedup_key, integration, severity, title, source, labels, body FROM alerts
+           WHERE mute = $1 AND incident_id IS NULL AND resolved_at IS NULL ORDER BY id LIMIT $2 FOR UPDATE""",
+        mute, limit,
+    )  # fmt: skip
+    return [Muted(*row) for row in rows]
+
+
+async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None]]) -> None:
+    """Give held back alerts their incident, or the other silence that mutes them now: (alert, incident, silence)."""
+    await tx.execute(
+        """UPDATE alerts a SET incident_id = r.incident, mute = r.mute,
+                  reason = CASE WHEN r.incident IS NULL THEN a.reason ELSE 'unmuted' END
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r(id, incident, mute) WHERE a.id = r.id""",
+        *columns(alerts, 3),
+    )
+    await tx.execute(
+        """INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
+           SELECT 'tally', id, id, now(), now() FROM unnest($1::bigint[]) AS r(id) WHERE id IS NOT NULL
+           ON CONFLICT (kind, subject) DO NOTHING""",
+        sorted({incident for _, incident, _ in alerts if incident is not None}),
+    )
+
+
+async def room_of(tx: Tx, service: str, group_key: str, since: datetime) -> tuple[int, int] | None:
+    """(incident, severity) of the open incident of a group opened after `since`, locked."""
+    row = await tx.fetchrow(
+        """SELECT id, severity FROM incidents WHERE service = $1 AND group_key = $2 AND created_at > $3
+           AND status NOT IN ('resolved', 'closed') ORDER BY created_at DESC LIMIT 1 FOR UPDATE""",
+        service, group_key, since,
+    )  # fmt: skip
+    return (row[0], row[1]) if row else None
+
+
+class NewEvent(msgspec.Struct, kw_only=True, gc=False):
+    """A row of `events`."""
+
+    at: datetime
+    service: str
+    integration: str
+    action: str
+    dedup_key: str
+    title: str
+    reason: str
+    alert_id: int | None
+    incident_id: int | None
+    body: str
+
+
+async def write_events(tx: Tx, events: Sequence[NewEvent]) -> None:
+    """Keep events that left no alert of their own, and changes."""
+    if events:
+        await tx.execute(
+            """INSERT INTO events (at, service, integration, action, dedup_key, title, reason, alert_id, incident_id, body)
+               SELECT r.at, r.service, r.integration, r.action, r.dedup_key, r.title, r.reason, r.alert_id, r.incident_id,
+                      r.body::jsonb
+               FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                           $8::bigint[], $9::bigint[], $10::text[])
+                 AS r(at, service, integration, action, dedup_key, title, reason, alert_id, incident_id, body)""",
+            *columns(events, 10),
+        )

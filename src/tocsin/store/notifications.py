@@ -1,0 +1,177 @@
+"""The outbox: claimed with a lease, re-read before each send, ended with what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from tocsin.core.incident import Status
+from tocsin.store.database import Tx
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """A notification leased to this node, waiting for a place in its provider's lane."""
+
+    id: int
+    user_id: str
+    method: str
+    channel: str
+    scheduled_at: datetime
+
+
+class Letter(msgspec.Struct, kw_only=True, gc=False):
+    """Everything that the message of one notification says, read just before it is sent."""
+
+    id: int
+    page_id: int
+    incident_id: int
+    user_id: str
+    method: str
+    channel: str
+    attempts: int
+    scheduled_at: datetime
+    deadline_at: datetime
+    via: str
+    reason: str
+    step: int
+    round: int
+    cycle: int
+    title: str
+    description: str
+    severity: int
+    status: Status
+    service: str | None
+    created_at: datetime
+    alerts_count: int
+
+
+async def claim(tx: Tx, node: UUID, now: datetime, lease: timedelta, limit: int) -> list[Held]:
+    """Take up to `limit` due notifications, earliest first."""
+    rows = await tx.fetch(
+        """UPDATE notifications SET owner = $1, due_at = $3
+           WHERE id IN (SELECT id FROM notifications WHERE state = 'pending' AND due_at <= $2
+                        ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+           RETURNING id, user_id, method, channel, scheduled_at""",
+        node, now, now + lease, limit,
+    )  # fmt: skip
+    return sorted((Held(*row) for row in rows), key=lambda held: (held.scheduled_at, held.id))
+
+
+_BEGIN = """
+SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempts, n.scheduled_at, p.deadline_at, p.via, p.reason,
+       p.step, p.round, p.cycle, i.title, i.description, i.severity, i.status, i.service, i.created_at, i.alerts_count
+FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
+WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $2 AND n.due_at > $3
+  AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND i.acknowledged_cycle < p.cycle
+"""
+
+
+async def begin(tx: Tx, ids: Sequence[int], node: UUID, now: datetime) -> dict[int, Letter]:
+    """Re-read, just before sending, those that may still go: leased to us, unanswered, the incident open."""
+    return {row["id"]: Letter(**row) for row in await tx.fetch(_BEGIN, list(ids), node, now)}
+
+
+async def renew(tx: Tx, ids: Sequence[int], node: UUID, until: datetime) -> set[int]:
+    """Prolong leases; returns the ids that are still ours."""
+    rows = await tx.fetch(
+        "UPDATE notifications SET due_at = $3 WHERE id = ANY($1::bigint[]) AND owner = $2 AND state = 'pending' RETURNING id",
+        list(ids), node, until,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def delivered(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime, datetime]]) -> set[int]:
+    """The provider took them: (id, receipt, started, ended). Returns the ids recorded now (a repeat after a crash is recorded once).
+
+    A notification superseded while it was on its way did arrive, and is told as it was.
+    """
+    found = await tx.fetch(
+        """WITH done AS (
+             UPDATE notifications n SET state = 'delivered', receipt = r.receipt, started_at = r.started, ended_at = r.ended,
+                    attempts = n.attempts + 1, owner = NULL, error = ''
+             FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS r(id, receipt, started, ended)
+             WHERE n.id = r.id AND n.state IN ('pending', 'superseded')
+             RETURNING n.id, n.page_id, r.ended
+           ), page AS (
+             UPDATE pages p SET state = CASE WHEN p.state IN ('pending', 'undelivered') THEN 'delivered' ELSE p.state END,
+                    delivered_at = COALESCE(p.delivered_at, d.ended),
+                    ended_at = CASE WHEN p.state = 'undelivered' THEN NULL ELSE p.ended_at END
+             FROM done d WHERE p.id = d.page_id
+           )
+           SELECT id FROM done""",
+        [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows],
+    )  # fmt: skip
+    return {row[0] for row in found}
+
+
+async def retry(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime]]) -> None:
+    """Not taken, but worth another try: (id, error, when)."""
+    await tx.execute(
+        """UPDATE notifications n SET due_at = r.at, owner = NULL, attempts = n.attempts + 1, error = r.error
+           FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS r(id, error, at)
+           WHERE n.id = r.id AND n.state = 'pending' AND n.owner = $4""",
+        [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], node,
+    )  # fmt: skip
+
+
+async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datetime) -> list[int]:
+    """Given up: (id, error). The page's next rule starts at once; returns the pages that now can reach nobody, ended so."""
+    await tx.execute(
+        """UPDATE notifications n SET state = 'failed', owner = NULL, attempts = n.attempts + 1, error = r.error, ended_at = $4
+           FROM unnest($1::bigint[], $2::text[]) AS r(id, error)
+           WHERE n.id = r.id AND n.state = 'pending' AND n.owner = $3""",
+        [r[0] for r in rows], [r[1] for r in rows], node, now,
+    )  # fmt: skip
+    pages = await tx.fetch(
+        "SELECT DISTINCT page_id FROM notifications WHERE id = ANY($1::bigint[])", [r[0] for r in rows]
+    )
+    await tx.execute(
+        """UPDATE notifications SET due_at = $2 WHERE id IN (
+             SELECT DISTINCT ON (page_id) id FROM notifications
+             WHERE page_id = ANY($1::bigint[]) AND state = 'pending' AND owner IS NULL AND attempts = 0 AND due_at > $2
+             ORDER BY page_id, position)""",
+        [p[0] for p in pages], now,
+    )  # fmt: skip
+    ended = await tx.fetch(
+        """UPDATE pages p SET state = 'undelivered', ended_at = $2
+           WHERE p.id = ANY($1::bigint[]) AND p.state = 'pending' AND NOT EXISTS (
+             SELECT FROM notifications n WHERE n.page_id = p.id AND n.state IN ('pending', 'delivered'))
+           RETURNING p.id""",
+        [p[0] for p in pages], now,
+    )  # fmt: skip
+    return [row[0] for row in ended]
+
+
+async def climbs_without_answer(tx: Tx, pages: Sequence[int]) -> list[int]:
+    """The climbs whose latest rung reached nobody at all, given pages that just ended undelivered."""
+    rows = await tx.fetch(
+        """SELECT e.id FROM escalations e
+           WHERE e.id IN (SELECT escalation_id FROM pages WHERE id = ANY($1::bigint[])) AND e.state IN ('running', 'held')
+             AND NOT EXISTS (
+               SELECT FROM pages p WHERE p.escalation_id = e.id AND p.cycle = e.cycle AND p.state <> 'undelivered'
+                 AND (p.round, p.step) = (SELECT q.round, q.step FROM pages q WHERE q.escalation_id = e.id AND q.cycle = e.cycle
+                                          ORDER BY q.round DESC, q.step DESC LIMIT 1))
+             AND EXISTS (
+               SELECT FROM pages p WHERE p.id = ANY($1::bigint[]) AND p.escalation_id = e.id
+                 AND (p.round, p.step) = (SELECT q.round, q.step FROM pages q WHERE q.escalation_id = e.id AND q.cycle = e.cycle
+                                          ORDER BY q.round DESC, q.step DESC LIMIT 1))""",
+        list(pages),
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def page_people(tx: Tx, pages: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """(incident, user) of each page."""
+    rows = await tx.fetch("SELECT id, incident_id, user_id FROM pages WHERE id = ANY($1::bigint[])", list(pages))
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def owners(tx: Tx, ids: Sequence[int]) -> dict[int, tuple[int, str, str]]:
+    """(incident, user, method) of each notification."""
+    rows = await tx.fetch(
+        "SELECT id, incident_id, user_id, method FROM notifications WHERE id = ANY($1::bigint[])", list(ids)
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
