@@ -38,6 +38,7 @@ class Settings:
     bootstrap_token: str = field(default="", metadata=_SECRET)
     smtp_url: str = field(default="", metadata=_SECRET)
     mail_from: str = "tocsin@localhost"
+    channel_limits: str = ""
     log_format: str = "text"
     lease_seconds: float = 10.0
 
@@ -159,6 +160,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "bootstrap_token": _long,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
+    "channel_limits": str,
     "log_format": _log_format,
     "lease_seconds": _lease_seconds,
 }

@@ -13,6 +13,15 @@ from tocsin.plugins.channels.apprise import Outcome, Tone
 
 _WRONG = "url: Apprise knows no such service, or the URL is not complete (its documentation lists the forms)"
 _CODE = re.compile(r"error=(\d{3})\b")
+_ASSET: dict[str, Any] = {
+    "app_id": "Tocsin",
+    "app_desc": "Tocsin",
+    "app_url": "",
+    "async_mode": False,
+    "interpret_emojis": False,
+    "pgp_autogen": False,
+    "pem_autogen": False,
+}
 _TYPES = {"info": NotifyType.INFO, "warning": NotifyType.WARNING, "failure": NotifyType.FAILURE}
 
 
@@ -23,14 +32,9 @@ class AppriseLibrary:
         quiet = logging.getLogger("apprise")
         quiet.addHandler(logging.NullHandler())
         quiet.propagate = False
-        self._asset: Any = AppriseAsset(storage_mode="memory", service_timeout=0)
-        self._asset.app_id = "Tocsin"
-        self._asset.app_desc = "Tocsin"
-        self._asset.app_url = "https://tocsin.dev"
-        self._asset.async_mode = False
-        self._asset.interpret_emojis = False
-        self._asset.pgp_autogen = False
-        self._asset.pem_autogen = False
+        self._asset = AppriseAsset(storage_mode="memory", service_timeout=0)
+        for name, value in _ASSET.items():
+            setattr(self._asset, name, value)
 
     def problem(self, url: str) -> str | None:
         return None if self._service(url) is not None else _WRONG
