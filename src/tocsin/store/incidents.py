@@ -67,9 +67,9 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
 
 
 _COLUMNS = frozenset(
-    ("title", "description", "severity", "urgency", "status", "assignee", "moved_by_person", "cycle", "acknowledged_cycle",
-     "no_page_reason", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at", "closed_at", "alerts_count",
-     "escalations_count", "timeline_seq", "timeline_head"),
+    ("title", "description", "severity", "urgency", "status", "assignee", "moved_by_person", "cycle",
+     "acknowledged_cycle", "no_page_reason", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at",
+     "resolved_at", "closed_at", "alerts_count", "escalations_count", "timeline_seq", "timeline_head"),
 )  # fmt: skip
 
 
