@@ -71,10 +71,7 @@ async def migrate(url: str) -> list[str]:
     Several nodes may do so at once: one works, the others wait and find it done. Raises Unavailable when the database cannot be
     reached, MigrationError when it does not fit.
     """
-    with translated():
-        connection = await asyncpg.connect(
-            url, timeout=5, server_settings={"application_name": "tocsin migrate", "timezone": "UTC"}
-        )
+    connection = await _connect(url)
     try:
         _check_server(connection)
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -90,6 +87,19 @@ async def pending(tx: Any) -> list[str]:
     except asyncpg.UndefinedTableError:
         applied = set()
     return [migration.label for migration in migrations() if migration.version not in applied]
+
+
+async def _connect(url: str) -> Any:
+    session = {"application_name": "tocsin migrate", "timezone": "UTC"}
+    try:
+        with translated():
+            try:
+                return await asyncpg.connect(url, timeout=5, server_settings=session)
+            except asyncpg.exceptions.ClientConfigurationError as error:
+                raise MigrationError(f"TOCSIN_DATABASE_URL cannot be used: {error}") from error
+    except asyncpg.PostgresError as error:
+        # Answered, and refused: a wrong password, no such database. Waiting would not mend it.
+        raise MigrationError(f"The database refuses us: {error}") from error
 
 
 def _check_server(connection: Any) -> None:
