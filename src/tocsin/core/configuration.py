@@ -158,8 +158,8 @@ class ContactMethod:
 
 
 class NotificationRule(_Object, frozen=True, kw_only=True):
-    method: str
     after: Duration = Duration(0)
+    method: str
 
 
 class NotificationRules(_Object, frozen=True, kw_only=True):
@@ -212,9 +212,9 @@ class Restriction(_Object, frozen=True, kw_only=True):
     `days` names the day on which a window begins. `to` <= `from` crosses midnight.
     """
 
+    days: tuple[Weekday, ...] = WEEKDAYS
     start: ClockTime = msgspec.field(name="from")
     end: ClockTime = msgspec.field(name="to")
-    days: tuple[Weekday, ...] = WEEKDAYS
 
 
 class Layer(_Object, frozen=True, kw_only=True):
@@ -262,9 +262,9 @@ class Target(_Object, frozen=True, kw_only=True):
 class Step(_Object, frozen=True, kw_only=True):
     """`after` counts from the first page of the round, absolute."""
 
-    targets: tuple[Target, ...]
     after: Duration = Duration(0)
     tier: Tier = "on_call"
+    targets: tuple[Target, ...]
 
 
 class EscalationPolicy(_Object, frozen=True, kw_only=True):

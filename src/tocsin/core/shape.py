@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -15,6 +16,7 @@ from tocsin.core.configuration import ContactMethod, decode
 Path = tuple[str | int, ...]
 
 LONGEST_TEXT = 4096
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 
 
 class Fault(NamedTuple):
@@ -92,11 +94,14 @@ def _value_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
 
 
 def _conversion_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
+    if kind is int and isinstance(raw, str) and not _WHOLE.fullmatch(raw):
+        yield Fault(path, f"{short(raw)} is not a whole number: write one like 1")
+        return
     try:
         decode(raw, kind)
     except msgspec.ValidationError as error:
         if kind is int:
-            yield Fault(path, f"{raw!r} is not a whole number: write one like 1")
+            yield Fault(path, f"write a whole number here, not {_seen(raw)}")
         elif kind is str:
             yield Fault(path, f"write text here, in quotes, not {_seen(raw)}")
         else:
@@ -114,12 +119,12 @@ def text_fault(text: str) -> str | None:
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> str:
-    """`unknown field 'colour': did you mean 'color'? Known: ...`."""
+    """`unknown field 'nam': did you mean 'name'?`, or what is known when nothing comes near."""
     names = sorted(known)
-    close = get_close_matches(str(name)[:64], names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    listed = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
-    return f"unknown {what} {short(name)}: {hint}{'known: ' + listed if listed else 'none is known'}"
+    if close := get_close_matches(str(name)[:64], names, n=1):
+        return f"unknown {what} {short(name)}: did you mean {close[0]!r}?"
+    listed = ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")
+    return f"unknown {what} {short(name)}: {'known are ' + listed if listed else 'there is none yet'}"
 
 
 def short(value: object) -> str:

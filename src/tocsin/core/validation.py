@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -136,7 +137,7 @@ def _slug(text: str, path: Path) -> Iterator[Fault]:
 
 def _refer(known: Known, kind: str, name: str | None, path: Path) -> Iterator[Fault]:
     if name is not None and name not in known[kind]:
-        yield Fault(path, unknown(LABELS[kind], name, known[kind]))
+        yield Fault(path, f"{unknown(LABELS[kind], name, known[kind])} (correct the name, or define it under {kind})")
 
 
 def _refer_all(known: Known, kind: str, names: Iterable[str], path: Path) -> Iterator[Fault]:
@@ -155,7 +156,7 @@ def _repeated(names: Sequence[str], what: str, path: Path, field: str | None = "
 
 def _between(value: int, least: int, most: int, path: Path) -> Iterator[Fault]:
     if not least <= value <= most:
-        yield Fault(path, f"{short(value)} is out of range: write a whole number from {least} to {most}")
+        yield Fault(path, f"{value} is out of range: write a whole number from {least} to {most}")
 
 
 def _zone(name: str, path: Path) -> Iterator[Fault]:
@@ -165,8 +166,9 @@ def _zone(name: str, path: Path) -> Iterator[Fault]:
 
 def _zone_message(name: str) -> str:
     city = name.rpartition("/")[2].replace(" ", "_").lower()
-    same = sorted(zone for zone in zones() if zone.rpartition("/")[2].lower() == city)
-    hint = f" did you mean {same[0]!r}?" if same else ""
+    near = sorted(zone for zone in zones() if zone.rpartition("/")[2].lower() == city)
+    near = near or get_close_matches(name[:64], zones(), n=1, cutoff=0.8)
+    hint = f" did you mean {near[0]!r}?" if near else ""
     return f"{short(name)} is not a time zone:{hint} write an IANA name like Europe/Berlin, America/New_York or UTC"
 
 
@@ -227,7 +229,7 @@ def _method(method: ContactMethod, world: World, path: Path) -> Iterator[Fault]:
         return
     fields = {field.name: field for field in channel.fields}
     wrong = [
-        Fault((*path, name), unknown(f"field of a {method.type} contact method", name, ["id", "type", *fields]))
+        Fault((*path, name), unknown(f"field of the contact method type {method.type}", name, ["id", "type", *fields]))
         for name in method.settings.keys() - fields.keys()
     ]
     wrong += [

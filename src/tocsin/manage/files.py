@@ -208,7 +208,9 @@ class _Reader:
             parent.key = (node.line, node.value or "")
             return
         (line, key), parent.key = parent.key, None
-        if key in fields:
+        if key == "<<":
+            self.found.append((line, "merge keys (<<) are not expanded here: write the fields out"))
+        elif key in fields:
             self.found.append(
                 (line, f"the field {short(key)} stands here twice, first on line {fields[key][0]}: remove one")
             )
