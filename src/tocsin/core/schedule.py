@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from tocsin.core.calendar import bounded, instant, later, stretches, wall_of, zone
+from tocsin.core.calendar import LATEST, bounded, instant, later, stretches, wall_of, zone
 from tocsin.core.configuration import WEEKDAYS, Layer, Override, Restriction, Schedule
 
 OVERRIDE = "override"
@@ -44,16 +44,17 @@ def who(schedule: Schedule, at: datetime) -> tuple[str, str] | None:
     if schedule.overrides and (last := next(_covering(reversed(schedule.overrides), at, wall, place), None)):
         return last.user, OVERRIDE
     for layer in reversed(schedule.layers):
-        if (user := _turn_of(layer, at, wall, place)) is not None and _open(layer.restrictions, wall):
+        if _open(layer.restrictions, wall) and (user := _turn_of(layer, at, wall, place)) is not None:
             return user, layer.id
     return None
 
 
 def on_call(schedule: Schedule, at: datetime) -> Shift | None:
     """The whole shift at one instant; None when nobody is on call. Its ends are looked for up to a year either way."""
+    at = min(bounded(at), LATEST - 2 * _DAY)  # so that the span below reaches beyond it
     if who(schedule, at) is None:
         return None
-    at, reach = bounded(at), _WEEK
+    reach = _WEEK
     while True:
         found = next(s for s in shifts(schedule, at - reach, at + reach) if s.start <= at < s.end)
         if reach >= _YEAR or (found.start > at - reach and found.end < at + reach):
@@ -139,11 +140,12 @@ def _turn_number(layer: Layer, at: datetime, wall: datetime, place: ZoneInfo) ->
 
 def _turn_of(layer: Layer, at: datetime, wall: datetime, place: ZoneInfo) -> str | None:
     """Whose turn it is at `at`, restrictions aside; None before the layer starts."""
-    if not layer.users or at < instant(layer.starts.naive, place):
+    if not layer.users:
         return None
     if len(layer.users) == 1:
-        return layer.users[0]
-    return layer.users[_turn_number(layer, at, wall, place) % len(layer.users)]
+        return layer.users[0] if instant(layer.starts.naive, place) <= at else None
+    turn = _turn_number(layer, at, wall, place)
+    return layer.users[turn % len(layer.users)] if turn >= 0 else None
 
 
 def _turns(layer: Layer, place: ZoneInfo, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, str]]:
