@@ -1,0 +1,172 @@
+"""The doors through which monitoring sends: plain ASGI in front of everything else, because they carry the storms.
+
+A door reads the body (at most 512 KB), lets its source turn it into events, and answers 2xx only after they are committed. Every
+refusal is worded in the sender's own format. What is not a door goes on to the application behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from tocsin.api.alertmanager import AlertmanagerApi, method_not_allowed, not_found
+from tocsin.api.raw import Answer, App, Gone, Receive, Scope, Send, TooLarge, header, read_body, send_answer
+from tocsin.core.directory import IntegrationRef
+from tocsin.core.errors import Unavailable
+from tocsin.core.event import Event
+from tocsin.flow.context import Context
+from tocsin.manage.knocks import Knocking
+from tocsin.metrics import EVENTS
+from tocsin.plugins.sources.base import LIMIT, Parsed, Refused, Source
+
+_PREFIX = "/integrations/"
+_TOO_LARGE = f"The body is larger than {LIMIT} bytes"
+_CLOSE = ((b"connection", b"close"),)
+
+
+class Accepts(Protocol):
+    """Where events go (flow.intake.Intake)."""
+
+    async def accept(self, ref: IntegrationRef, events: Sequence[Event], now: datetime) -> Any:
+        """Return after the commit; raise Unavailable when nothing was stored."""
+        ...
+
+
+class Doors:
+    """The ASGI application that answers the intake paths and hands the rest to `inner`."""
+
+    def __init__(self, ctx: Context, intake: Accepts, sources: Mapping[str, Source], inner: App) -> None:
+        self._ctx = ctx
+        self._intake = intake
+        self._inner = inner
+        self._by_path = {source.door: source for source in sources.values() if "{key}" not in source.door}
+        self._webhook = sources["alertmanager"]
+        self._alerts = sources["prometheus"]
+        self._api = AlertmanagerApi(ctx)
+        self.knocking = Knocking(ctx)
+
+    async def stop(self) -> None:
+        """Write what was counted."""
+        await self.knocking.stop()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            source = self._by_path.get(path)
+            if source is not None:
+                return await self._enqueue(source, scope, receive, send)
+            if path.startswith(_PREFIX):
+                key, slash, rest = path[len(_PREFIX) :].partition("/")
+                if slash and rest:
+                    return await self._integration(key, rest.removesuffix("/"), scope, receive, send)
+        return await self._inner(scope, receive, send)
+
+    async def _enqueue(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
+        """A door whose key is in the body."""
+        try:
+            body = await read_body(receive)
+        except Gone:
+            return
+        except TooLarge as error:
+            return await send_answer(send, _too_large(source, error))
+        if scope["method"] != "POST":
+            return await send_answer(send, _only_post(source))
+        now = self._ctx.clock.now()
+        parsed = source.parse(body, now)
+        if parsed.refusal is not None and not parsed.events:
+            return await send_answer(send, _unreadable(source, scope, parsed.refusal))
+        ref = self._ctx.directory.integrations.get(parsed.key)
+        if ref is None or ref.integration.type not in source.types:
+            return await send_answer(send, self._knock(source, parsed.key, ref, 400))
+        await send_answer(send, await self._take(source, ref, parsed, now))
+
+    async def _take(self, source: Source, ref: IntegrationRef, parsed: Parsed, now: datetime) -> Answer:
+        """Store the events; the answer after the commit."""
+        if parsed.events:
+            try:
+                await self._intake.accept(ref, parsed.events, now)
+            except Unavailable as error:
+                return unavailable(source, error)
+        if parsed.refusal is not None:
+            return _refused(parsed.refusal)
+        return Answer(source.accepted_status, source.accepted(parsed))
+
+    async def _integration(self, key: str, rest: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """A door whose key is in the path: `/integrations/{key}/{rest}`."""
+        source = self._webhook if rest == "alertmanager" else self._alerts
+        try:
+            body = await read_body(receive)
+            answer = await self._integration_answer(source, key, rest, scope, body)
+        except Gone:
+            return
+        except TooLarge as error:
+            answer = _too_large(source, error)
+        except Unavailable as error:
+            answer = unavailable(source, error)
+        await send_answer(send, answer)
+
+    async def _integration_answer(self, source: Source, key: str, rest: str, scope: Scope, body: bytes) -> Answer:
+        ref = self._ctx.directory.integrations.get(key)
+        if ref is None or ref.integration.type not in source.types:
+            return self._knock(source, key, ref, 404)
+        method = scope["method"]
+        if rest == "alertmanager":
+            if method != "POST":
+                return method_not_allowed(method, ("POST",))
+        elif rest == "api/v2/alerts" and method == "POST":
+            if (refusal := self._api.wrong_type(scope)) is not None:
+                return refusal
+        elif rest.startswith(("api/v2/", "-/")):
+            return await self._api.answer(ref, rest, scope, body)
+        else:
+            return not_found(f"/{rest}")
+        now = self._ctx.clock.now()
+        parsed = source.parse(body, now)
+        if parsed.refusal is not None and not parsed.events:
+            return _unreadable(source, scope, parsed.refusal)
+        return await self._take(source, ref, parsed, now)
+
+    def _knock(self, source: Source, key: str, ref: IntegrationRef | None, status: int) -> Answer:
+        """The answer to a key that this door does not know, or whose integration is of another type."""
+        EVENTS.labels(source.name, "unknown_key").inc()
+        if ref is not None:
+            kind = ref.integration.type
+            return _refused(
+                source.refused(
+                    status, f"This key belongs to an integration of type '{kind}': {source.label} is not for it"
+                )
+            )
+        self.knocking.heard(key, source.name)
+        if status == 404:
+            return _refused(source.refused(404, "No integration has this key"))
+        if len(key) != 32:
+            return _refused(
+                source.refused(400, f"Length of '{source.key_field}' is incorrect (should be 32 characters)")
+            )
+        return _refused(source.refused(400, f"'{source.key_field}' is not known: no integration has this key"))
+
+
+def _refused(refusal: Refused, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+    return Answer(refusal.status, refusal.body, refusal.content_type, headers)
+
+
+def _unreadable(source: Source, scope: Scope, refusal: Refused) -> Answer:
+    """A body that could not be read may be a compressed one: say so."""
+    encoding = header(scope, b"content-encoding").strip().lower()
+    if encoding in ("", "identity"):
+        return _refused(refusal)
+    return _refused(source.refused(415, f"Content-Encoding {encoding[:40]} is not understood: send the body as it is"))
+
+
+def _too_large(source: Source, error: TooLarge) -> Answer:
+    return _refused(source.refused(413, _TOO_LARGE), () if error.drained else _CLOSE)
+
+
+def _only_post(source: Source) -> Answer:
+    return _refused(source.refused(405, "Only POST is allowed here"), ((b"allow", b"POST"),))
+
+
+def unavailable(source: Source, error: Unavailable) -> Answer:
+    """503 in the door's shape: nothing was stored, send it again."""
+    return _refused(source.refused(503, str(error)), ((b"retry-after", b"%d" % max(1, error.retry_after)),))

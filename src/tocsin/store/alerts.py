@@ -1,0 +1,51 @@
+"""Reading open alerts as an Alertmanager shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.store.database import Tx
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that is open. `fingerprint` is empty for alerts that did not come from Alertmanager or Prometheus."""
+
+    id: int
+    dedup_key: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    generator_url: str
+    fingerprint: str
+    first_at: datetime
+    last_at: datetime
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
+async def open_of_service(tx: Tx, service: str, limit: int = 20_000) -> list[OpenAlert]:
+    """The open alerts of one service, newest first, at most `limit`."""
+    rows = await tx.fetch(
+        """SELECT id, dedup_key, labels, body->'annotations' AS annotations, body->>'client_url' AS generator_url, fingerprint,
+                  first_at, last_at, starts_at, ends_at
+           FROM alerts WHERE service = $1 AND resolved_at IS NULL ORDER BY id DESC LIMIT $2""",
+        service, limit,
+    )  # fmt: skip
+    return [_alert(row) for row in rows]
+
+
+def _alert(row: Any) -> OpenAlert:
+    return OpenAlert(
+        id=row["id"],
+        dedup_key=row["dedup_key"],
+        labels=row["labels"],
+        annotations=row["annotations"] or {},
+        generator_url=row["generator_url"] or "",
+        fingerprint=row["fingerprint"],
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        starts_at=row["starts_at"],
+        ends_at=row["ends_at"],
+    )
