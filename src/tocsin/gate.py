@@ -35,7 +35,9 @@ class Taken(TocsinError):
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket on `host` and `port` (0: any free one). Raises Taken."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         sock = socket.socket(family, kind, protocol)
     except OSError as error:
         raise Taken(f"Cannot listen on {host!r}: {error.strerror}. Choose another with --host.") from error
@@ -47,7 +49,9 @@ def listen(host: str, port: int) -> socket.socket:
         sock.close()
         if error.errno == errno.EADDRINUSE:
             raise Taken(f"Port {port} on {host} is taken by another program. Choose another with --port.") from error
-        raise Taken(f"Cannot listen on port {port} of {host}: {error.strerror}. Choose others with --host and --port.") from error
+        raise Taken(
+            f"Cannot listen on port {port} of {host}: {error.strerror}. Choose others with --host and --port."
+        ) from error
     return sock
 
 
@@ -122,7 +126,11 @@ async def _closed(scope: Scope, send: Send) -> None:
 
 
 async def _answer(send: Send, status: int, content: bytes, body: bytes) -> None:
-    headers = [(b"content-type", content), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    headers = [
+        (b"content-type", content),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     if status == 503:
         headers.append((b"retry-after", b"2"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -135,8 +143,16 @@ class HttpServer(uvicorn.Server):
     def __init__(self, gate: Gate) -> None:
         super().__init__(
             uvicorn.Config(
-                gate, http="httptools", ws="none", lifespan="off", access_log=False, log_config=None, server_header=False,
-                backlog=_BACKLOG, timeout_keep_alive=75, timeout_graceful_shutdown=DRAIN_SECONDS,
+                gate,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
             )  # fmt: skip
         )
 

@@ -23,14 +23,18 @@ from tocsin.store.migrate import migrate
 
 log = structlog.get_logger("tocsin.main")
 
-Data = Annotated[Path | None, typer.Option("--data", help="Folder for everything; before TOCSIN_DATA.", show_default=False)]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder for everything; before TOCSIN_DATA.", show_default=False)
+]
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file to apply first.", show_default=False)]
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 Demo = Annotated[bool, typer.Option("--demo", help="Load a small believable organisation.")]
 
 
-def up(data: Data = None, config: Config = None, host: Host = "127.0.0.1", port: Port = 8420, demo: Demo = False) -> None:
+def up(
+    data: Data = None, config: Config = None, host: Host = "127.0.0.1", port: Port = 8420, demo: Demo = False
+) -> None:
     """Everything in one process: database, migrations, server and engine. Ctrl-C stops it."""
     _finish(run_node(_settings(data), _options(host, port, config, demo=demo)))
 
@@ -39,7 +43,9 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8420) ->
     """A node of a cluster: the same as `up` on the PostgreSQL that TOCSIN_DATABASE_URL names."""
     settings = _settings()
     if not settings.database_url:
-        _give_up(Invalid("`tocsin serve` needs TOCSIN_DATABASE_URL. To run with a database of its own, use `tocsin up`."))
+        _give_up(
+            Invalid("`tocsin serve` needs TOCSIN_DATABASE_URL. To run with a database of its own, use `tocsin up`.")
+        )
     _finish(run_node(settings, _options(host, port, config)))
 
 
