@@ -14,7 +14,7 @@ from tocsin.plugins.channels.letters import push, subject
 from tocsin.plugins.channels.threads import in_thread
 
 Tone = Literal["info", "warning", "failure"]
-_HOST = re.compile(r"localhost|[0-9a-f:]*:[0-9a-f:]*|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63}")
+_PLACE = re.compile(r"(?:localhost|\[[0-9a-f:]+\]|(?:[a-z0-9-]{1,63}\.)+[a-z0-9-]{1,63})(?::\d{1,5})?")
 _TONES: dict[str, Tone] = {"sev1": "failure", "sev2": "failure", "sev3": "warning"}
 
 
@@ -60,13 +60,11 @@ class AppriseChannel:
     def lane(self, settings: Mapping[str, str]) -> str:
         """The URL's scheme, with the host when what stands in its place is one (it may be a token)."""
         try:
-            parts = urlsplit(settings["url"])
-            host, port = parts.hostname or "", parts.port
-        except (KeyError, ValueError):
+            parts = urlsplit(settings.get("url", ""))
+        except ValueError:
             return "invalid"
-        if not _HOST.fullmatch(host):
-            return parts.scheme
-        return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+        scheme, place = parts.scheme or "invalid", parts.netloc.rpartition("@")[2].lower()
+        return f"{scheme}://{place}" if _PLACE.fullmatch(place) else scheme
 
     async def open(self) -> None:
         """Nothing is kept open."""

@@ -79,6 +79,6 @@ def is_address(text: str) -> bool:
 
 def _sender(text: str) -> Address:
     name, address = parseaddr(text)
-    if not is_address(address):
+    if not is_address(address) or not text.isprintable():
         raise Invalid("TOCSIN_MAIL_FROM must be a mail address like tocsin@example.com, or Name <tocsin@example.com>")
     return Address(display_name=name or "Tocsin", addr_spec=address)

@@ -43,7 +43,7 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     """The whole mail. The same notification always gets the same Message-ID, so that a repeated mail is seen to be one."""
     mail = EmailMessage(policy=_POLICY)
     mail["From"] = sender
-    mail["To"] = Address(display_name=clean(message.user_name)[:100], addr_spec=recipient)
+    mail["To"] = Address(display_name=header(message.user_name)[:100], addr_spec=recipient)
     mail["Subject"] = subject(message)
     mail["Date"] = message.sent_at
     domain = _domain(message.instance)
@@ -53,8 +53,8 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     mail["References"] = thread
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Tocsin-Incident"] = clean(message.incident.id)
-    mail["Idempotency-Key"] = clean(message.key)
+    mail["X-Tocsin-Incident"] = header(message.incident.id)
+    mail["Idempotency-Key"] = header(message.key)
     if message.type == "page":
         mail["Importance"] = "high"
         mail["X-Priority"] = "1"
@@ -67,11 +67,11 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
 def subject(message: Message) -> str:
     """`[SEV1] title (INC-2026-041)`; the same for every mail of an incident, because mail programs thread by it."""
     case = message.incident
-    title = clean(case.title)
+    title = header(case.title)
     if len(title) > _SUBJECT_LETTERS:
         title = title[: _SUBJECT_LETTERS - 1] + "…"
     more = f" and {len(message.bundled)} more" if message.bundled else ""
-    return f"[{_severity(case.severity)[0]}] {title} ({clean(case.name)}){more}"
+    return f"[{_severity(case.severity)[0]}] {title} ({header(case.name)}){more}"
 
 
 def bodies(message: Message) -> tuple[str, str]:
@@ -98,9 +98,14 @@ def _values(message: Message) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """One line of printable text: what may stand in a header."""
+    """One line of printable text."""
     readable = text.encode("utf-8", "replace").decode()
     return " ".join("".join(c if c.isprintable() else " " for c in readable).split())
+
+
+def header(text: str) -> str:
+    """One line that may stand in a header: what looks like an encoded word (RFC 2047) would be decoded, and is broken up."""
+    return clean(text).replace("=?", "= ?")
 
 
 def _case(brief: Brief, zone: tzinfo, now: datetime) -> _Case:
@@ -138,7 +143,7 @@ def since(at: datetime, zone: tzinfo, now: datetime) -> str:
 def _severity(key: str) -> tuple[str, str]:
     """(`SEV1`, `critical`) of `sev1_critical`."""
     match = re.fullmatch(r"(sev\d)_(\w+)", key)
-    return (match[1].upper(), match[2]) if match else (clean(key).upper(), "")
+    return (match[1].upper(), match[2]) if match else (header(key).upper(), "")
 
 
 def _paragraphs(text: str) -> str:

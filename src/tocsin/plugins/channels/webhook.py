@@ -64,6 +64,8 @@ class _Target(NamedTuple):
 @lru_cache(maxsize=4096)
 def _target(url: str, secret: str) -> _Target:
     parsed = URL(url)
+    if not parsed.host:
+        raise ValueError("no host")
     return _Target(parsed, f"{parsed.host_subcomponent}:{parsed.port}", Webhook(secret) if secret else None)
 
 
@@ -94,7 +96,7 @@ class WebhookChannel:
 
     def lane(self, settings: Mapping[str, str]) -> str:
         try:
-            return _target(settings["url"], settings.get("secret", "")).place
+            return _target(settings.get("url", ""), "").place
         except ValueError:
             return "invalid"
 
