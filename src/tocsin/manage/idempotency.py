@@ -41,8 +41,8 @@ async def once(
 ) -> Answer:
     """The answer of `act`, which runs once per (principal, key) within a day, however often and from wherever it is asked.
 
-    An `act` that raises changed nothing (or cannot say): the key is free again. Raises Invalid when the key came with another
-    request before, Conflict when the first request takes longer than a duplicate can wait.
+    An `act` that is refused changed nothing: the key is free again. Raises Invalid when the key came with another request
+    before, Conflict when the first request takes longer than a duplicate can wait.
     """
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
         raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} printable characters")
@@ -50,6 +50,9 @@ async def once(
         return await _first_answer(ctx, principal, key, request_hash)
     try:
         answer = await act()
+    except Unavailable:
+        # Whether it was committed is not known: the key stays taken until ABANDONED.
+        raise
     except TocsinError:
         await _release(ctx, principal, key)
         raise

@@ -148,13 +148,6 @@ def entry_view(row: Row) -> dict[str, Any]:
     }
 
 
-ABOUT_PAGES = (
-    "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
-    "alerts_joined", "alert_resolved", "alert_acknowledged",
-)  # fmt: skip
-"""Kinds of entries that only those see who may see pages and alerts."""
-
-
 async def timeline(
     ctx: Context, number: int, after: int = 0, limit: int = DEFAULT, without: Collection[str] = ()
 ) -> dict[str, Any]:
@@ -174,6 +167,15 @@ def read_timeline_cursor(cursor: str | None) -> int:
     """The id of the entry after which a list of entries goes on; 0 without cursor. Raises Invalid."""
     read = read_cursor(cursor, tuple[RowId])
     return read[0] if read else 0
+
+
+async def last_entry(ctx: Context, number: int, kind: str, actor: str) -> dict[str, Any]:
+    """The latest entry of a kind by one actor. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        row = await reading.last_entry(tx, number, kind, actor)
+    if row is None:
+        raise NotFound(f"There is no such entry in the timeline of {public_id(number)}")
+    return entry_view(row)
 
 
 def _notification_view(row: Row) -> dict[str, Any]:

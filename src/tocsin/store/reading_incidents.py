@@ -106,6 +106,15 @@ async def timeline_of_kinds(tx: Tx, number: int, kinds: Sequence[str]) -> list[R
     )  # fmt: skip
 
 
+async def last_entry(tx: Tx, number: int, kind: str, actor: str) -> Row | None:
+    """The latest entry of a kind by one actor."""
+    row: Row | None = await tx.fetchrow(
+        f"SELECT {ENTRY} FROM timeline WHERE incident_id = $1 AND kind = $2 AND actor = $3 ORDER BY seq DESC LIMIT 1",
+        number, kind, actor,
+    )  # fmt: skip
+    return row
+
+
 async def chain(tx: Tx, number: int) -> list[Row]:
     """The whole timeline with its hashes, in order, with the incident's own idea of its end.
 

@@ -1,0 +1,45 @@
+"""The API as Litestar routes. `app.state` holds `ctx` (Context), `intake` (Intake) and `engine` (Engine)."""
+
+from __future__ import annotations
+
+from litestar import Router
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from tocsin import __version__
+from tocsin.api import alerts, health, incidents, oncall, problems, services, stream, tokens
+
+PATH = "/api/v1"
+LIMIT = 512 * 1024
+"""The longest body, in bytes."""
+
+
+def create_api_routes() -> Router:
+    """Everything under /api/v1."""
+    routes = [
+        *incidents.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
+    ]  # fmt: skip
+    return Router(
+        PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]
+    )
+
+
+def create_health_routes() -> Router:
+    """`/livez`, `/readyz`, `/metrics`."""
+    return Router("/", route_handlers=health.ROUTES, exception_handlers=problems.HANDLERS)
+
+
+def openapi() -> OpenAPIConfig:
+    """The description of the API, served at /api/v1/openapi.json."""
+    return OpenAPIConfig(
+        title="Tocsin",
+        version=__version__,
+        description="Incident response: alerts, pages, incidents.",
+        path=PATH,
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        root_schema_site=None,
+        use_handler_docstrings=True,
+        components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+        security=[{"token": []}],
+    )

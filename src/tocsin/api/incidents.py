@@ -1,0 +1,226 @@
+"""Incidents: look, declare, respond."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response, get, patch, post
+from litestar.params import Parameter
+
+from tocsin.api.answers import AnyRequest, Json, reply, write
+from tocsin.api.authentication import context, may, principal_of
+from tocsin.core import severity as severities
+from tocsin.core.errors import Invalid
+from tocsin.core.incident import parse_id
+from tocsin.core.permission import hidden_kinds
+from tocsin.flow import respond
+from tocsin.flow.respond import Result
+from tocsin.manage import edits, explain, incidents, ladders
+from tocsin.manage.lists import DEFAULT, read_time
+
+From = Annotated[str | None, Parameter(query="from", description="RFC 3339; included")]
+To = Annotated[str | None, Parameter(query="to", description="RFC 3339; not included")]
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Declaration(_Body, frozen=True):
+    """A person declares an incident. `severity` in any spelling; `service` and `affected_services` are ids."""
+
+    title: str
+    severity: str | int
+    description: str = ""
+    reporter: str | None = None
+    service: str | None = None
+    affected_services: list[str] = []
+
+
+class Correction(_Body, frozen=True):
+    """What is left out stays as it is."""
+
+    title: str | None = None
+    description: str | None = None
+
+
+class Notes(_Body, frozen=True):
+    notes: str | None = None
+
+
+class Escalation(_Body, frozen=True):
+    reason: str
+
+
+class Assignment(_Body, frozen=True):
+    user: str
+
+
+class Note(_Body, frozen=True):
+    text: str
+
+
+def number_of(name: str) -> int:
+    """The incident's number for any of its names. Raises NotFound."""
+    return parse_id(name)
+
+
+@get("/incidents", guards=may("see_incidents"), summary="List incidents, newest first")
+async def list_incidents(
+    request: AnyRequest,
+    status: str | None = None,
+    severity: str | None = None,
+    service: str | None = None,
+    from_: From = None,
+    to: To = None,
+    q: str | None = None,
+    cursor: str | None = None,
+    limit: int = DEFAULT,
+) -> Response[bytes]:
+    """`status` is a state, several joined by commas, or `open`."""
+    return reply(
+        await incidents.list_incidents(
+            context(request), status=status, severity=severity, service=service, from_=read_time(from_, "from"),
+            to=read_time(to, "to"), q=q, cursor=cursor, limit=limit,
+        )
+    )  # fmt: skip
+
+
+@post("/incidents", guards=may("declare"), summary="Declare an incident; it pages like any other")
+async def declare(request: AnyRequest, data: Declaration) -> Response[bytes]:
+    ctx, principal = context(request), principal_of(request)
+    if data.service is not None and data.service not in ctx.directory.services:
+        raise Invalid(f"there is no service {data.service!r}", "/service")
+    services = [*([data.service] if data.service is not None else []), *data.affected_services]
+
+    async def act() -> Json:
+        severity = severities.parse(data.severity)
+        number = await respond.declare(
+            ctx, principal.id, data.title, data.description, severity, services, _reporter(data.reporter)
+        )
+        return await incidents.get(ctx, number)
+
+    return await write(request, act, 201)
+
+
+def _reporter(text: str | None) -> str | None:
+    name = (text or "").replace("\0", "").strip()
+    if len(name) > 200:
+        raise Invalid("shorten this to 200 characters", "/reporter")
+    return name or None
+
+
+@get("/incidents/{id:str}", guards=may("see_incidents"), summary="One incident, by any of its names")
+async def get_incident(request: AnyRequest, id: str) -> Response[bytes]:
+    return reply(await incidents.get(context(request), number_of(id)))
+
+
+async def _acted(request: AnyRequest, number: int, act: Any) -> Response[bytes]:
+    """Do an action and answer with the whole incident; `result` says whether anything changed."""
+
+    async def acted() -> Json:
+        done: Result = await act()
+        shown = await incidents.get(context(request), number)
+        return {**shown, "result": {"changed": done.changed, "sentence": done.sentence}}
+
+    return await write(request, acted)
+
+
+@patch("/incidents/{id:str}", guards=may("respond"), summary="Correct title or description")
+async def correct(request: AnyRequest, id: str, data: Correction) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+    return await _acted(request, number, lambda: edits.edit(ctx, number, actor, data.title, data.description))
+
+
+@post(
+    "/incidents/{id:str}/acknowledge", guards=may("respond"), summary="Acknowledge: the paging stops", status_code=200
+)
+async def acknowledge(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
+    return await _acted(request, number, lambda: respond.acknowledge(ctx, number, actor, notes))
+
+
+@post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
+async def resolve(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
+    return await _acted(request, number, lambda: respond.resolve(ctx, number, actor, notes))
+
+
+@post(
+    "/incidents/{id:str}/reopen", guards=may("respond"), summary="Back to investigating; pages nobody", status_code=200
+)
+async def reopen(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
+    return await _acted(request, number, lambda: respond.reopen(ctx, number, actor, notes))
+
+
+def _notes(data: Notes | None) -> str:
+    return (data.notes or "") if data else ""
+
+
+@post("/incidents/{id:str}/escalate", guards=may("respond"), summary="Page the next step now", status_code=200)
+async def escalate(request: AnyRequest, id: str, data: Escalation) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+    return await _acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
+
+
+@post("/incidents/{id:str}/assign", guards=may("respond"), summary="Make someone the assignee", status_code=200)
+async def assign(request: AnyRequest, id: str, data: Assignment) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+    return await _acted(request, number, lambda: respond.assign(ctx, number, actor, data.user))
+
+
+@post("/incidents/{id:str}/notes", guards=may("respond"), summary="Add a note to the timeline")
+async def note(request: AnyRequest, id: str, data: Note) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+
+    async def act() -> Json:
+        await respond.note(ctx, number, actor, data.text)
+        return await incidents.last_entry(ctx, number, "note_added", actor)
+
+    return await write(request, act, 201)
+
+
+@get("/incidents/{id:str}/timeline", guards=may("see_incidents"), summary="What happened, oldest first")
+async def timeline(
+    request: AnyRequest, id: str, after: int | None = None, cursor: str | None = None, limit: int = DEFAULT
+) -> Response[bytes]:
+    """`after`: the id of the last entry already known."""
+    start = incidents.read_timeline_cursor(cursor) if cursor else _row_id(after)
+    hidden = hidden_kinds(principal_of(request).role)
+    return reply(await incidents.timeline(context(request), number_of(id), start, limit, hidden))
+
+
+def _row_id(given: int | None) -> int:
+    if given is None:
+        return 0
+    if not 0 <= given < 2**63:
+        raise Invalid("this is not the id of an entry", "/after")
+    return given
+
+
+@get("/incidents/{id:str}/pages", guards=may("see_pages"), summary="Who was paged, by what, and what became of it")
+async def pages(request: AnyRequest, id: str, cursor: str | None = None, limit: int = DEFAULT) -> Response[bytes]:
+    return reply(await incidents.pages(context(request), number_of(id), cursor, limit))
+
+
+@get("/incidents/{id:str}/explain", guards=may("see_pages"), summary="Why each page did or did not happen")
+async def explain_pages(request: AnyRequest, id: str) -> Response[bytes]:
+    return reply(await explain.explain(context(request), number_of(id)))
+
+
+@get("/incidents/{id:str}/ladder", guards=may("see_pages"), summary="The escalation, rung by rung")
+async def ladder(request: AnyRequest, id: str) -> Response[bytes]:
+    return reply(await ladders.ladder(context(request), number_of(id)))
+
+
+@get("/incidents/{id:str}/verify", guards=may("see_incidents"), summary="Whether the timeline is as it was written")
+async def verify(request: AnyRequest, id: str) -> Response[bytes]:
+    return reply(await incidents.verify(context(request), number_of(id)))
+
+
+ROUTES = [
+    list_incidents, declare, get_incident, correct, acknowledge, resolve, reopen, escalate, assign, note, timeline, pages,
+    explain_pages, ladder, verify,
+]  # fmt: skip
