@@ -14,7 +14,7 @@ import structlog
 
 from tocsin.core.configuration import KINDS, LABELS, plain
 from tocsin.core.directory import Directory, Origin
-from tocsin.core.errors import Conflict, Forbidden
+from tocsin.core.errors import Conflict, Forbidden, Problem
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Principal, allowed, require
 from tocsin.core.shape import short
@@ -22,7 +22,7 @@ from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage import files as yaml_files
 from tocsin.manage.access import FIRST_ADMIN
-from tocsin.manage.drafts import Draft, complain, draft, explain, stored_place
+from tocsin.manage.drafts import Draft, Place, complain, draft, explain, stored_place
 from tocsin.manage.files import File
 from tocsin.manage.plans import Plan, compare
 from tocsin.plugins.sources import registry
@@ -81,36 +81,46 @@ async def change(
 
 def _applied(old: Directory, wanted: Draft, world: World, prune: bool) -> Directory:
     """The directory after the files, checked as a whole. Raises Invalid."""
-    kept = {kind: _kept(old, wanted, kind, prune) for kind in KINDS}
+    kept = {kind: [] if prune else _kept(old, wanted, kind) for kind in KINDS}
     objects = {kind: [*kept[kind], *wanted.objects[kind]] for kind in KINDS}
-    default = (
-        wanted.default_escalation_policy if prune else wanted.default_escalation_policy or old.default_escalation_policy
-    )
+    default = wanted.default_escalation_policy
+    if default is None and not prune:
+        default = old.default_escalation_policy
     if wanted.whole:
-        places = {
-            kind: [
-                *(stored_place(kind, o.id, old.origins.get((kind, o.id), Origin())) for o in kept[kind]),
-                *wanted.places[kind],
-            ]
-            for kind in KINDS
-        }
         found = check(objects, world, default_escalation_policy=default, also_known=wanted.unreadable)
         fresh = without_old_faults(found, objects, {kind: len(kept[kind]) for kind in KINDS}, old, world)
-        place = wanted.default_place or stored_place("settings", "default_escalation_policy", Origin())
-        wanted.problems += [explain(finding, places, place) for finding in fresh]
+        wanted.problems += _explained(fresh, old, kept, wanted)
     complain(wanted.problems)
-    origins = {
-        (kind, o.id): old.origins[kind, o.id] for kind in KINDS for o in kept[kind] if (kind, o.id) in old.origins
+    return Directory.of(objects, default, _origins(old, kept, wanted), old.revision)
+
+
+def _explained(
+    found: Sequence[Finding], old: Directory, kept: Mapping[str, Sequence[Any]], wanted: Draft
+) -> list[Problem]:
+    """Findings about the stored objects that are kept, followed by those of the files, at their files and lines."""
+    places = {
+        kind: [
+            *(stored_place(kind, o.id, old.origins.get((kind, o.id), Origin())) for o in kept[kind]),
+            *wanted.places[kind],
+        ]
+        for kind in KINDS
     }
+    default = wanted.default_place or Place("/default_escalation_policy", Origin())
+    return [explain(finding, places, default) for finding in found]
+
+
+def _origins(old: Directory, kept: Mapping[str, Sequence[Any]], wanted: Draft) -> dict[tuple[str, str], Origin]:
+    held = {(kind, one.id) for kind in KINDS for one in kept[kind]}
+    origins = {at: origin for at, origin in old.origins.items() if at in held}
     for kind in KINDS:
         origins |= {(kind, o.id): p.origin for o, p in zip(wanted.objects[kind], wanted.places[kind], strict=True)}
-    return Directory.of(objects, default, origins, old.revision)
+    return origins
 
 
-def _kept(old: Directory, wanted: Draft, kind: str, prune: bool) -> list[Any]:
+def _kept(old: Directory, wanted: Draft, kind: str) -> list[Any]:
     """The stored objects that the files do not speak of."""
     spoken = {one.id for one in wanted.objects[kind]} | wanted.unreadable[kind]
-    return [] if prune else [one for name, one in old.kind(kind).items() if name not in spoken]
+    return [one for name, one in old.kind(kind).items() if name not in spoken]
 
 
 def without_old_faults(

@@ -239,14 +239,19 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
 
 def write(directory: Directory) -> str:
     """The whole configuration as one file that reads back as the same."""
-    body: dict[str, Any] = {"version": 1}
+    parts = ["version: 1\n"]
     for kind in KINDS:
         if objects := directory.kind(kind):
-            body[kind] = [plain(objects[name]) for name in sorted(objects)]
+            parts.append(_dump({kind: [plain(objects[name]) for name in sorted(objects)]}, flow=None))
     if directory.default_escalation_policy is not None:
-        body["default_escalation_policy"] = directory.default_escalation_policy
+        parts.append(_dump({"default_escalation_policy": directory.default_escalation_policy}, flow=False))
+    return "".join(parts)
+
+
+def _dump(section: dict[str, Any], flow: bool | None) -> str:
+    """`flow` None: what holds no further lists or fields stands on one line."""
     text: str = yaml.dump(
-        body, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1_000_000
+        section, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=flow, width=1_000_000
     )
     return text
 
