@@ -141,20 +141,19 @@ class HttpServer(uvicorn.Server):
     """uvicorn on our socket; signals are the node's business, not its."""
 
     def __init__(self, gate: Gate) -> None:
-        super().__init__(
-            uvicorn.Config(
-                gate,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                backlog=_BACKLOG,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-            )  # fmt: skip
+        config = uvicorn.Config(
+            gate,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
         )
+        super().__init__(config)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
