@@ -243,7 +243,9 @@ class Deliveries:
     def _recorded(self, done: list[Delivery], held: list[Held]) -> None:
         for delivery in done:
             self._mine.pop(delivery.id, None)
-        self._ctx.wake.set("timeline", "timers")
+        self._ctx.wake.set("timeline")
+        if any(delivery.outcome == "failed" for delivery in done):
+            self._ctx.wake.set("timers")  # the person's next rule is due now
         self.hand_over(held)
 
     async def _renew_loop(self) -> None:

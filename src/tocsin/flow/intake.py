@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from tocsin import metrics
+from tocsin.core.alert import Reason
 from tocsin.core.directory import IntegrationRef
 from tocsin.core.errors import Unavailable
 from tocsin.core.event import Event
@@ -27,6 +28,10 @@ BATCH = 2_000
 """Events of one transaction (a single larger request still goes whole)."""
 PATIENCE = 10.0
 """Seconds until a batch that the database does not finish is given up, and its senders are asked to come again."""
+
+
+_TOLD = frozenset((Reason.OPENED, Reason.RELAPSED, Reason.RESOLVED, Reason.ACKNOWLEDGED))
+"""Outcomes that stand in a timeline at once (joining alerts are told by their tally)."""
 
 
 class _Request:
@@ -145,7 +150,8 @@ class Intake:
             raise
         if held:
             ctx.hand_over(held)
-        ctx.wake.set("timers", "timeline")
+        if any(item.outcome is not None and item.outcome.reason in _TOLD for item in items):
+            ctx.wake.set("timeline")
         counted = Counter((i.ref.integration.type, i.outcome.reason.value) for i in items if i.outcome is not None)
         for (source, outcome), count in counted.items():
             metrics.EVENTS.labels(source, outcome).inc(count)

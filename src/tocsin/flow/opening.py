@@ -158,7 +158,7 @@ class Opening:
                     self.ctx, tx, incident, self.now, because, Severity(min(severity, incident.severity))
                 )
         if self.drafts or touched:
-            await notify(tx, "timeline", "timers")
+            await notify(tx, "timeline")
 
     async def _claim_groups(self, tx: Tx) -> None:
         opening = [d.first for d in self.drafts if d.first.group is not None]
