@@ -194,3 +194,7 @@ def test_a_wrong_mail_setting_is_named_without_its_password() -> None:
         create(Settings(smtp_url=f"smtp://u:{SECRET}@host:99999"))
     assert "TOCSIN_SMTP_URL" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+async def test_this_is_the_servers_event_loop() -> None:
+    assert type(asyncio.get_running_loop()).__module__.startswith("uvloop")
