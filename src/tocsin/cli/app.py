@@ -1,0 +1,51 @@
+"""The commands that speak to a server. The commands that touch the host are added by `tocsin.main`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from tocsin.cli import alerts, incidents, oncall, services, show, tokens
+from tocsin.cli.client import ClientError
+from tocsin.core.errors import Invalid, TocsinError, Unavailable
+
+
+class Commands(TyperGroup):
+    """Turns errors that people can be told about into a sentence on standard error and an exit code.
+
+    0 done, 1 found something or refused, 2 wrong usage or input, 3 cannot reach the server.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ClientError as error:
+            show.say(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except TocsinError as error:
+            show.say(_told(error))
+            raise typer.Exit(2 if isinstance(error, Invalid) else 3 if isinstance(error, Unavailable) else 1) from error
+
+
+def _told(error: TocsinError) -> str:
+    if isinstance(error, Invalid):
+        return "\n".join(str(problem) for problem in error.problems)
+    return str(error)
+
+
+app = typer.Typer(
+    name="tocsin",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Incident response: alerts, pages, incidents.",
+)
+app.add_typer(incidents.app, name="incident")
+app.command("oncall")(oncall.oncall)
+app.add_typer(oncall.schedules, name="schedule")
+app.add_typer(alerts.app, name="alert")
+app.add_typer(services.app, name="service")
+app.add_typer(tokens.app, name="token")

@@ -1,0 +1,206 @@
+"""The incident desk from a terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.cli import show
+from tocsin.cli.client import Client, WrongInput, path
+from tocsin.cli.show import AsJson, Limit, when
+
+app = typer.Typer(no_args_is_help=True, help="Incidents: look, declare, respond.")
+
+Id = Annotated[str, typer.Argument(help="INC-1A2B3C4D, the number, or the name like INC-2026-041.")]
+Notes = Annotated[str | None, typer.Option("--notes", help="Goes into the timeline.")]
+
+
+@app.command("list")
+def list_incidents(
+    status: Annotated[str | None, typer.Option("--status", help="A state, or open.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="The same as --status open.")] = False,
+    severity: Annotated[str | None, typer.Option("--severity", help="SEV1 to SEV4.")] = None,
+    service: Annotated[str | None, typer.Option("--service", help="Id of a service.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Created at or after this time.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Created before this time.")] = None,
+    q: Annotated[str | None, typer.Option("-q", "--query", help="Text to look for.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, newest first."""
+    query = {
+        "status": "open" if open_only else status, "severity": severity, "service": service, "from": start, "to": end,
+        "q": q,
+    }  # fmt: skip
+    found = Client.from_environment().items("incidents", query, limit)
+    if as_json:
+        return show.json(found)
+    columns = ("ID", "Name", "Severity", "Status", "Service", "Assignee", "Created", "Title")
+    keys = ("id", "name", "severity", "status", "service", "assignee")
+    rows = [(*(i[key] for key in keys), when(i["created_at"]), i["title"]) for i in found["items"]]
+    show.table(columns, rows, "No incidents.")
+    if found["next"]:
+        show.say("There are more: use --limit.")
+
+
+@app.command("show")
+def show_incident(
+    id: Id,
+    verify: Annotated[bool, typer.Option("--verify", help="Check that the timeline is as it was written.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show one incident. With --verify the exit code is 1 when its timeline was tampered with."""
+    client = Client.from_environment()
+    found = client.get(path("incidents", id))
+    proof = client.get(path("incidents", id, "verify")) if verify else None
+    if as_json:
+        show.json({**found, "verification": proof} if proof else found)
+    else:
+        _print(found)
+        if proof:
+            show.line(_verdict(proof))
+    if proof and not proof["ok"]:
+        raise typer.Exit(1)
+
+
+def _verdict(proof: dict[str, Any]) -> str:
+    if proof["ok"]:
+        return f"The timeline is whole: {proof['entries']} entries, head {proof['head'][:16]}."
+    return f"THE TIMELINE IS BROKEN at entry {proof['broken_at']} of {proof['entries']}."
+
+
+def _print(found: dict[str, Any]) -> None:
+    show.line(f"{found['id']} ({found['name']})  {found['title']}")
+    plain = ("severity", "urgency", "status", "service", "assignee", "acknowledged_by", "alerts_count", "alarm",
+             "no_page_reason")  # fmt: skip
+    times = ("created_at", "acknowledged_at", "restored_at", "resolved_at", "next_update_at")
+    show.fields(
+        [
+            *((name, found[name]) for name in plain if found[name] is not None),
+            *((name, when(found[name])) for name in times if found[name]),
+            *([("tags", ", ".join(found["tags"]))] if found["tags"] else []),
+            *([("description", found["description"])] if found["description"] else []),
+            ("url", found["url"]),
+        ]
+    )
+
+
+@app.command("declare")
+def declare(
+    words: Annotated[str | None, typer.Argument(metavar="TITLE", help="What is broken, in one line.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The same as the argument.")] = None,
+    severity: Annotated[str, typer.Option("--severity", "-s", help="SEV1 to SEV4.")] = "SEV2",
+    description: Annotated[str, typer.Option("--description", "-d", help="What is known.")] = "",
+    service: Annotated[list[str] | None, typer.Option("--service", help="Affected service; may be repeated.")] = None,
+    reporter: Annotated[str | None, typer.Option("--reporter", help="Who noticed.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Declare an incident; it pages like any other."""
+    said = title or words
+    if not said:
+        raise WrongInput("Say what is broken: tocsin incident declare TITLE")
+    body: dict[str, Any] = {
+        "title": said, "severity": severity, "description": description, "affected_services": service or [],
+    }  # fmt: skip
+    if reporter:
+        body["reporter"] = reporter
+    found = Client.from_environment().post("incidents", body)
+    if as_json:
+        return show.json(found)
+    paged = f", {found['assignee']} is paged" if found["assignee"] else ""
+    show.line(f"{found['id']} ({found['name']}) is declared{paged}: {found['url']}")
+
+
+def _act(id: str, verb: str, body: dict[str, Any], as_json: bool) -> None:
+    found = Client.from_environment().post(path("incidents", id, verb), body)
+    if as_json:
+        return show.json(found)
+    show.line(f"{found['id']} ({found['name']}): {found['result']['sentence']}. It is {found['status']}.")
+
+
+def _with_notes(notes: str | None) -> dict[str, Any]:
+    return {"notes": notes} if notes else {}
+
+
+@app.command("ack")
+def acknowledge(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
+    """Acknowledge: the paging stops."""
+    _act(id, "acknowledge", _with_notes(notes), as_json)
+
+
+@app.command("resolve")
+def resolve(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
+    """Resolve; its open alerts end too."""
+    _act(id, "resolve", _with_notes(notes), as_json)
+
+
+@app.command("reopen")
+def reopen(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
+    """Reopen a resolved incident; that pages nobody."""
+    _act(id, "reopen", _with_notes(notes), as_json)
+
+
+@app.command("escalate")
+def escalate(
+    id: Id,
+    words: Annotated[str | None, typer.Argument(metavar="REASON")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The same as the argument.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Page the next step of the escalation policy now."""
+    if not (reason or words):
+        raise WrongInput("Say why: tocsin incident escalate ID REASON")
+    _act(id, "escalate", {"reason": reason or words}, as_json)
+
+
+@app.command("assign")
+def assign(id: Id, user: Annotated[str, typer.Argument(help="Id of a user.")], as_json: AsJson = False) -> None:
+    """Make someone the assignee."""
+    _act(id, "assign", {"user": user}, as_json)
+
+
+@app.command("note")
+def note(id: Id, text: Annotated[str, typer.Argument(help="What to remember.")], as_json: AsJson = False) -> None:
+    """Add a note to the timeline."""
+    entry = Client.from_environment().post(path("incidents", id, "notes"), {"text": text})
+    if as_json:
+        return show.json(entry)
+    show.line("Noted.")
+
+
+@app.command("timeline")
+def timeline(id: Id, as_json: AsJson = False) -> None:
+    """What happened, oldest first."""
+    found = Client.from_environment().items(path("incidents", id, "timeline"))
+    if as_json:
+        return show.json(found)
+    rows = [(when(e["at"]), e["kind"], e["actor"], e["details"]) for e in found["items"]]
+    show.table(("At", "Kind", "By", "What"), rows, "Nothing happened yet.")
+
+
+@app.command("pages")
+def pages(id: Id, as_json: AsJson = False) -> None:
+    """Who was paged, by what, and what became of it."""
+    found = Client.from_environment().items(path("incidents", id, "pages"))
+    if as_json:
+        return show.json(found)
+    rows = [
+        (when(p["created_at"]), p["user"], p["step"], p["via"], p["state"], _ways(p["notifications"]))
+        for p in found["items"]
+    ]
+    show.table(("At", "User", "Step", "Via", "State", "Notifications"), rows, "Nobody was paged.")
+
+
+def _ways(notifications: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{n['method']} {n['state']} {n['receipt'] or n['error']}".strip() for n in notifications)
+
+
+@app.command("explain")
+def explain(id: Id, as_json: AsJson = False) -> None:
+    """Why each page did or did not happen."""
+    found = Client.from_environment().get(path("incidents", id, "explain"))
+    if as_json:
+        return show.json(found)
+    rows = [(when(item["at"]), item["sentence"]) for item in found["items"]]
+    show.table(("At", "Why"), rows, "There is nothing to explain.")
