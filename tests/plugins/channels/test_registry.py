@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -172,6 +173,15 @@ async def test_its_lane_hides_secrets_and_never_raises(bench: Bench, kind: str) 
     assert SECRET not in lane
     for nonsense in ({}, dict.fromkeys(bench.settings(kind), "http://[::1")):
         assert channel.lane(nonsense) in ("invalid", lane)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_guide_tells_its_fields_and_its_ceilings(kind: str) -> None:
+    guide = (Path(__file__).parents[3] / "docs/guide/channels.md").read_text()
+    channel = create(Settings())[kind]
+    assert f"\n## {kind}\n" in guide
+    assert all(f"`{field.name}`" in guide for field in channel.fields)
+    assert f"| `{kind}` | {channel.timeout:g} | {channel.concurrency} | {channel.lane_limit} |" in guide
 
 
 def test_limits_are_read_and_wrong_ones_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -181,6 +182,27 @@ async def test_an_unknown_name_is_temporary(channel: WebhookChannel) -> None:
     error = await failure(channel, "http://no-such-host.invalid/hook")
     assert not error.permanent
     assert "no-such-host.invalid" in str(error)
+
+
+async def test_names_that_take_for_ever_hold_up_nobody_else(
+    sink: Sink, channel: WebhookChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, free = socket.getaddrinfo, threading.Event()
+
+    def slow(host: str, *args: object, **kwargs: object) -> object:
+        if host.endswith(".example"):
+            free.wait(10)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return real(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    stuck = [asyncio.create_task(failure(channel, f"http://h{number}.example/")) for number in range(30)]
+    await asyncio.sleep(0.1)
+    start = time.monotonic()
+    await channel.send({"url": sink.url().replace("127.0.0.1", "localhost")}, message())
+    assert time.monotonic() - start < 0.4
+    assert not any(error.permanent for error in await asyncio.gather(*stuck))
+    free.set()
 
 
 async def test_tls_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,8 +26,7 @@ class Names(AbstractResolver):
         """Addresses of `host`; raises OSError when it has none."""
         async with self._places:
             found = await in_thread(
-                lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG),
-                f"resolve {host}",
+                lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), f"resolve {host}"
             )
         return [
             ResolveResult(
