@@ -62,7 +62,7 @@ def read_filter(query: dict[str, list[str]]) -> Filter:
     try:
         matches_pattern(receiver, "")
     except BadPattern as error:
-        raise Invalid(f"failed to parse receiver param: {error}") from None
+        raise Invalid(f"failed to parse receiver param: {error.anchored}") from None
     return Filter(
         matchers=tuple(parse_matcher(text) for text in query.get("filter", ())),
         receiver=receiver,

@@ -38,22 +38,28 @@ _GO_ERRORS = {
 
 
 class BadPattern(ValueError):
-    """Not a regular expression; the message names the fault in Go's words."""
+    """Not a regular expression. The message names, in Go's words, the fault and the part of the pattern that has it;
+    `anchored` is the message where Alertmanager speaks of the pattern as it is compiled."""
+
+    def __init__(self, fault: str, part: str, pattern: str) -> None:
+        super().__init__(f"error parsing regexp: {fault}: `{part or pattern}`")
+        whole = part in ("", pattern)
+        self.anchored = f"error parsing regexp: {fault}: `^(?:{pattern})$`" if whole else str(self)
 
 
 @lru_cache(maxsize=2048)
 def _compiled(pattern: str) -> Any:
     try:
-        return re2.compile(f"^(?:{pattern})$", options=_OPTIONS)
+        return re2.compile(pattern, options=_OPTIONS)
     except re2.error as error:
         said = error.args[0] if error.args else b""
-        fault, _, _ = (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)).partition(":")
-        raise BadPattern(f"error parsing regexp: {_GO_ERRORS.get(fault, fault)}: `{pattern}`") from None
+        fault, _, part = (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)).partition(": ")
+        raise BadPattern(_GO_ERRORS.get(fault, fault), part, pattern) from None
 
 
 def matches_pattern(pattern: str, text: str) -> bool:
     """Does the whole `text` match? Raises BadPattern."""
-    return _compiled(pattern).search(text) is not None
+    return _compiled(pattern).fullmatch(text) is not None
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -96,18 +102,20 @@ def parse_matcher(text: str) -> Matcher:
         raise Invalid(f"matcher value contains unescaped double quote: {written}")
     value = _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], value)
     matcher = Matcher(name=name, value=value, is_regex="~" in operator, is_equal=operator in ("=", "=~"))
-    _check_pattern(matcher)
+    if (error := _pattern_error(matcher)) is not None:
+        raise Invalid(error.anchored if isinstance(error, BadPattern) else str(error))
     return matcher
 
 
-def _check_pattern(matcher: Matcher) -> None:
+def _pattern_error(matcher: Matcher) -> ValueError | None:
     if len(matcher.value) > LONGEST_PATTERN:
-        raise Invalid(f"matcher value is longer than {LONGEST_PATTERN} characters")
+        return ValueError(f"matcher value is longer than {LONGEST_PATTERN} characters")
     if matcher.is_regex:
         try:
             _compiled(matcher.value)
         except BadPattern as error:
-            raise Invalid(str(error)) from None
+            return error
+    return None
 
 
 State = Literal["pending", "active", "expired"]
@@ -156,11 +164,9 @@ def check_matchers(matchers: Sequence[Matcher]) -> None:
         where = f"silence invalid: invalid label matcher {position}: "
         if not matcher.name:
             raise Invalid(f'{where}invalid label name ""', f"/matchers/{position}/name")
-        try:
-            _check_pattern(matcher)
-        except Invalid as error:
+        if (error := _pattern_error(matcher)) is not None:
             fault = f'invalid regular expression "{matcher.value}": {error}' if matcher.is_regex else str(error)
-            raise Invalid(where + fault, f"/matchers/{position}/value") from None
+            raise Invalid(where + fault, f"/matchers/{position}/value")
     if all(matcher.matches({}) for matcher in matchers):
         raise Invalid("silence invalid: at least one matcher must not match the empty string", "/matchers")
 

@@ -1,4 +1,4 @@
-"""What each source makes of recorded and hand-written bodies: tests/golden/<source>/<case>.json."""
+"""What each source makes of recorded and hand-written bodies: tests/golden/sources/<source>/<case>.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tocsin.core.event import Event
 from tocsin.plugins.sources.registry import sources
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden" / "sources"
 CASES = sorted(GOLDEN.glob("*/*.json"))
 
 
