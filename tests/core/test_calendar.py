@@ -105,6 +105,12 @@ def test_stretches_join_and_each_has_one_offset(name: str, around: str) -> None:
     assert all(before[2] != after[2] for before, after in pairwise(cut))
 
 
+def test_a_span_that_begins_at_a_change_has_no_empty_stretch() -> None:
+    change = instant(naive("2026-03-29T03:00"), zone("Europe/Berlin"))
+    found = list(stretches(zone("Europe/Berlin"), change, change + timedelta(days=1)))
+    assert found == [(change, change + timedelta(days=1), timedelta(hours=2))]
+
+
 def test_an_empty_span_has_no_stretches() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC)
     assert list(stretches(zone("UTC"), at, at)) == []

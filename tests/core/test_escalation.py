@@ -172,6 +172,12 @@ def test_who_is_named_twice_in_a_rung_is_paged_once() -> None:
     assert climb(policy(("0s", [BOB, TEAM, BOB]))) == [(0, "bob+carol"), (5, "end")]
 
 
+def test_who_is_named_twice_is_told_the_first_reason() -> None:
+    made = policy(("0s", [BOB, TEAM]))
+    bob = turn(made, start(made, NOW), directory(), NOW).rungs[0].pages[0]
+    assert bob == PageIntent("bob", "user:bob", PageReason.NAMED)
+
+
 def test_a_person_who_escalates_is_the_reason() -> None:
     made = policy(("0s", [ALICE]), ("10m", [BOB]))
     ladder = forward(made, Ladder(0, 1, NOW, NOW + minutes(10)), NOW + minutes(1))

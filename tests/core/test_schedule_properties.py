@@ -16,7 +16,7 @@ SPAN = timedelta(hours=40)
 MINUTE = timedelta(minutes=1)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(schedules())
 def test_the_final_schedule_is_what_the_contract_says(made: tuple[Schedule, datetime]) -> None:
     schedule, around = made
