@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from tocsin.clock import TravelClock
 from tocsin.core.configuration import KINDS, decode
@@ -164,7 +163,7 @@ class World:
             db=db,
             channels={"phone": self.provider, "pager": self.pagers},
             secret=b"s" * 32,
-            instance=str(uuid4()),
+            instance="tocsin-test",
             directory=organisation or directory(),
         )
         self.intake = Intake(self.ctx)
