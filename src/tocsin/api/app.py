@@ -8,7 +8,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tocsin import __version__
-from tocsin.api import alerts, health, incidents, oncall, problems, services, stream, tokens
+from tocsin.api import alerts, configuration, health, incidents, oncall, problems, services, stream, tokens
 
 PATH = "/api/v1"
 LIMIT = 512 * 1024
@@ -19,6 +19,7 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
+        *configuration.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

@@ -53,10 +53,15 @@ _INDEX = re.compile(r"\[(\d+)\]")
 
 
 class FieldError(msgspec.Struct, omit_defaults=True):
-    """One finding. `pointer` is a JSON pointer into the body (or `/name` of a query parameter); empty for the whole."""
+    """One finding. `pointer` is a JSON pointer into the body (or `/name` of a query parameter); empty for the whole.
+
+    For a configuration file it points into that file, and `file` and `line` say where that is.
+    """
 
     pointer: str
     detail: str
+    file: str = ""
+    line: int = 0
 
 
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -85,7 +90,7 @@ def on_tocsin_error(request: Request[Any, Any, Any], error: TocsinError) -> Resp
     errors: list[FieldError] = []
     headers: dict[str, str] = {}
     if isinstance(error, Invalid):
-        errors = [FieldError(problem.pointer, problem.message) for problem in error.problems]
+        errors = [FieldError(problem.pointer, problem.message, problem.file, problem.line) for problem in error.problems]
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(max(1, error.retry_after))
     if isinstance(error, Unauthenticated):

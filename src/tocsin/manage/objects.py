@@ -17,6 +17,7 @@ from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change, without_old_faults, world
 from tocsin.manage.drafts import Place, complain
+from tocsin.manage.lists import check_limit, listing, read_cursor, write_cursor
 from tocsin.manage.plans import masked
 
 
@@ -51,6 +52,18 @@ def view(ctx: Context, principal: Principal, stored: Stored) -> dict[str, Any]:
     return {**body, "origin": {"file": origin.file, "line": origin.line} if origin.file else None}
 
 
+def list_objects(
+    ctx: Context, principal: Principal, kind: str, limit: int, cursor: str | None = None
+) -> dict[str, Any]:
+    """`{"items", "next"}`: the objects of one kind by id. Raises Invalid for a bad limit or cursor."""
+    check_limit(limit)
+    (after,) = read_cursor(cursor, tuple[str]) or ("",)
+    names = sorted(name for name in ctx.directory.kind(kind) if name > after)[: limit + 1]
+    return listing(
+        names, limit, lambda name: view(ctx, principal, find(ctx, kind, name)), lambda name: write_cursor(name)
+    )
+
+
 async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> Stored:
     """A new object. Raises Invalid with JSON pointers, Conflict when the id is taken, Forbidden."""
     one = _read(kind, body)
@@ -83,21 +96,24 @@ async def update(ctx: Context, principal: Principal, kind: str, name: str, body:
 
     def decide(old: Directory) -> Directory:
         _refuse_of_file(old, kind, name)
-        merged = {**plain(old.kind(kind)[name]), **_named(body, name)}
+        merged = {**plain(old.kind(kind)[name]), **_without_additions(_named(body, name))}
         return _with(old, kind, name, _read(kind, {k: v for k, v in merged.items() if v is not None}))
 
     await _change(ctx, principal, kind, name, decide)
     return find(ctx, kind, name)
 
 
-async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> None:
-    """Raises NotFound, Conflict (it belongs to a file, or something still needs it), Forbidden."""
+async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> Stored:
+    """What was removed. Raises NotFound, Conflict (it belongs to a file, or something still needs it), Forbidden."""
+    removed: list[Stored] = []
 
     def decide(old: Directory) -> Directory:
         _refuse_of_file(old, kind, name)
+        removed.append(Stored(kind, old.kind(kind)[name], Origin()))
         return _with(old, kind, name, None)
 
     await _change(ctx, principal, kind, name, decide)
+    return removed[0]
 
 
 async def _change(
@@ -112,11 +128,27 @@ async def _change(
 
 
 def _read(kind: str, body: Any) -> Any:
-    """The object in a JSON body; what we add to views ourselves (`origin`) is not held against it. Raises Invalid."""
-    raw = {k: v for k, v in body.items() if k != "origin"} if isinstance(body, dict) else body
+    """The object in a JSON body; what only views add is not held against it. Raises Invalid."""
+    raw = _without_additions(body)
     wrong = [Place("", Origin()).problem(*fault) for fault in faults(raw, KINDS[kind])]
     complain(wrong, f"The {LABELS[kind]}")
     return decode(raw, KINDS[kind])
+
+
+_ADDED = frozenset({"origin", "open_incidents", "knocks"})
+"""What the views of objects add to what is configured."""
+
+
+def _without_additions(body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    raw = {name: value for name, value in body.items() if name not in _ADDED}
+    if isinstance(integrations := raw.get("integrations"), list):
+        raw["integrations"] = [
+            {k: v for k, v in one.items() if k != "last_alert_at"} if isinstance(one, dict) else one
+            for one in integrations
+        ]
+    return raw
 
 
 def _named(body: Any, name: str) -> Any:
