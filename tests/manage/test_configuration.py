@@ -296,10 +296,21 @@ async def test_a_node_keeps_the_last_configuration_that_it_can_read(world: World
     await world.apply(PEOPLE)
     other = World(world.db)
     await configuration.refresh(other.ctx)
-    await world.execute("""UPDATE objects SET body = body || '{"from_the_future": 1}' WHERE id = 'alice'""")
+    await world.execute("""UPDATE objects SET body = body || '{"role": "superhero"}' WHERE id = 'alice'""")
     await world.execute("UPDATE configuration SET revision = revision + 1")
     assert not await configuration.refresh(other.ctx)
     assert other.ctx.directory.users["alice"].name == "Alice"
+
+
+async def test_fields_of_a_newer_release_do_not_keep_this_one_from_reading(world: World) -> None:
+    await world.apply(CONTRACT)
+    await world.execute(
+        """UPDATE objects SET body = jsonb_set(body || '{"pronouns": "she"}', '{layers,0,tags}', '["x"]', true)
+        WHERE id = 'payments-primary'"""
+    )
+    await world.execute("UPDATE configuration SET revision = revision + 1")
+    assert await configuration.refresh(world.ctx)
+    assert world.ctx.directory.schedules["payments-primary"].layers[0].users == ("alice", "bob", "carol", "dave")
 
 
 async def test_an_empty_database_is_an_empty_directory(world: World) -> None:

@@ -108,6 +108,19 @@ def _conversion_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
             yield Fault(path, str(error))
 
 
+def known_part(raw: Any, kind: Any) -> Any:
+    """`raw` without the fields that this release does not know (a newer one beside it may already write them)."""
+    origin = get_origin(kind)
+    if origin in (Union, UnionType) and raw is not None:
+        return known_part(raw, next(k for k in get_args(kind) if k is not NoneType))
+    if origin is tuple and isinstance(raw, list):
+        return [known_part(one, get_args(kind)[0]) for one in raw]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(raw, dict):
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        return {name: known_part(value, fields[name]) for name, value in raw.items() if name in fields}
+    return raw
+
+
 def text_fault(text: str) -> str | None:
     """Why this text may not be stored: the database and the terminal would choke on it. None when it may."""
     if len(text) > LONGEST_TEXT:

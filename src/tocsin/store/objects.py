@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 
 from tocsin.core.configuration import KINDS, decode
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Unavailable
+from tocsin.core.shape import known_part
 from tocsin.store.database import Tx
 
 _LOCK = 0x746F6373  # the advisory lock of whoever changes the configuration
@@ -52,7 +54,7 @@ async def revision(tx: Tx) -> int:
 async def load(tx: Tx) -> Directory:
     """Everything configured, in one statement, so that revision and objects are of one moment.
 
-    Raises msgspec.ValidationError when a body is not readable by this release.
+    Fields that only a newer release knows are left out. Raises msgspec.ValidationError when an object cannot be read even so.
     """
     rows = await tx.fetch(
         """
@@ -69,10 +71,17 @@ async def load(tx: Tx) -> Directory:
     origins: dict[tuple[str, str], Origin] = {}
     for row in rows:
         if row["kind"] is not None:
-            objects[row["kind"]].append(decode(row["body"], KINDS[row["kind"]]))
+            objects[row["kind"]].append(_read(row["kind"], row["body"]))
             if row["origin_file"]:
                 origins[row["kind"], row["id"]] = Origin(row["origin_file"], row["origin_line"])
     return Directory.of(objects, rows[0]["default_policy"], origins, rows[0]["revision"])
+
+
+def _read(kind: str, body: Any) -> Any:
+    try:
+        return decode(body, KINDS[kind])
+    except msgspec.ValidationError:
+        return decode(known_part(body, KINDS[kind]), KINDS[kind])
 
 
 async def save(
