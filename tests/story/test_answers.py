@@ -236,3 +236,14 @@ async def test_no_policy_is_a_recorded_reason(world: World) -> None:
     outcome = await world.fire()
     assert (await world.incident())["no_page_reason"] == "no_escalation_policy"
     assert (await world.kinds(outcome.incident))[-1] == "no_page"
+
+
+async def test_escalating_what_paged_nobody_begins_to_page(world: World) -> None:
+    outcome = await world.fire("info", "info")
+    await respond.escalate(world.ctx, outcome.incident, "user:bob", "this is worse than it looks")
+    await world.settle()
+    assert world.phone("alice").rang()
+    await world.wait(minutes=10)
+    assert world.phone("bob").rang()
+    assert (await world.incident())["no_page_reason"] is None
+    assert await chain_break(world, outcome.incident) is None

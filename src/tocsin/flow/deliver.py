@@ -190,7 +190,7 @@ class Deliveries:
             if method is None:
                 raise DeliveryError("The contact method does not exist any more", permanent=True)
             with metrics.DELIVERY_SECONDS.labels(channel.type).time():
-                async with asyncio.timeout(channel.timeout):
+                async with asyncio.timeout(channel.timeout + 1):  # the channel's own limit comes first and says more
                     receipt = (await channel.send(method.settings, compose(ctx, letters, started))).text
         except DeliveryError as failure:
             error, permanent, retry_after = str(failure), failure.permanent, failure.retry_after

@@ -16,10 +16,12 @@ from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Kind, Link
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR, Pager, Subject, ladder_of, move, no_page, response_entries
+from tocsin.flow.restart import restart
 from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import incident_numbers
 from tocsin.store.incidents import Escalation, Incident
+from tocsin.store.notifications import Held
 from tocsin.store.writing import SEPARATOR, NewIncident, Writing, notify, write_incidents, write_paging, write_story
 
 LONGEST_TEXT = 10_000
@@ -191,7 +193,10 @@ async def assign(ctx: Context, number: int, actor: str, user: str) -> Result:
 
 
 async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result:
-    """Page the next rung of every climb now. Raises NotFound; Invalid without a reason; Conflict when resolved or nobody is left."""
+    """Page the next rung of every climb now; an incident that paged nobody yet begins to. An answered one pages in a new cycle.
+
+    Raises NotFound; Invalid without a reason; Conflict when resolved or nobody is left.
+    """
     reason = _text(reason, "/reason")
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
@@ -200,30 +205,37 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
             raise Conflict(f"The incident is {incident.status}.")
         climbs = [c for c in await incidents.escalations_of(tx, number) if c.cycle == incident.cycle]
         moves = [(climb, ladder) for climb in climbs if (ladder := _next_rung(ctx, incident, climb, now)) is not None]
-        if not moves:
+        if climbs and not moves:
             raise Conflict("The escalation policy is exhausted: nobody is left to page. Assign somebody instead.")
-        if incident.answered:
-            await incidents.update(tx, incident, cycle=incident.cycle + 1)
-            for climb, _ in moves:
-                climb.cycle = incident.cycle
-            await incidents.renew_cycle(tx, [c.id for c, _ in moves], incident.cycle)
-        await incidents.update(tx, incident, escalations_count=incident.escalations_count + 1)
         before = incident.assignee
-        told = {
-            "reason": reason,
-            "from": before,
-            "rung": [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves],
-        }
-        await tell(tx, incident, now, "escalated", actor, f"Escalated from {before or 'nobody'}. {reason}", **told)
-        for climb, _ in moves:
-            climb.state = "running"
-        await incidents.update(tx, incident, assignee=None)
-        held = await move(ctx, tx, [(incident, c, ladder, PageReason.ESCALATED) for c, ladder in moves], now)
+        rungs = [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves]
+        text = f"Escalated from {before or 'nobody'}. {reason}"
+        await tell(tx, incident, now, "escalated", actor, text, reason=reason, rungs=rungs, **{"from": before})
+        await incidents.update(tx, incident, escalations_count=incident.escalations_count + 1, assignee=None)
+        held = await (_climb_on(ctx, tx, incident, moves, now) if moves else _begin(ctx, tx, incident, now))
         await incidents.update(tx, incident, assignee=incident.assignee or before)
-        await notify(tx, "timeline", "timers")
+        await notify(tx, "timeline")
     ctx.hand_over(held)
-    ctx.wake.set("timeline", "timers")
+    ctx.wake.set("timeline")
     return Result(number, True, f"Escalated to {incident.assignee}" if incident.assignee else "Escalated")
+
+
+async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> list[Held]:
+    """A person wants somebody paged although the severity pages nobody."""
+    if not Pager(ctx, now, Writing()).policies(incident.affected_services):
+        raise Conflict("There is no escalation policy to page by: assign somebody instead.")
+    return await restart(ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high")
+
+
+async def _climb_on(
+    ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime
+) -> list[Held]:
+    if incident.answered:
+        await incidents.update(tx, incident, cycle=incident.cycle + 1)
+        await incidents.renew_cycle(tx, [climb.id for climb, _ in moves], incident.cycle)
+    for climb, _ in moves:
+        climb.cycle, climb.state = incident.cycle, "running"
+    return await move(ctx, tx, [(incident, c, ladder, PageReason.ESCALATED) for c, ladder in moves], now)
 
 
 def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime) -> Ladder | None:

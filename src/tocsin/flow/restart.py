@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.core.escalation import PageReason
-from tocsin.core.severity import Severity
+from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR, Pager, no_page, subject_of
@@ -17,12 +17,20 @@ from tocsin.store.writing import Writing, write_paging, write_story
 
 
 async def restart(
-    ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity
-) -> list[Held]:
-    """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node."""
+    ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity,
+    urgency: Urgency | None = None,
+) -> list[Held]:  # fmt: skip
+    """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
+
+    `urgency` (default: the severity's) is how people are paged, when a person wants more than the severity asks for.
+    """
     entries = _why(incident, severity, because, now)
     await incidents.stop_paging(tx, incident.id, now, because.value, None)
-    changes: dict[str, object] = {"cycle": incident.cycle + 1, "severity": severity.value, "urgency": severity.urgency}
+    changes: dict[str, object] = {
+        "cycle": incident.cycle + 1,
+        "severity": severity.value,
+        "urgency": urgency or severity.urgency,
+    }
     if because is PageReason.RELAPSE:
         changes |= {"status": "investigating", "restored_at": None}
         await timers.cancel(tx, "watch", incident.id)

@@ -1,0 +1,68 @@
+"""What a person sees first: everything open, worst first, who was paged for it and when the next rung fires."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.core.configuration import Role
+from tocsin.core.permission import allowed, hidden_kinds
+from tocsin.flow.context import Context
+from tocsin.manage.incidents import entry_view, view
+from tocsin.manage.lists import time_text
+from tocsin.store import reading_desk as reading
+from tocsin.store.stream import snapshot
+
+MOST = 50
+"""Incidents shown at once; the rest is a list."""
+LATEST = 100
+"""Timeline entries shown at once."""
+
+
+async def overview(ctx: Context, role: Role) -> dict[str, Any]:
+    """`{"open": [...], "open_count", "ended": [...], "place"}`.
+
+    `open` are incident views, worst first, each with `waiting: [{user, name, state, at}]` (pages not answered yet) and
+    `next_at` (when the next rung fires), both left empty for roles that may not see pages. `ended` are the last few that
+    are over. `place` is where a stream of the timeline carries on, so that nothing is missed in between.
+    """
+    async with ctx.db.reading() as tx:
+        place = await snapshot(tx)
+        rows = await reading.worst_open(tx, MOST)
+        count = len(rows) if len(rows) < MOST else await reading.count_open(tx)
+        ended = await reading.last_ended(tx, 3) if len(rows) <= 3 else []
+        numbers = [row["id"] for row in rows] if allowed(role, "see_pages") else []
+        pages = await reading.waiting_pages(tx, numbers) if numbers else []
+        rungs = {r["incident_id"]: r["next_at"] for r in await reading.next_rungs(tx, numbers)} if numbers else {}
+    waiting: dict[int, list[dict[str, Any]]] = {}
+    for page in pages:
+        waiting.setdefault(page["incident_id"], []).append(
+            {
+                "user": page["user_id"], "name": person(ctx, page["user_id"]), "state": page["state"],
+                "at": time_text(page["created_at"]),
+            }
+        )  # fmt: skip
+    shown = [
+        {**view(row, ctx), "waiting": waiting.get(row["id"], []), "next_at": time_text(rungs.get(row["id"]))} for row in rows
+    ]
+    return {"open": shown, "open_count": count, "ended": [view(row, ctx) for row in ended], "place": place}
+
+
+async def latest_entries(
+    ctx: Context, number: int, role: Role, before: int | None = None, limit: int = LATEST
+) -> dict[str, Any]:
+    """`{"items", "earlier", "place"}`: the newest entries that `role` may see, newest first.
+
+    `earlier` is the `before` for more, or None; `place` is where a stream carries on.
+    """
+    async with ctx.db.reading() as tx:
+        place = await snapshot(tx)
+        rows = await reading.latest_entries(tx, number, before, sorted(hidden_kinds(role)), limit + 1)
+    shown = rows[:limit]
+    earlier = shown[-1]["id"] if len(rows) > limit else None
+    return {"items": [entry_view(row) for row in shown], "earlier": earlier, "place": place}
+
+
+def person(ctx: Context, user: str) -> str:
+    """A user's name, or the id of one who is gone."""
+    known = ctx.directory.users.get(user)
+    return known.label if known else user
