@@ -282,6 +282,13 @@ async def sign_out_elsewhere(ctx: Context, principal: Principal, cookie: str) ->
         return await store.end_sessions(tx, principal.user or "", but=digest(cookie))
 
 
+async def users_with_password(ctx: Context, principal: Principal) -> set[str]:
+    """The ids of everybody who has a password."""
+    require(principal, "manage_access")
+    async with ctx.db.reading() as tx:
+        return await store.users_with_password(tx)
+
+
 async def needs_password(ctx: Context, principal: Principal) -> bool:
     """True when this person has no password yet."""
     async with ctx.db.reading() as tx:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from tocsin.core.configuration import Role
+from tocsin.core.errors import NotFound
 from tocsin.core.permission import allowed, hidden_kinds
 from tocsin.flow.context import Context
 from tocsin.manage.incidents import entry_view, view
@@ -42,7 +45,8 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
             }
         )  # fmt: skip
     shown = [
-        {**view(row, ctx), "waiting": waiting.get(row["id"], []), "next_at": time_text(rungs.get(row["id"]))} for row in rows
+        {**view(row, ctx), "waiting": waiting.get(row["id"], []), "next_at": time_text(rungs.get(row["id"]))}
+        for row in rows
     ]
     return {"open": shown, "open_count": count, "ended": [view(row, ctx) for row in ended], "place": place}
 
@@ -60,6 +64,22 @@ async def latest_entries(
     shown = rows[:limit]
     earlier = shown[-1]["id"] if len(rows) > limit else None
     return {"items": [entry_view(row) for row in shown], "earlier": earlier, "place": place}
+
+
+class Paged(msgspec.Struct, frozen=True):
+    """What a page was about and for whom."""
+
+    number: int
+    user: str
+
+
+async def paged(ctx: Context, page: int) -> Paged:
+    """Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        row = await reading.page(tx, page)
+    if row is None:
+        raise NotFound("There is no such page any more.")
+    return Paged(row["incident_id"], row["user_id"])
 
 
 def person(ctx: Context, user: str) -> str:

@@ -1,0 +1,73 @@
+"""What the *Now* page and the room look at besides the lists: the worst first, the latest entries. Only reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tocsin.store.database import Tx
+from tocsin.store.reading_incidents import INCIDENT, Row
+
+
+async def worst_open(tx: Tx, limit: int) -> list[Row]:
+    """Open incidents: alarms first, then unanswered before answered, then by severity, the oldest first."""
+    return list(
+        await tx.fetch(
+            f"SELECT {INCIDENT} FROM incidents WHERE status NOT IN ('resolved', 'closed')"
+            " ORDER BY (alarm IS NULL), (status <> 'detected' AND severity > 1), severity, (status <> 'detected'), id LIMIT $1",
+            limit,
+        )
+    )
+
+
+async def count_open(tx: Tx) -> int:
+    return int(await tx.fetchval("SELECT count(*) FROM incidents WHERE status NOT IN ('resolved', 'closed')"))
+
+
+async def last_ended(tx: Tx, limit: int) -> list[Row]:
+    """Incidents that are over, the newest first."""
+    return list(
+        await tx.fetch(
+            f"SELECT {INCIDENT} FROM incidents WHERE status IN ('resolved', 'closed')"
+            " ORDER BY created_at DESC, id DESC LIMIT $1",
+            limit,
+        )
+    )
+
+
+async def waiting_pages(tx: Tx, numbers: Sequence[int]) -> list[Row]:
+    """Pages of these incidents that nobody has answered yet, oldest first."""
+    return list(
+        await tx.fetch(
+            "SELECT id, incident_id, user_id, state, created_at FROM pages"
+            " WHERE incident_id = ANY($1::bigint[]) AND state IN ('pending', 'delivered', 'undelivered') ORDER BY id",
+            list(numbers),
+        )
+    )
+
+
+async def next_rungs(tx: Tx, numbers: Sequence[int]) -> list[Row]:
+    """When the next rung of each of these incidents fires, for those that are climbing."""
+    return list(
+        await tx.fetch(
+            "SELECT incident_id, min(next_at) AS next_at FROM escalations"
+            " WHERE incident_id = ANY($1::bigint[]) AND state = 'running' GROUP BY incident_id",
+            list(numbers),
+        )
+    )
+
+
+async def latest_entries(tx: Tx, number: int, before: int | None, but: Sequence[str], limit: int) -> list[Row]:
+    """The last entries of one incident (with an id below `before`), newest first, without the kinds `but`."""
+    return list(
+        await tx.fetch(
+            "SELECT id, incident_id, seq, at, kind, actor, details, data FROM timeline WHERE incident_id = $1"
+            " AND ($2::bigint IS NULL OR id < $2) AND kind <> ALL($3::text[]) ORDER BY seq DESC LIMIT $4",
+            number, before, list(but), limit,
+        )
+    )  # fmt: skip
+
+
+async def page(tx: Tx, id: int) -> Row | None:
+    """Whose page this is and about which incident."""
+    row: Row | None = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", id)
+    return row

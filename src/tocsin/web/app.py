@@ -1,0 +1,66 @@
+"""The web application as a list of routes: HTML and SSE, thin, one file per noun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, Router
+from litestar.types import ControllerRouterHandler
+
+from tocsin.web import (
+    account,
+    alerts,
+    answers,
+    incidents,
+    now,
+    on_call,
+    palette,
+    rooms,
+    services,
+    sign_in,
+    static_files,
+    streams,
+    tokens,
+)
+from tocsin.web.authentication import check_form
+from tocsin.web.errors import HANDLERS
+from tocsin.web.pages import HEADERS, templates
+
+ROUTES: list[ControllerRouterHandler] = [
+    now.now,
+    incidents.list_incidents, incidents.new, incidents.declare,
+    rooms.room, rooms.state, rooms.earlier,
+    rooms.acknowledge, rooms.resolve, rooms.reopen, rooms.escalate, rooms.assign, rooms.note,
+    streams.everything, streams.of_incident,
+    alerts.list_alerts, alerts.alert,
+    on_call.on_call,
+    services.list_services, services.service, services.send_test,
+    tokens.list_tokens, tokens.create_token, tokens.revoke_token, tokens.create_link,
+    account.account, account.welcome, account.set_password, account.choose_view, account.sign_out_elsewhere, account.sign_out,
+    sign_in.form, sign_in.sign_in, sign_in.link, sign_in.use_link,
+    answers.ask, answers.answer,
+    palette.palette,
+    static_files.static, static_files.favicon, static_files.robots,
+]  # fmt: skip
+
+
+async def add_headers(response: Response[Any]) -> Response[Any]:
+    """What every page tells the browser; a page's own wish counts more."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+async def before(request: Request[Any, Any, Any]) -> None:
+    await check_form(request)
+
+
+def create_web_routes() -> list[ControllerRouterHandler]:
+    """Everything that is not API or intake. The application's state holds `ctx` and `intake`."""
+    templates()
+    return [
+        Router(
+            "/", route_handlers=ROUTES, before_request=before, after_request=add_headers, exception_handlers=HANDLERS,
+            include_in_schema=False, request_max_body_size=128 * 1024,
+        )
+    ]  # fmt: skip

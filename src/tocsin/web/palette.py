@@ -1,0 +1,62 @@
+"""What the command palette offers: pages, and incidents by name or words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litestar import Response, get
+
+from tocsin.core.permission import Permission
+from tocsin.manage import incidents
+from tocsin.web.authentication import AnyRequest, context, may, viewer_of
+from tocsin.web.pages import show
+from tocsin.web.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class Place:
+    href: str
+    icon: str
+    title: str
+    words: str = ""
+    permission: Permission | None = None
+
+
+PLACES = (
+    Place("/", "now", "Now", "home open start"),
+    Place("/incidents", "list", "Incidents", "search past", "see_incidents"),
+    Place("/incidents/new", "plus", "Declare an incident", "new create", "declare"),
+    Place("/alerts", "bell", "Alerts", "firing", "see_alerts"),
+    Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
+    Place("/services", "cubes", "Services", "integrations keys", "see_services"),
+    Place("/tokens", "key", "Tokens and sign-in links", "api access password", "manage_access"),
+    Place("/account", "person", "Your account", "password theme zone dark light sign out"),
+    Place("/welcome", "link", "What to do first", "help welcome set up"),
+)
+MOST = 8
+
+
+@get("/palette", guards=may(), name="palette", include_in_schema=False)
+async def palette(request: AnyRequest, q: str = "") -> Response[bytes]:
+    ctx, viewer, text = context(request), viewer_of(request), q.strip()[:200]
+    places = [*_places(viewer, text), *_services(request, viewer, text)]
+    found = await incidents.list_incidents(ctx, q=text or None, status=None if text else "open", limit=MOST)
+    return await show(request, viewer, "palette/found.html", places=places, incidents=found["items"])
+
+
+def _places(viewer: Viewer, text: str) -> list[Place]:
+    wanted = text.lower().split()
+    return [
+        place
+        for place in PLACES
+        if (place.permission is None or viewer.may(place.permission))
+        and all(word in f"{place.title} {place.words}".lower() for word in wanted)
+    ]
+
+
+def _services(request: AnyRequest, viewer: Viewer, text: str) -> list[Place]:
+    if not text or not viewer.may("see_services"):
+        return []
+    known = context(request).directory.services.values()
+    fitting = [s for s in known if text.lower() in f"{s.id} {s.label}".lower()]
+    return [Place(f"/services/{s.id}", "cubes", s.label) for s in fitting[:MOST]]

@@ -1,0 +1,140 @@
+"""The incident room: what is broken, who is on it, what was done, and what to do next; it never needs a reload."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from litestar import Response, get, post
+
+from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.incident import OPEN, parse_id, public_id
+from tocsin.flow import respond
+from tocsin.flow.respond import Result
+from tocsin.manage import alerts, desk, incidents, ladders
+from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
+from tocsin.web.now import now_data
+from tocsin.web.pages import go, show
+from tocsin.web.viewer import Flash
+
+SHOWN_ALERTS = 20
+SHOWN_PAGES = 50
+
+
+@get("/incidents/{id:str}", guards=may("see_incidents"), name="room", include_in_schema=False)
+async def room(request: AnyRequest, id: str) -> Response[Any]:
+    """The whole room. Other names of the incident lead to its public id."""
+    number = parse_id(id)
+    if id != public_id(number):
+        return go(f"/incidents/{public_id(number)}")
+    return await show(request, viewer_of(request), "incidents/room.html", **await room_data(request, number))
+
+
+@get("/incidents/{id:str}/state", guards=may("see_incidents"), name="room_state", include_in_schema=False)
+async def state(request: AnyRequest, id: str) -> Response[bytes]:
+    """All of the room that is not its timeline, drawn again after something happened."""
+    return await show(request, viewer_of(request), "incidents/state.html", **await state_data(request, parse_id(id)))
+
+
+@get("/incidents/{id:str}/earlier", guards=may("see_incidents"), name="room_earlier", include_in_schema=False)
+async def earlier(request: AnyRequest, id: str, before: int) -> Response[bytes]:
+    """Earlier entries of the timeline: a part for htmx, a page of its own without it."""
+    viewer, number = viewer_of(request), parse_id(id)
+    incident = await incidents.get(context(request), number)
+    story = await desk.latest_entries(context(request), number, viewer.someone.role, min(before, 2**63 - 1))
+    template = "incidents/entries.html" if viewer.live else "incidents/earlier.html"
+    return await show(request, viewer, template, incident=incident, story=story)
+
+
+async def room_data(request: AnyRequest, number: int) -> dict[str, Any]:
+    story = await desk.latest_entries(context(request), number, viewer_of(request).someone.role)
+    return {**await state_data(request, number), "story": story}
+
+
+async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
+    """Header, ladder, pages and alerts; what the viewer may not see is None."""
+    ctx, viewer = context(request), viewer_of(request)
+    incident = await incidents.get(ctx, number)
+    pages = await incidents.pages(ctx, number, limit=SHOWN_PAGES) if viewer.may("see_pages") else None
+    return {
+        "incident": incident,
+        "is_open": incident["status"] in OPEN,
+        "ladder": await ladders.ladder(ctx, number) if viewer.may("see_pages") else None,
+        "pages": pages,
+        "alerts": await alerts.list_alerts(ctx, incident=number, limit=SHOWN_ALERTS)
+        if viewer.may("see_alerts")
+        else None,
+        "people": sorted(ctx.directory.users.values(), key=lambda user: user.label.lower()),
+    }
+
+
+# --- what people do ---------------------------------------------------------------------------------------------------
+
+Act = Callable[[int, str, dict[str, str]], Awaitable[Result]]
+
+
+async def _act(request: AnyRequest, id: str, act: Act) -> Response[Any]:
+    """Do it; then the room drawn anew for htmx, or back to it for a plain form."""
+    number, given = parse_id(id), await fields(request)
+    try:
+        result = await act(number, viewer_of(request).someone.id, given)
+        said = Flash(kind="done", text=f"{result.sentence}.".replace("..", "."))
+    except (Conflict, Invalid) as error:
+        said = Flash(kind="problem", text=str(error))
+    if not viewer_of(request).live:
+        place = "/" if given.get("from") == "now" else f"/incidents/{public_id(number)}"
+        return go(place, said.text, said.kind)
+    return await _redrawn(request, number, said)
+
+
+async def _redrawn(request: AnyRequest, number: int, said: Flash) -> Response[bytes]:
+    viewer = viewer_of(request)
+    shown = replace(viewer, flash=said)
+    if request.query_params.get("from") == "now":
+        return await show(request, shown, "now/answered.html", **await now_data(request))
+    return await show(request, shown, "incidents/acted.html", **await state_data(request, number))
+
+
+@post("/incidents/{id:str}/acknowledge", guards=may("respond"), status_code=200, include_in_schema=False)
+async def acknowledge(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(request, id, lambda number, actor, given: respond.acknowledge(ctx, number, actor))
+
+
+@post("/incidents/{id:str}/resolve", guards=may("respond"), status_code=200, include_in_schema=False)
+async def resolve(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(
+        request, id, lambda number, actor, given: respond.resolve(ctx, number, actor, given.get("notes", ""))
+    )
+
+
+@post("/incidents/{id:str}/reopen", guards=may("respond"), status_code=200, include_in_schema=False)
+async def reopen(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(
+        request, id, lambda number, actor, given: respond.reopen(ctx, number, actor, given.get("notes", ""))
+    )
+
+
+@post("/incidents/{id:str}/escalate", guards=may("respond"), status_code=200, include_in_schema=False)
+async def escalate(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(
+        request, id, lambda number, actor, given: respond.escalate(ctx, number, actor, given.get("reason", ""))
+    )
+
+
+@post("/incidents/{id:str}/assign", guards=may("respond"), status_code=200, include_in_schema=False)
+async def assign(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(
+        request, id, lambda number, actor, given: respond.assign(ctx, number, actor, given.get("user", ""))
+    )
+
+
+@post("/incidents/{id:str}/note", guards=may("respond"), status_code=200, include_in_schema=False)
+async def note(request: AnyRequest, id: str) -> Response[Any]:
+    ctx = context(request)
+    return await _act(request, id, lambda number, actor, given: respond.note(ctx, number, actor, given.get("text", "")))

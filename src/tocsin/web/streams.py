@@ -1,0 +1,95 @@
+"""Live pages by SSE: entries of the timeline as HTML, and a sign of life when there is nothing to tell."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.response import Stream as StreamResponse
+
+from tocsin.core.errors import Unauthenticated
+from tocsin.core.incident import parse_id
+from tocsin.core.permission import hidden_kinds
+from tocsin.manage import access, incidents
+from tocsin.manage.stream import Signal, Stream
+from tocsin.web.authentication import SESSION, AnyRequest, context, may, viewer_of
+from tocsin.web.pages import render
+from tocsin.web.viewer import Viewer
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def frame(event: str, data: str, id: str = "") -> bytes:
+    """One event of an event stream."""
+    lines = [f"id: {id}"] if id else []
+    lines += [f"event: {event}", *(f"data: {line}" for line in data.split("\n"))]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def _resume(request: AnyRequest) -> str | None:
+    return request.headers.get("last-event-id") or request.query_params.get("after")
+
+
+@get("/stream", guards=may("see_incidents"), name="stream", include_in_schema=False)
+async def everything(request: AnyRequest) -> StreamResponse:
+    """Tells *Now* and the lists that something happened; they draw themselves again."""
+    return await _streamed(request, None)
+
+
+@get("/incidents/{id:str}/stream", guards=may("see_incidents"), name="room_stream", include_in_schema=False)
+async def of_incident(request: AnyRequest, id: str) -> StreamResponse:
+    """Entries of one incident, each as the HTML that the room adds to its timeline."""
+    number = parse_id(id)
+    await incidents.get(context(request), number)
+    return await _streamed(request, number)
+
+
+async def _streamed(request: AnyRequest, number: int | None) -> StreamResponse:
+    viewer = viewer_of(request)
+    signals = stream_of(request).listen(_resume(request), number, hidden_kinds(viewer.someone.role))
+    return StreamResponse(
+        _frames(request, viewer, signals, number is not None), media_type="text/event-stream", headers=HEADERS
+    )
+
+
+def stream_of(request: AnyRequest) -> Stream:
+    """This node's reader of the timeline, shared with the API and made when the first listener comes."""
+    state = request.app.state
+    if "stream" not in state:
+        state.stream = Stream(context(request))
+    found: Stream = state.stream
+    return found
+
+
+async def _frames(
+    request: AnyRequest, viewer: Viewer, signals: AsyncIterator[Signal], drawn: bool
+) -> AsyncIterator[bytes]:
+    """Ends by itself when the session is over."""
+    yield b"retry: 2000\n\n"
+    async for signal in signals:
+        match signal.kind:
+            case "entry":
+                yield frame("entry", await _entry(request, viewer, signal) if drawn else "1", signal.id)
+            case "reload":
+                yield frame("reload", "1", signal.id)
+            case _:
+                if not await _still_signed_in(request):
+                    return
+                yield frame("alive", "1", signal.id)
+
+
+async def _entry(request: AnyRequest, viewer: Viewer, signal: Signal) -> str:
+    entry: dict[str, Any] = msgspec.json.decode(signal.data)
+    data = {"entry": entry, "fresh": True}
+    return await asyncio.to_thread(render, context(request), viewer, "incidents/entry.html", data)
+
+
+async def _still_signed_in(request: AnyRequest) -> bool:
+    try:
+        await access.principal_of_session(context(request), request.cookies.get(SESSION, ""))
+    except Unauthenticated:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""What pages say: words, shapes and times. Every colour that a page shows is chosen here, next to its word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+SEVERITIES = {
+    "sev1_critical": ("sev1", "SEV1", "Critical"),
+    "sev2_high": ("sev2", "SEV2", "High"),
+    "sev3_medium": ("sev3", "SEV3", "Medium"),
+    "sev4_low": ("sev4", "SEV4", "Low"),
+}
+"""Severity -> (class and shape, short name, word)."""
+
+STATUSES = {
+    "detected": ("alarm", "bell", "Unanswered"),
+    "acknowledged": ("busy", "hand", "Acknowledged"),
+    "investigating": ("busy", "lens", "Investigating"),
+    "identified": ("busy", "target", "Identified"),
+    "monitoring": ("watch", "eye", "Monitoring"),
+    "resolved": ("good", "check", "Resolved"),
+    "closed": ("calm", "box", "Closed"),
+}
+"""Status -> (tone, icon, word)."""
+
+ALERTS = {
+    "firing": ("alarm", "bell", "Firing"),
+    "acknowledged": ("busy", "hand", "Acknowledged"),
+    "muted": ("calm", "mute", "Muted"),
+    "resolved": ("good", "check", "Resolved"),
+}
+
+PAGES = {
+    "pending": ("busy", "clock", "Being sent"),
+    "delivered": ("calm", "check", "Delivered"),
+    "acknowledged": ("good", "hand", "Answered"),
+    "superseded": ("calm", "box", "No longer needed"),
+    "undelivered": ("alarm", "cross", "Not delivered"),
+    "expected": ("calm", "clock", "Would be paged"),
+}
+
+NOTIFICATIONS = {
+    "pending": ("busy", "clock", "waiting"),
+    "delivered": ("good", "check", "delivered"),
+    "failed": ("alarm", "cross", "failed"),
+    "superseded": ("calm", "box", "not needed any more"),
+}
+
+ENTRIES = {
+    "incident_created": ("alarm", "bell", "Incident opened"),
+    "response_triggered": ("", "bell", "Response started"),
+    "alerts_joined": ("", "plus", "Alerts joined"),
+    "alert_resolved": ("good", "check", "Alert resolved"),
+    "alert_acknowledged": ("busy", "hand", "Alert acknowledged at its source"),
+    "paged": ("", "phone", "Paged"),
+    "notified": ("good", "check", "Notified"),
+    "notification_failed": ("bad", "cross", "Notification failed"),
+    "page_undelivered": ("bad", "cross", "Could not be reached"),
+    "nobody_on_call": ("bad", "gap", "Nobody on call"),
+    "no_page": ("", "mute", "Nobody is paged"),
+    "escalated": ("bad", "up", "Escalated"),
+    "exhausted": ("bad", "alarm", "No one is answering"),
+    "acknowledged": ("busy", "hand", "Acknowledged"),
+    "status_updated": ("busy", "lens", "Status changed"),
+    "severity_changed": ("bad", "up", "Severity changed"),
+    "assigned": ("busy", "person", "Assigned"),
+    "role_assigned": ("busy", "person", "Role assigned"),
+    "responder_added": ("busy", "person", "Responder added"),
+    "note_added": ("note", "note", "Note"),
+    "communication_added": ("note", "note", "Communication"),
+    "update_published": ("note", "note", "Update published"),
+    "restored": ("good", "check", "Restored"),
+    "resolved": ("good", "check", "Resolved"),
+    "closed": ("good", "box", "Closed"),
+    "reopened": ("bad", "bell", "Reopened"),
+    "relapsed": ("bad", "bell", "Came back"),
+    "snoozed": ("", "clock", "Snoozed"),
+    "merged": ("", "plus", "Merged"),
+    "corrected": ("", "note", "Corrected"),
+}
+"""Kind of timeline entry -> (tone, icon, words)."""
+
+ALARMS = {
+    "exhausted": "No one is answering: the whole escalation policy was tried.",
+    "undelivered": "No one could be reached: no page was delivered.",
+}
+NO_PAGE = {
+    "severity_does_not_page": "Nobody is paged: SEV4 wakes no one.",
+    "no_escalation_policy": "Nobody is paged: no escalation policy fits. Name one for the service, or a default.",
+}
+TIERS = {"on_call": "On call", "senior": "Senior", "architect": "Architect", "executive": "Executive"}
+
+
+def moment(value: str | datetime | None) -> datetime | None:
+    """A time from a view (RFC 3339 text) or as it is."""
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def offset(at: datetime) -> str:
+    """`+02:00`, or `UTC` for zero."""
+    text = at.strftime("%z")
+    return "UTC" if text == "+0000" else f"{text[:3]}:{text[3:5]}"
+
+
+def written(at: datetime, zone: ZoneInfo, now: datetime, seconds: bool = False) -> str:
+    """A time in the viewer's zone with its offset; the day only when it is not today."""
+    local, today = at.astimezone(zone), now.astimezone(zone)
+    clock = local.strftime("%H:%M:%S" if seconds else "%H:%M")
+    day = ""
+    if local.date() != today.date():
+        day = f"{local:%a} {local.day} {local:%b} " if local.year == today.year else f"{local.day} {local:%b %Y} "
+    return f"{day}{clock} {offset(local)}"
+
+
+def time_tag(value: str | datetime | None, zone: ZoneInfo, now: datetime, seconds: bool = False) -> Markup:
+    """`<time>` with UTC on hover; a dash for none."""
+    at = moment(value)
+    if at is None:
+        return Markup('<span class="quiet">–</span>')
+    utc = at.astimezone(ZoneInfo("UTC"))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M:%S UTC"), written(at, zone, now, seconds)
+    )
+
+
+def span(length: timedelta) -> str:
+    """`0:42`, `14:05`, `3:20:11`, `4 d 7 h`: the same as the moving clocks in the browser say."""
+    total = max(0, int(length.total_seconds()))
+    hours, minutes, seconds = total // 3600, total // 60 % 60, total % 60
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def since(value: str | datetime, now: datetime) -> Markup:
+    """How long ago, as a clock that moves in the browser."""
+    at = moment(value) or now
+    return Markup('<span class="clock" data-since="{}">{}</span>').format(_stamp(at), span(now - at))
+
+
+def until(value: str | datetime, now: datetime) -> Markup:
+    """How long until then, as a clock that moves in the browser."""
+    at = moment(value) or now
+    return Markup('<span class="clock" data-until="{}">{}</span>').format(
+        _stamp(at), span(at - now) if at > now else "now"
+    )
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def duration(seconds: float | None) -> str:
+    """`3 min`, `2 h 5 min`, `4 d 7 h`, for texts that do not move."""
+    if seconds is None:
+        return "–"
+    total = int(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min"
+    if total < 172800:
+        return f"{total // 3600} h {total // 60 % 60} min"
+    return f"{total // 86400} d {total // 3600 % 24} h"
+
+
+def actor(text: str, users: Mapping[str, str]) -> str:
+    """A timeline's actor for people: `user:alice` -> `Alice Ng`, `token:ci` -> `token ci`, `tocsin` -> `Tocsin`."""
+    kind, _, name = text.partition(":")
+    if kind == "user":
+        return users.get(name, "Administrator" if name == "admin" else name)
+    return f"{kind} {name}" if name else text.capitalize()
+
+
+def highlighted(text: str) -> Markup:
+    """Plain text of a person with its links made clickable."""
+    words = [_link(word) if word.startswith(("https://", "http://")) else escape(word) for word in text.split(" ")]
+    return Markup(" ").join(words)
+
+
+def _link(word: str) -> Markup:
+    return Markup('<a href="{0}" rel="noreferrer noopener">{0}</a>').format(word)
