@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tocsin.cli import alerts, incidents, oncall, services, show, tokens
+from tocsin.cli import alerts, configuration, incidents, oncall, services, show, tokens
 from tocsin.cli.client import ClientError
 from tocsin.core.errors import Invalid, TocsinError, Unavailable
 
@@ -43,6 +43,8 @@ app = typer.Typer(
     add_completion=False,
     help="Incident response: alerts, pages, incidents.",
 )
+app.command("apply")(configuration.apply)
+app.command("export")(configuration.export)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.add_typer(oncall.schedules, name="schedule")

@@ -31,7 +31,7 @@ class ClientError(Exception):
 
 
 class ApiError(ClientError):
-    """The server refused. `findings` are (JSON pointer, sentence)."""
+    """The server refused. `findings` are (file and line if any, and JSON pointer; sentence)."""
 
     def __init__(self, status: int, detail: str, findings: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(detail)
@@ -163,6 +163,12 @@ def _token_of_file(name: str | None) -> str:
         raise WrongInput(f"TOCSIN_TOKEN_FILE {name}: {getattr(error, 'strerror', None) or error}") from error
 
 
+def _pointed(finding: dict[str, Any]) -> str:
+    """Where a finding is: `tocsin.yml:4: /users/0/role`, or the pointer alone."""
+    place = f"{finding['file']}:{finding.get('line', 0)}" if finding.get("file") else ""
+    return ": ".join(part for part in (place, str(finding.get("pointer", ""))) if part)
+
+
 def _read(status: int, answer: bytes) -> Any:
     try:
         body = msgspec.json.decode(answer) if answer else None
@@ -174,5 +180,5 @@ def _read(status: int, answer: bytes) -> Any:
         return body
     if not isinstance(body, dict):
         raise ApiError(status, f"The server answered {status}.")
-    findings = tuple((str(e.get("pointer", "")), str(e.get("detail", ""))) for e in body.get("errors") or ())
+    findings = tuple((_pointed(e), str(e.get("detail", ""))) for e in body.get("errors") or ())
     raise ApiError(status, str(body.get("detail") or body.get("title") or f"The server answered {status}."), findings)
