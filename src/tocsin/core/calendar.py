@@ -17,6 +17,7 @@ EARLIEST = datetime(10, 1, 1, tzinfo=UTC)
 LATEST = datetime(9990, 1, 1, tzinfo=UTC)
 """All times are kept between these two: whatever a file or a query asks for, arithmetic never leaves the calendar."""
 
+_LAST_DAY = LATEST - timedelta(days=1)
 _FIRST_WALL, _LAST_WALL = EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None)
 
 
@@ -43,7 +44,9 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
 
 def bounded(at: datetime) -> datetime:
     """`at` in UTC, moved into the years in which one can be on call."""
-    return min(max(at, EARLIEST), LATEST - timedelta(days=1)).astimezone(UTC)
+    if EARLIEST <= at < _LAST_DAY:
+        return at.astimezone(UTC)
+    return EARLIEST if at < EARLIEST else _LAST_DAY
 
 
 def wall_of(at: datetime, zone: ZoneInfo) -> datetime:

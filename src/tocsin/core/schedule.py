@@ -129,7 +129,10 @@ def _turn_number(layer: Layer, at: datetime, wall: datetime, place: ZoneInfo) ->
     if unit == "month":
         guess = ((wall.year - starts.year) * 12 + wall.month - starts.month) // every
     else:
-        guess = (wall - starts) // timedelta(days=every * (7 if unit == "week" else 1))
+        length = every * (_WEEK if unit == "week" else _DAY)
+        guess, since = divmod(wall - starts, length)
+        if _SLACK < since < length - _SLACK:
+            return guess
     # A change of clocks, or a clamped month, can put the handover on the other side of `at`: ask the real instants.
     while _handover(layer, guess, place) > at:
         guess -= 1
