@@ -120,7 +120,7 @@ def test_patterns_without_linear_time_or_bounded_size_are_refused(pattern: str, 
         ([], "at least one matcher required"),
         ([Matcher("a", "")], "at least one matcher must not match the empty string"),
         (
-            [Matcher("a", ".*", True), Matcher("b", "x", False, False)],
+            [Matcher("a", ".*", True), Matcher("b", "")],
             "at least one matcher must not match the empty string",
         ),
         ([Matcher("a", "1"), Matcher("", "x")], 'invalid label matcher 1: invalid label name ""'),
@@ -131,6 +131,10 @@ def test_a_silence_must_not_match_everything(matchers: list[Matcher], said: str)
     with pytest.raises(Invalid) as caught:
         check_matchers(matchers)
     assert str(caught.value) == f"silence invalid: {said}"
+
+
+def test_everything_but_one_value_may_be_silenced() -> None:
+    check_matchers([Matcher("a", "1", False, False)])
 
 
 def test_a_silence_mutes_from_its_start_until_just_before_its_end() -> None:

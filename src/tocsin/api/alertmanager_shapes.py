@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cmp_to_key
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from tocsin.manage.silences import Draft
 from tocsin.plugins.sources import go
 from tocsin.plugins.sources.base import Refused
 from tocsin.plugins.sources.labels import fingerprint
-from tocsin.plugins.sources.text import encode, launder, without_nul
+from tocsin.plugins.sources.text import encode, without_nul
 
 _TRUE = frozenset(("true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"))
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -107,10 +108,23 @@ def grouped(shown: list[Shown], service: Service) -> list[dict[str, Any]]:
         labels = one.alert.labels
         names = labels if service.grouping is None else service.grouping.by
         groups.setdefault(tuple(sorted((name, labels[name]) for name in names if name in labels)), []).append(one)
-    return [
+    told = [
         {"alerts": listed(members, service), "labels": dict(key), "receiver": {"name": service.id}}
-        for key, members in sorted(groups.items())
+        for key, members in groups.items()
     ]
+    return sorted(told, key=cmp_to_key(_before))
+
+
+def _before(first: dict[str, Any], second: dict[str, Any]) -> int:
+    """Alertmanager's order of groups: fewer labels first, then whoever lacks the first name, then by value."""
+    one, other = first["labels"], second["labels"]
+    if len(one) != len(other):
+        return len(one) - len(other)
+    for name in sorted({**one, **other}):
+        mine, theirs = one.get(name), other.get(name)
+        if mine != theirs:
+            return 1 if theirs is None or (mine is not None and mine > theirs) else -1
+    return 0
 
 
 def configuration(service: Service) -> str:
@@ -143,9 +157,8 @@ def read_silence(body: bytes) -> Draft | Refused:
     """The body of a POST, or what Alertmanager says of it."""
     if not body.strip():
         return _required("silence")
-    washed = launder(without_nul(body))
     try:
-        posted = msgspec.json.decode(body if washed is None else washed, type=_PostedSilence | None)
+        posted = msgspec.json.decode(go.json(without_nul(body)), type=_PostedSilence | None)
     except _UNREADABLE as error:
         return go.unparsable("silence", go.problem(error, "models.PostableSilence"))
     posted = posted or _PostedSilence()

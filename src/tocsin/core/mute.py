@@ -167,7 +167,7 @@ def check_matchers(matchers: Sequence[Matcher]) -> None:
         if (error := _pattern_error(matcher)) is not None:
             fault = f'invalid regular expression "{matcher.value}": {error}' if matcher.is_regex else str(error)
             raise Invalid(where + fault, f"/matchers/{position}/value")
-    if all(matcher.matches({}) for matcher in matchers):
+    if all(matcher.is_equal and matcher.matches({}) for matcher in matchers):
         raise Invalid("silence invalid: at least one matcher must not match the empty string", "/matchers")
 
 

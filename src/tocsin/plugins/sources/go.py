@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from tocsin.plugins.sources.base import Refused
-from tocsin.plugins.sources.text import encode, moment
+from tocsin.plugins.sources.text import encode, launder, moment
 
 _WRONG_TYPE = re.compile(r"Expected `(?P<want>[^`]+)`, got `(?P<got>\w+)`(?: - at `(?:key in )?\$(?P<path>.*)`)?")
 _INDEX = re.compile(r"\[[^\]]*\]")
@@ -28,6 +28,15 @@ def quoted(status: int, message: str) -> Refused:
 def unparsable(what: str, problem: str) -> Refused:
     """`what`: alerts, silence."""
     return coded(400, f'parsing {what} body from "" failed, because {problem}')
+
+
+def json(body: bytes) -> bytes:
+    """The body as Go would read it: broken text mended. Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError when
+    it is no JSON, whatever type was expected."""
+    washed = launder(body)
+    if washed is None:
+        msgspec.json.decode(body)
+    return body if washed is None else washed
 
 
 class BadTime(ValueError):

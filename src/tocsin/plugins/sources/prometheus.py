@@ -17,7 +17,7 @@ from tocsin.plugins.sources import go
 from tocsin.plugins.sources.alertmanager import TYPES, texts, title_of
 from tocsin.plugins.sources.base import Parsed, Refused, Snippet
 from tocsin.plugins.sources.labels import LabelSet, LabelSets
-from tocsin.plugins.sources.text import in_utc, launder, link, without_nul
+from tocsin.plugins.sources.text import in_utc, link, without_nul
 
 RESOLVE_TIMEOUT = timedelta(minutes=5)
 """When an alert without `endsAt` ends by itself."""
@@ -96,9 +96,8 @@ class Prometheus:
         """Go reads more than RFC 3339 and UTF-8: try again as it would, or say why not as it would."""
         if not body.strip():
             return Parsed([], refusal=go.coded(422, "alerts in body is required", 602))
-        washed = launder(body)
         try:
-            alerts = _decode_loose(body if washed is None else washed) or []
+            alerts = _decode_loose(go.json(body)) or []
             timed = [_timed(alert) for alert in alerts]
         except go.BadTime as error:
             return Parsed([], refusal=go.unparsable("alerts", str(error)))
