@@ -83,7 +83,7 @@ def _add_file(made: Draft, name: str, node: Node) -> None:
         made.whole = False
         return
     _check_version(made, root, node.value)
-    known = ("version", *KINDS, *SETTINGS, *NOT_BUILT)
+    known = ("version", *KINDS, *SETTINGS)
     for key, (_, section) in node.value.items():
         if key in KINDS:
             _add_section(made, root, key, section)
