@@ -15,6 +15,7 @@ from tocsin.flow import alarms, escalate
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
 from tocsin.store import nodes, notifications, objects, timers
+from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 
@@ -199,9 +200,12 @@ class Engine:
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _, lost=lost: lost.set())
             try:
-                await connection.add_listener("tocsin", lambda *heard: self._ctx.wake.set(heard[3]))
+                with translated():
+                    await connection.add_listener("tocsin", lambda *heard: self._ctx.wake.set(heard[3]))
                 self._ctx.wake.set("timers", "timeline", "configuration")
                 await lost.wait()
+            except Unavailable:
+                log.warning("listening to the other nodes was interrupted")
             finally:
                 connection.terminate()
             await asyncio.sleep(0.2)
