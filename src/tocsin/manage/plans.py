@@ -95,8 +95,17 @@ def _differ(path: str, old: Any, new: Any, shown_old: Any, shown_new: Any) -> It
             yield from _differ(inner, olds.get(name), news.get(name), shown_olds.get(name), shown_news.get(name))
         if olds == news:
             yield FieldChange(path, list(olds), list(news))
+    elif _are_alike(old, new):
+        for position, pair in enumerate(zip(old, new, shown_old, shown_new, strict=True)):
+            yield from _differ(f"{path}[{position}]", *pair)
     else:
         yield FieldChange(path, shown_old, shown_new)
+
+
+def _are_alike(old: Any, new: Any) -> bool:
+    """Two lists of as many things with fields, so that the fields can be compared one by one."""
+    lists = isinstance(old, list) and isinstance(new, list) and len(old) == len(new)
+    return lists and all(isinstance(item, dict) for item in [*old, *new])
 
 
 def _has_ids(value: Any) -> bool:
