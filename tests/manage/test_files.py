@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,18 @@ def test_the_contracts_example_is_understood() -> None:
     assert made.integrations["0123456789abcdef0123456789abcdef"].service.id == "payments-api"
     assert made.policy_of("postgres-main") is policy, "the default policy stands in"
     assert made.origins["users", "bob"] == Origin("tocsin.yml", 14)
+
+
+def test_the_guides_example_is_understood() -> None:
+    guide = (GOLDEN.parents[2] / "docs" / "guide" / "configuration.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert set(load(example).users) == {"alice", "bob", "erin"}
+
+
+def test_the_guide_names_every_field() -> None:
+    guide = (GOLDEN.parents[2] / "docs" / "guide" / "configuration.md").read_text(encoding="utf-8")
+    fields = {f.encode_name for kind in KINDS.values() for f in msgspec.structs.fields(kind)}
+    assert {field for field in fields if not re.search(rf"\b{field}\b", guide)} == set()
 
 
 def test_what_is_written_reads_back_as_the_same() -> None:
