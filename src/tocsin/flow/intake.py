@@ -18,7 +18,7 @@ from tocsin.core.event import Event
 from tocsin.flow.batch import Item, Outcome
 from tocsin.flow.context import Context
 from tocsin.flow.triage import triage
-from tocsin.store.database import translated
+from tocsin.store.database import POINTWISE, translated
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ class Intake:
             with translated():
                 async with asyncio.timeout(PATIENCE):
                     if self._connection is None or self._connection.is_closed():
-                        self._connection = await ctx.db.connect()
+                        self._connection = await ctx.db.connect(POINTWISE)
                     held = await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
         except Unavailable:
             await self._disconnect()

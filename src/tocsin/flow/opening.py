@@ -149,7 +149,8 @@ class Opening:
         if alerts and await write_alerts(tx, alerts, self.now + TALLY) < len(alerts):
             raise _Again
         await write_paging(tx, writing)
-        await intake.worsen(tx, [(alert, severity) for alert, _, severity in self.worse])
+        if self.worse:
+            await intake.worsen(tx, [(alert, severity) for alert, _, severity in self.worse])
         for number, incident in touched.items():
             severity = self.raised.get(number, incident.severity)
             because = PageReason.RELAPSE if number in self.relapsed else PageReason.SEVERITY_ROSE

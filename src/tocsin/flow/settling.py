@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,10 +14,8 @@ from tocsin.flow.escalate import ACTOR
 from tocsin.flow.respond import answer, settle, tell
 from tocsin.store import incidents, intake
 from tocsin.store.database import Tx
-from tocsin.store.intake import NewEvent
+from tocsin.store.intake import NewEvent, Touched
 from tocsin.store.writing import Writing, notify, write_story
-
-Ended = Mapping[int, tuple[int, int | None, str]]
 
 
 async def resolve_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
@@ -72,7 +70,7 @@ async def acknowledge_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> N
     _settle(runs, found, Reason.ACKNOWLEDGED)
 
 
-def _settle(runs: Sequence[Run], found: Ended, reason: Reason) -> None:
+def _settle(runs: Sequence[Run], found: Touched, reason: Reason) -> None:
     for position, run in enumerate(runs):
         if position in found:
             run.settle(reason, found[position][0], found[position][1])
@@ -80,7 +78,7 @@ def _settle(runs: Sequence[Run], found: Ended, reason: Reason) -> None:
             run.settle(Reason.NOTHING_OPEN, None, None)
 
 
-async def _keep(tx: Tx, runs: Sequence[Run], found: Ended, reason: Reason, now: datetime) -> None:
+async def _keep(tx: Tx, runs: Sequence[Run], found: Touched, reason: Reason, now: datetime) -> None:
     """Each such event leaves a row that says what it did, or that there was nothing to do."""
     rows = []
     for position, run in enumerate(runs):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg
@@ -26,6 +27,7 @@ _LOST = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was lost in the middle of a statement, when it is given back
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -59,8 +61,16 @@ SESSION = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "10s",
+    "enable_seqscan": "off",
 }
-"""Settings of every session: a hung node cannot hold a lock for longer than this."""
+"""Settings of every session. A hung node cannot hold a lock for longer than the timeouts. Sequential scans are a last resort,
+because a plan made while a table was empty is kept while a storm fills it, and statistics lag behind."""
+
+POINTWISE = {
+    "plan_cache_mode": "force_generic_plan",
+    **dict.fromkeys(("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_bitmapscan"), "off"),
+}
+"""For sessions that only ever look up single rows by key, many at a time: nested loops over indexes, for the same reason."""
 
 
 class Database:
@@ -87,10 +97,12 @@ class Database:
                 self._pool.terminate()
             self._pool = None
 
-    async def connect(self) -> Any:
+    async def connect(self, settings: Mapping[str, str] = MappingProxyType({})) -> Any:
         """A connection of one's own, outside the pool (the intake writer, LISTEN). The caller closes it."""
         with translated():
-            connection = await asyncpg.connect(self.url, server_settings=SESSION, timeout=5, command_timeout=35)
+            connection = await asyncpg.connect(
+                self.url, server_settings={**SESSION, **settings}, timeout=5, command_timeout=35
+            )
             await prepare(connection)
             return connection
 

@@ -147,7 +147,8 @@ async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) 
                       state = r.state, ended_at = CASE WHEN r.state IN ('stopped', 'exhausted') THEN $7::timestamptz END,
                       ended_reason = CASE WHEN r.state = 'exhausted' THEN 'exhausted' END
                FROM unnest($1::bigint[], $2::int[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[])
-                 AS r(id, round, step, started, next, state) WHERE e.id = r.id""",
+                 AS r(id, round, step, started, next, state)
+               WHERE e.id = r.id AND e.id = ANY($1::bigint[])""",
             [c.id for c in climbs], [c.round for c in climbs], [c.step for c in climbs],
             [c.round_started_at for c in climbs], [c.next_at for c in climbs], [c.state for c in climbs], now,
         )  # fmt: skip

@@ -28,15 +28,9 @@ class Found(msgspec.Struct, gc=False):
 
 
 _LOOK = """
-WITH input AS (
-  SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) WITH ORDINALITY
-    AS r(service, dedup_key, count, ends_at, position)
-), hit AS (
-  UPDATE alerts a SET count = a.count + i.count, last_at = $5, ends_at = COALESCE(i.ends_at, a.ends_at)
-  FROM input i WHERE a.service = i.service AND a.dedup_key = i.dedup_key AND a.resolved_at IS NULL
-  RETURNING i.position, a.id, a.incident_id, a.severity, a.mute
-)
-SELECT 'r', position, id, incident_id, severity, mute FROM hit
+SELECT 'r', r.position, a.alert, a.incident, a.alert_severity, a.alert_mute
+FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) WITH ORDINALITY AS r(service, key, count, ends_at, position)
+CROSS JOIN LATERAL repeat_alert(r.service, r.key, r.count, r.ends_at, $5) a
 UNION ALL
 SELECT 'g', g.position, i.id, NULL, i.severity, NULL
 FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
@@ -46,9 +40,11 @@ CROSS JOIN LATERAL (
   ORDER BY created_at DESC LIMIT 1
 ) i
 UNION ALL
-SELECT 'w', n.position, max(i.id), NULL, NULL, NULL
-FROM incidents i JOIN alerts a ON a.incident_id = i.id JOIN input n ON n.service = a.service AND n.dedup_key = a.dedup_key
-WHERE i.status = 'monitoring' GROUP BY n.position
+SELECT 'w', n.position, max(w.id), NULL, NULL, NULL
+FROM (SELECT id FROM incidents WHERE status = 'monitoring' ORDER BY id LIMIT 1000) w
+CROSS JOIN LATERAL (SELECT service, dedup_key FROM alerts WHERE incident_id = w.id OFFSET 0) a
+JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(service, key, position) ON n.service = a.service AND n.key = a.dedup_key
+GROUP BY n.position
 UNION ALL
 SELECT 'm', count(*), NULL, NULL, NULL, NULL FROM mutes WHERE ends_at > $5
 UNION ALL
@@ -102,35 +98,47 @@ async def worsen(tx: Tx, alerts: Sequence[tuple[int, int]]) -> None:
     """Give open alerts (id, severity) a worse severity; a better one changes nothing."""
     await tx.execute(
         """UPDATE alerts a SET severity = r.severity FROM unnest($1::bigint[], $2::smallint[]) AS r(id, severity)
-           WHERE a.id = r.id AND r.severity < a.severity""",
+           WHERE a.id = r.id AND a.id = ANY($1::bigint[]) AND r.severity < a.severity""",
         *columns(alerts, 2),
     )
 
 
-async def end_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> dict[int, tuple[int, int | None, str]]:
-    """Resolve open alerts by their source: position -> (alert, incident, title)."""
-    rows = await tx.fetch(
-        """UPDATE alerts a SET resolved_at = $3, resolved_by = 'source', last_at = $3
-           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, dedup_key, position)
-           WHERE a.service = r.service AND a.dedup_key = r.dedup_key AND a.resolved_at IS NULL
-           RETURNING r.position, a.id, a.incident_id, a.title""",
-        *columns(keys, 2), now,
-    )  # fmt: skip
-    return {r[0] - 1: (r[1], r[2], r[3]) for r in rows}
+Touched = dict[int, tuple[int, int | None, str]]
+"""position -> (alert, incident, title)."""
 
 
-async def acknowledge_alerts(
-    tx: Tx, keys: Sequence[tuple[str, str]], now: datetime
-) -> dict[int, tuple[int, int | None, str]]:
-    """Mark open alerts acknowledged by their source: position -> (alert, incident, title)."""
+async def _open_alerts(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[int, int]:
+    """The open alert of each key: alert -> position."""
     rows = await tx.fetch(
-        """UPDATE alerts a SET acknowledged_at = COALESCE(a.acknowledged_at, $3), last_at = $3
-           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, dedup_key, position)
-           WHERE a.service = r.service AND a.dedup_key = r.dedup_key AND a.resolved_at IS NULL
-           RETURNING r.position, a.id, a.incident_id, a.title""",
-        *columns(keys, 2), now,
+        """SELECT r.position, a.id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, key, position)
+           CROSS JOIN LATERAL (
+             SELECT id FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL LIMIT 1
+           ) a""",
+        *columns(keys, 2),
+    )
+    return {row[1]: row[0] - 1 for row in rows}
+
+
+async def end_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> Touched:
+    """Resolve the open alerts of these keys by their source."""
+    found = await _open_alerts(tx, keys)
+    rows = await tx.fetch(
+        """UPDATE alerts SET resolved_at = $2, resolved_by = 'source', last_at = $2
+           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL RETURNING id, incident_id, title""",
+        list(found), now,
     )  # fmt: skip
-    return {r[0] - 1: (r[1], r[2], r[3]) for r in rows}
+    return {found[row[0]]: (row[0], row[1], row[2]) for row in rows}
+
+
+async def acknowledge_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> Touched:
+    """Mark the open alerts of these keys acknowledged by their source."""
+    found = await _open_alerts(tx, keys)
+    rows = await tx.fetch(
+        """UPDATE alerts SET acknowledged_at = COALESCE(acknowledged_at, $2), last_at = $2
+           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL RETURNING id, incident_id, title""",
+        list(found), now,
+    )  # fmt: skip
+    return {found[row[0]]: (row[0], row[1], row[2]) for row in rows}
 
 
 async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tuple[int, int | None, str]]:
@@ -210,7 +218,8 @@ async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None]]) ->
     await tx.execute(
         """UPDATE alerts a SET incident_id = r.incident, mute = r.mute,
                   reason = CASE WHEN r.incident IS NULL THEN a.reason ELSE 'unmuted' END
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r(id, incident, mute) WHERE a.id = r.id""",
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r(id, incident, mute)
+           WHERE a.id = r.id AND a.id = ANY($1::bigint[])""",
         *columns(alerts, 3),
     )
     await tx.execute(

@@ -93,13 +93,13 @@ async def delivered(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime,
              UPDATE notifications n SET state = 'delivered', receipt = r.receipt, started_at = r.started, ended_at = r.ended,
                     attempts = n.attempts + 1, owner = NULL, error = ''
              FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS r(id, receipt, started, ended)
-             WHERE n.id = r.id AND n.state IN ('pending', 'superseded')
+             WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state IN ('pending', 'superseded')
              RETURNING n.id, n.page_id, r.ended
            ), page AS (
              UPDATE pages p SET state = CASE WHEN p.state IN ('pending', 'undelivered') THEN 'delivered' ELSE p.state END,
                     delivered_at = COALESCE(p.delivered_at, d.ended),
                     ended_at = CASE WHEN p.state = 'undelivered' THEN NULL ELSE p.ended_at END
-             FROM done d WHERE p.id = d.page_id
+             FROM done d WHERE p.id = d.page_id AND p.id = ANY(ARRAY(SELECT page_id FROM done))
            )
            SELECT id FROM done""",
         [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows],
@@ -112,7 +112,7 @@ async def retry(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime]]) -
     await tx.execute(
         """UPDATE notifications n SET due_at = r.at, owner = NULL, attempts = n.attempts + 1, error = r.error
            FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS r(id, error, at)
-           WHERE n.id = r.id AND n.state = 'pending' AND n.owner = $4""",
+           WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $4""",
         [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], node,
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datet
     await tx.execute(
         """UPDATE notifications n SET state = 'failed', owner = NULL, attempts = n.attempts + 1, error = r.error, ended_at = $4
            FROM unnest($1::bigint[], $2::text[]) AS r(id, error)
-           WHERE n.id = r.id AND n.state = 'pending' AND n.owner = $3""",
+           WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $3""",
         [r[0] for r in rows], [r[1] for r in rows], node, now,
     )  # fmt: skip
     pages = await tx.fetch(

@@ -44,7 +44,7 @@ async def finish(tx: Tx, node: UUID, timers: Sequence[Timer]) -> set[int]:
     """
     rows = await tx.fetch(
         """DELETE FROM timers t USING unnest($2::bigint[], $3::timestamptz[]) AS r(id, due_at)
-           WHERE t.id = r.id AND t.owner = $1 AND t.due_at = r.due_at RETURNING t.id""",
+           WHERE t.id = r.id AND t.id = ANY($2::bigint[]) AND t.owner = $1 AND t.due_at = r.due_at RETURNING t.id""",
         node, [t.id for t in timers], [t.due_at for t in timers],
     )  # fmt: skip
     return {row[0] for row in rows}

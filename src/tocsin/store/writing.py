@@ -283,7 +283,8 @@ _STORY_END = (
     + _timeline(1)
     + """)
 UPDATE incidents i SET timeline_seq = r.seq, timeline_head = r.head
-FROM unnest($9::bigint[], $10::int[], $11::bytea[]) AS r(id, seq, head) WHERE i.id = r.id
+FROM unnest($9::bigint[], $10::int[], $11::bytea[]) AS r(id, seq, head)
+WHERE i.id = r.id AND i.id = ANY($9::bigint[])
 """
 )
 
