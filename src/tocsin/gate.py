@@ -13,6 +13,7 @@ import msgspec
 import uvicorn
 
 from tocsin.core.errors import TocsinError
+from tocsin.corked import CorkedProtocol
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -143,7 +144,7 @@ class HttpServer(uvicorn.Server):
     def __init__(self, gate: Gate) -> None:
         config = uvicorn.Config(
             gate,
-            http="httptools",
+            http=CorkedProtocol,
             ws="none",
             lifespan="off",
             access_log=False,

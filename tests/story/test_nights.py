@@ -103,7 +103,7 @@ async def test_old_notifications_travel_together_where_the_channel_can(db: Datab
 
 async def test_what_a_dead_node_held_is_taken_over_after_its_lease(db: Database) -> None:
     async with World(db) as dead:
-        dead.provider.slow["alice"] = 60
+        dead.provider.slow["alice"], dead.provider.timeout = 600, 600
         ref = dead.ctx.directory.integrations["k" * 32]
         await dead.intake.accept(ref, [dead.event()], dead.clock.now())
         async with World(db) as living:
