@@ -106,6 +106,8 @@ async def test_what_a_dead_node_held_is_taken_over_after_its_lease(db: Database)
         dead.provider.slow["alice"], dead.provider.timeout = 600, 600
         ref = dead.ctx.directory.integrations["k" * 32]
         await dead.intake.accept(ref, [dead.event()], dead.clock.now())
+        while not dead.provider.keys:
+            await asyncio.sleep(0.01)
         async with World(db) as living:
             await living.settle()
             assert not living.phone("alice").rang(), "the lease has not run out"
