@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import Any, Literal, Self, TypeVar
 
 import msgspec
@@ -357,7 +358,7 @@ def plain(value: Any) -> Any:
         case Duration() | _Text():
             return str(value)
         case msgspec.Struct():
-            fields = [(f, getattr(value, f.name)) for f in msgspec.structs.fields(value)]
+            fields = [(f, getattr(value, f.name)) for f in _fields(type(value))]
             return {f.encode_name: plain(v) for f, v in fields if f.required or v != f.default}
         case dict():
             return {k: plain(v) for k, v in value.items()}
@@ -365,6 +366,11 @@ def plain(value: Any) -> Any:
             return [plain(v) for v in value]
         case _:
             return value
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 def decode(raw: Any, kind: type[T]) -> T:

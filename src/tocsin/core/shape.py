@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -48,9 +49,9 @@ def faults(raw: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
 
 def _object_faults(raw: Any, kind: type[msgspec.Struct], path: Path) -> Iterator[Fault]:
     if not isinstance(raw, dict):
-        yield Fault(path, f"write fields here ({_fields(kind)}), not {_seen(raw)}")
+        yield Fault(path, f"write fields here ({', '.join(_fields(kind))}), not {_seen(raw)}")
         return
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    fields = _fields(kind)
     for name in raw.keys() - fields.keys():
         yield Fault((*path, name), unknown("field", name, fields))
     for name, field in fields.items():
@@ -116,8 +117,8 @@ def known_part(raw: Any, kind: Any) -> Any:
     if origin is tuple and isinstance(raw, list):
         return [known_part(one, get_args(kind)[0]) for one in raw]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(raw, dict):
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        return {name: known_part(value, fields[name]) for name, value in raw.items() if name in fields}
+        fields = _fields(kind)
+        return {name: known_part(value, fields[name].type) for name, value in raw.items() if name in fields}
     return raw
 
 
@@ -146,8 +147,10 @@ def short(value: object) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _fields(kind: type[msgspec.Struct]) -> str:
-    return ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+@cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The fields of a struct under the names that people write."""
+    return {field.encode_name: field for field in msgspec.structs.fields(kind)}
 
 
 def _seen(raw: Any) -> str:

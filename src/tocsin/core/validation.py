@@ -32,7 +32,7 @@ from tocsin.core.shape import Fault, Path, short, unknown
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\.]+(\.[^@\s<>()\[\],;:\"\\.]+)*")
-ENOUGH = 1000
+ENOUGH = 200
 """Findings after which no further object is looked at."""
 
 _HOST_ZONES = {"localtime", "posixrules", "Factory"}

@@ -20,7 +20,7 @@ NOT_BUILT = ("severities", "mutes", "heartbeats", "runbooks", "slos", "preventio
 SETTINGS = ("default_escalation_policy",)
 MOST_FILES = 1000
 MOST_PROBLEMS = 100
-ENOUGH = 1000
+ENOUGH = 200
 """Problems after which we stop looking for more."""
 
 

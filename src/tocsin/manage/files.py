@@ -20,7 +20,8 @@ MOST_CHARACTERS = 2_000_000
 MOST_NODES = 500_000
 DEEPEST = 32
 
-_PARSER = getattr(yaml, "CParser", yaml.SafeLoader)
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+_DUMPER = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 _TAGS = {None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))}
 
 
@@ -136,7 +137,7 @@ class _Reader:
         return self.root
 
     def _events(self, text: str) -> Iterator[Any]:
-        parser = _PARSER(text)
+        parser = _LOADER(text)
         try:
             while parser.check_event():
                 yield parser.get_event()
@@ -234,7 +235,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
     context = (
         f" ({error.context} on line {error.context_mark.line + 1})" if error.context and error.context_mark else ""
     )
-    return line, f"this is not YAML: {error.problem}{context}"
+    return line, f"this is not YAML: {error.problem}{context}; look at the indentation, quotes and brackets up to here"
 
 
 def write(directory: Directory) -> str:
@@ -256,7 +257,7 @@ def _dump(section: dict[str, Any], flow: bool | None) -> str:
     return text
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(_DUMPER):  # type: ignore[valid-type, misc]
     """Never writes anchors: what is equal twice is written twice."""
 
     def ignore_aliases(self, data: Any) -> bool:
