@@ -21,7 +21,7 @@ from tocsin.web.authentication import VISITOR, AnyRequest, choice_cookie, contex
 from tocsin.web.flashes import flash_cookie, spent_cookie
 from tocsin.web.viewer import Viewer
 
-HTML = "text/html; charset=utf-8"
+HTML = "text/html"
 POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
