@@ -247,3 +247,14 @@ async def test_escalating_what_paged_nobody_begins_to_page(world: World) -> None
     assert world.phone("bob").rang()
     assert (await world.incident())["no_page_reason"] is None
     assert await chain_break(world, outcome.incident) is None
+
+
+async def test_a_long_policy_of_unreachable_people_is_walked_once(world: World) -> None:
+    users = [{"id": name} for name in ("alice", "bob", "carol")]
+    erin = {"id": "erin", "contact_methods": [{"id": "p", "type": "phone", "number": "erin"}]}
+    policy = {"id": "payments", "repeat": 100, "steps": [{"targets": [{"user": u}]} for u in ("alice", "bob", "carol")]}
+    world.ctx.directory = directory({"users": [*users, erin], "escalation_policies": [policy]})
+    await world.fire()
+    assert [r[0] for r in await world.rows("SELECT user_id FROM pages ORDER BY id")] == ["alice", "bob", "carol", "erin"]
+    assert world.phone("erin").rang()
+    assert (await world.incident())["alarm"] == "exhausted"

@@ -18,7 +18,7 @@ from tocsin.core.escalation import (
     Turn,
     deadline,
     forward,
-    manager_of,
+    last_resort,
     round_length,
     start,
     turn,
@@ -109,16 +109,18 @@ class Pager:
             )
 
     def climb(self, subject: Subject, policy: EscalationPolicy, ladder: Ladder, escalation: int) -> Climbed:
-        """Fire the rung that is due; while it reaches nobody at all, the next one comes forward.
+        """Fire the rung that is due; while it reaches nobody at all, the next one comes forward, for one whole pass at most.
 
         Low urgency climbs no further than the first rung that reached somebody: the climb is held there.
         """
         climbed = Climbed(ladder, "running" if subject.urgency == "high" else "held")
+        fired = 0
         while True:
             turned = turn(policy, ladder, self.directory, self.now, subject.because)
             reached = self._pages(subject, policy, turned, escalation, climbed)
-            if turned.next is None:
-                return self._exhaust(subject, escalation, climbed)
+            fired += len(turned.rungs)
+            if turned.next is None or (not reached and turned.rungs and fired >= len(policy.steps)):
+                return self._exhaust(subject, policy, escalation, climbed)
             climbed.ladder = ladder = turned.next
             if reached or not turned.rungs:
                 return climbed
@@ -146,14 +148,12 @@ class Pager:
             started -= round_length(policy)
         return deadline(policy, rung.round, rung.step, started, self.now)
 
-    def _exhaust(self, subject: Subject, escalation: int, climbed: Climbed) -> Climbed:
+    def _exhaust(self, subject: Subject, policy: EscalationPolicy, escalation: int, climbed: Climbed) -> Climbed:
         """The end of the ladder: raise the alarm and page the team's manager once."""
         climbed.ladder, climbed.state, climbed.alarm = None, "exhausted", "exhausted"
         climbed.entries.append(self._entry("exhausted", "The escalation policy is exhausted and no one is answering"))
-        manager = manager_of(self.directory, subject.service)
-        if manager:
-            rung = Rung(round=0, step=0, tier="executive", pages=(), nobody="")
-            intent = PageIntent(manager, f"user:{manager}", PageReason.MANAGER)
+        rung = last_resort(policy, self.directory, subject.service)
+        for intent in rung.pages:
             self.page(subject, rung, intent, escalation, self.now + LAST_PATIENCE, climbed)
         return climbed
 
