@@ -129,3 +129,15 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that the database user can enter (pytest's own is for root only). Servers left in it are stopped afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-place-"))
+    folder.chmod(0o755)
+    yield folder
+    for pid_file in folder.glob("**/postgres/postmaster.pid"):
+        if (left := running(pid_file.parent)) is not None:
+            os.kill(left.pid, signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)

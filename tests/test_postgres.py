@@ -9,9 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -44,18 +43,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that the database user can enter (pytest's own is for root only). Servers left in it are stopped afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-place-"))
-    folder.chmod(0o755)
-    yield folder
-    for pid_file in folder.glob("**/postgres/postmaster.pid"):
-        if (left := running(pid_file.parent)) is not None:
-            os.kill(left.pid, signal.SIGQUIT)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

@@ -40,6 +40,7 @@ def configure(form: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("tocsin").setLevel(logging.INFO)
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # what it warns of, we say ourselves
 
 
 _plain_traceback = structlog.dev.plain_traceback

@@ -1,12 +1,14 @@
-"""The program `tocsin`: the client's commands, and those that touch the host."""
+"""The program `tocsin`: the client's commands, and those that touch the host.
+
+All raise TocsinError; the command line group turns it into a sentence and an exit code.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import structlog
 import typer
@@ -14,7 +16,7 @@ import uvloop
 
 from tocsin import logs
 from tocsin.cli.app import app
-from tocsin.core.errors import Invalid, TocsinError, Unavailable
+from tocsin.core.errors import Invalid
 from tocsin.node import Options
 from tocsin.node import run as run_node
 from tocsin.postgres.server import Server
@@ -36,22 +38,20 @@ def up(
     data: Data = None, config: Config = None, host: Host = "127.0.0.1", port: Port = 8420, demo: Demo = False
 ) -> None:
     """Everything in one process: database, migrations, server and engine. Ctrl-C stops it."""
-    _finish(run_node(_settings(data), _options(host, port, config, demo=demo)))
+    uvloop.run(run_node(_settings(data), _options(host, port, config, demo=demo)))
 
 
 def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8420) -> None:
     """A node of a cluster: the same as `up` on the PostgreSQL that TOCSIN_DATABASE_URL names."""
     settings = _settings()
     if not settings.database_url:
-        _give_up(
-            Invalid("`tocsin serve` needs TOCSIN_DATABASE_URL. To run with a database of its own, use `tocsin up`.")
-        )
-    _finish(run_node(settings, _options(host, port, config)))
+        raise Invalid("`tocsin serve` needs TOCSIN_DATABASE_URL. To run with a database of its own, use `tocsin up`.")
+    uvloop.run(run_node(settings, _options(host, port, config)))
 
 
 def migrate_database(data: Data = None) -> None:
     """Bring the database to this release's schema, and do nothing else."""
-    _finish(_migrate(_settings(data)))
+    uvloop.run(_migrate(_settings(data)))
 
 
 async def _migrate(settings: Settings) -> None:
@@ -68,10 +68,7 @@ async def _migrate(settings: Settings) -> None:
 
 def _settings(data: Path | None = None) -> Settings:
     """The settings from the environment, with what the command line says on top."""
-    try:
-        settings = load(os.environ)
-    except Invalid as error:
-        _give_up(error)
+    settings = load(os.environ)
     logs.configure(settings.log_format)
     for name, meant in misspelt(os.environ):
         log.warning("unknown setting, ignored", name=name, perhaps=meant)
@@ -81,18 +78,6 @@ def _settings(data: Path | None = None) -> Settings:
 def _options(host: str, port: int, config: Path | None, *, demo: bool = False) -> Options:
     told = bool(os.environ.get("TOCSIN_EXTERNAL_URL"))
     return Options(host=host, port=port, config=[config] if config else [], demo=demo, guess_url=not told)
-
-
-def _finish(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        uvloop.run(work)
-    except TocsinError as error:
-        _give_up(error)
-
-
-def _give_up(error: TocsinError) -> NoReturn:
-    typer.echo(f"{error.title}: {error}", err=True)
-    raise SystemExit(2 if isinstance(error, Invalid) else 3 if isinstance(error, Unavailable) else 1)
 
 
 def run() -> None:

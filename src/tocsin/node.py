@@ -87,7 +87,27 @@ async def _start(settings: Settings, options: Options, gate: Gate, stack: AsyncE
     began = time.monotonic()
     files = [_read(path) for path in options.config]
     url = settings.database_url or await _embedded(settings, stack)
-    await _migrated(url)
+    said = 0.0
+    while True:
+        try:
+            async with AsyncExitStack() as attempt:
+                ctx = await _assemble(settings, files, url, gate, attempt)
+                stack.push_async_exit(attempt.pop_all())
+            break
+        except Unavailable as error:
+            if time.monotonic() - said >= _SAY_SECONDS:
+                said = time.monotonic()
+                log.warning("waiting for the database", reason=str(error.__cause__ or error))
+            await asyncio.sleep(_RETRY_SECONDS)
+    await _greet(ctx)
+    gc.collect()
+    gc.freeze()  # what start-up made stays: the collector need not look at it again
+    log.info("ready", version=__version__, seconds=round(time.monotonic() - began, 2), node=str(ctx.node))
+
+
+async def _assemble(settings: Settings, files: list[File], url: str, gate: Gate, stack: AsyncExitStack) -> Context:
+    """From a database that answers to an open gate. Raises Unavailable when the database is away, at any step."""
+    await migrate(url)
     ctx = await _context(settings, url, stack)
     await configuration.refresh(ctx)
     if files:
@@ -99,11 +119,16 @@ async def _start(settings: Settings, options: Options, gate: Gate, stack: AsyncE
     engine = Engine(ctx)
     stack.push_async_callback(engine.stop)
     await engine.start()
-    gate.open(await application(ctx, intake, engine, stack))
-    await _greet(ctx)
-    gc.collect()
-    gc.freeze()  # what start-up made stays: the collector need not look at it again
-    log.info("ready", version=__version__, seconds=round(time.monotonic() - began, 2), node=str(ctx.node))
+    await _turning(engine)
+    gate.open(application(ctx, intake, engine, stack))
+    return ctx
+
+
+async def _turning(engine: Engine) -> None:
+    """Wait until the engine has looked at the timers for the first time: before that we are not ready, whatever we say."""
+    until = time.monotonic() + _SAY_SECONDS
+    while not engine.running and time.monotonic() < until:
+        await asyncio.sleep(0.01)
 
 
 async def _embedded(settings: Settings, stack: AsyncExitStack) -> str:
@@ -113,20 +138,6 @@ async def _embedded(settings: Settings, stack: AsyncExitStack) -> str:
     watch = asyncio.create_task(server.watch(), name="postgres")
     stack.callback(watch.cancel)
     return server.url
-
-
-async def _migrated(url: str) -> None:
-    """Migrate, and while the database cannot be reached wait for it, saying so."""
-    said = 0.0
-    while True:
-        try:
-            await migrate(url)
-            return
-        except Unavailable as error:
-            if time.monotonic() - said >= _SAY_SECONDS:
-                said = time.monotonic()
-                log.warning("waiting for the database", reason=str(error.__cause__ or error))
-            await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _context(settings: Settings, url: str, stack: AsyncExitStack) -> Context:
@@ -170,6 +181,11 @@ def _read(path: Path) -> File:
 
 
 async def _greet(ctx: Context) -> None:
+    link = None
+    try:
+        link = await access.first_link(ctx)
+    except Unavailable:
+        log.warning("the database went away before a sign-in link could be made: start again to get one")
     typer.echo(f"Tocsin {__version__} is ready: {ctx.settings.external_url}")
-    if (link := await access.first_link(ctx)) is not None:
+    if link is not None:
         typer.echo(f"Sign in with this link, once: {link}")

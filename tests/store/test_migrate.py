@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from tocsin.core.errors import Unavailable
 from tocsin.store import migrate as subject
 from tocsin.store.database import Database
 from tocsin.store.migrate import Migration, MigrationError, migrate, migrations, pending
@@ -80,3 +81,24 @@ async def test_a_failing_migration_keeps_nothing(db: Database, monkeypatch: pyte
     async with db.reading() as tx:
         assert await tx.fetchval("SELECT to_regclass('half')") is None
         assert await tx.fetchval("SELECT count(*) FROM schema_migrations WHERE name = 'broken'") == 0
+
+
+async def test_an_old_postgresql_is_refused(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "OLDEST", 99)
+    with pytest.raises(MigrationError, match=r"The database is PostgreSQL \d+\.\d+; Tocsin needs 99 or later"):
+        await migrate(empty_database_url)
+
+
+async def test_a_database_that_is_not_there_is_refused_at_once(empty_database_url: str) -> None:
+    with pytest.raises(MigrationError, match=r"refuses us.*does not exist"):
+        await migrate(empty_database_url.replace("/test_", "/no_such_"))
+
+
+async def test_nobody_at_the_address_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await migrate("postgresql://tocsin@127.0.0.1:1/tocsin")
+
+
+async def test_an_address_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(MigrationError, match="TOCSIN_DATABASE_URL cannot be read"):
+        await migrate("postgresql://tocsin@host:port/tocsin")

@@ -37,8 +37,8 @@ def openapi() -> OpenAPIConfig:
         title="Tocsin",
         version=__version__,
         description="Incident response: alerts, pages, incidents.",
-        path=PATH,
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        path=f"{PATH}/openapi.json",  # not PATH: the framework answers what it does not know below it, in HTML
+        render_plugins=[JsonRenderPlugin(path="/")],
         root_schema_site=None,
         use_handler_docstrings=True,
         components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),

@@ -95,8 +95,12 @@ async def _connect(url: str) -> Any:
         with translated():
             try:
                 return await asyncpg.connect(url, timeout=5, server_settings=session)
-            except asyncpg.exceptions.ClientConfigurationError as error:
-                raise MigrationError(f"TOCSIN_DATABASE_URL cannot be used: {error}") from error
+            except ValueError:
+                # Not quoted: what cannot be read may be a part of the password.
+                raise MigrationError(
+                    "TOCSIN_DATABASE_URL cannot be read. It looks like postgresql://user:password@host:5432/database; "
+                    "special characters in the password must be percent-encoded."
+                ) from None
     except asyncpg.PostgresError as error:
         # Answered, and refused: a wrong password, no such database. Waiting would not mend it.
         raise MigrationError(f"The database refuses us: {error}") from error
