@@ -127,7 +127,7 @@ def test_digits_alone_may_be_an_id_and_a_key() -> None:
 
 
 def test_a_field_with_nothing_after_it_is_left_out_but_quotes_are_a_value() -> None:
-    made = load('version: 1\nusers:\n- id: alice\n  name:\n  email: ""\n  notification_rules: {high: [], low:}\n')
+    made = load('version: 1\nusers:\n- id: alice\n  name:\n  email: ""\n  notification_rules: {high: [], low: }\n')
     assert (made.users["alice"].name, made.users["alice"].email) == ("", "")
     assert (made.users["alice"].notification_rules.high, made.users["alice"].notification_rules.low) == ((), None)
 
