@@ -21,6 +21,8 @@ from tocsin.metrics import EVENTS
 from tocsin.plugins.sources.base import LIMIT, Parsed, Refused, Source
 
 _PREFIX = "/integrations/"
+_KEY_PREFIX = "/integrations/{key}/"
+_ALERTS = "api/v2/alerts"
 _TOO_LARGE = f"The body is larger than {LIMIT} bytes"
 _CLOSE = ((b"connection", b"close"),)
 
@@ -41,8 +43,12 @@ class Doors:
         self._intake = intake
         self._inner = inner
         self._by_path = {source.door: source for source in sources.values() if "{key}" not in source.door}
-        self._webhook = sources["alertmanager"]
-        self._alerts = sources["prometheus"]
+        self._below_key = {
+            source.door.removeprefix(_KEY_PREFIX): source
+            for source in sources.values()
+            if source.door.startswith(_KEY_PREFIX)
+        }
+        self._alerts = self._below_key[_ALERTS]
         self._api = AlertmanagerApi(ctx)
         self.knocking = Knocking(ctx)
 
@@ -94,7 +100,7 @@ class Doors:
 
     async def _integration(self, key: str, rest: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A door whose key is in the path: `/integrations/{key}/{rest}`."""
-        source = self._webhook if rest == "alertmanager" else self._alerts
+        source = self._below_key.get(rest, self._alerts)
         try:
             body = await read_body(receive)
             answer = await self._integration_answer(source, key, rest, scope, body)
@@ -110,17 +116,15 @@ class Doors:
         ref = self._ctx.directory.integrations.get(key)
         if ref is None or ref.integration.type not in source.types:
             return self._knock(source, key, ref, 404)
-        method = scope["method"]
-        if rest == "alertmanager":
-            if method != "POST":
-                return method_not_allowed(method, ("POST",))
-        elif rest == "api/v2/alerts" and method == "POST":
-            if (refusal := self._api.wrong_type(scope)) is not None:
-                return refusal
-        elif rest.startswith(("api/v2/", "-/")):
+        post = scope["method"] == "POST"
+        if rest.startswith(("api/v2/", "-/")) and not (post and rest == _ALERTS):
             return await self._api.answer(ref, rest, scope, body)
-        else:
+        if rest not in self._below_key:
             return not_found(f"/{rest}")
+        if not post:
+            return method_not_allowed(scope["method"], ("POST",))
+        if source.insists_on_json and (refusal := self._api.wrong_type(scope)) is not None:
+            return refusal
         now = self._ctx.clock.now()
         parsed = source.parse(body, now)
         if parsed.refusal is not None and not parsed.events:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -22,7 +22,6 @@ LONGEST = 256
 """Characters of a key that are looked at."""
 PAUSE = 2.0
 """Seconds between two writes."""
-SHOWN = timedelta(days=7)
 
 
 def hint(key: str) -> str:
@@ -30,12 +29,6 @@ def hint(key: str) -> str:
     if len(key) < 16:
         return f"({len(key)} characters)"
     return "".join(c if c.isprintable() else "?" for c in f"{key[:4]}…{key[-4:]}")
-
-
-async def recent(ctx: Context) -> list[Knock]:
-    """Who knocked in the last seven days, the last first."""
-    async with ctx.db.reading() as tx:
-        return await knocks.recent(tx, ctx.clock.now() - SHOWN)
 
 
 class Knocking:

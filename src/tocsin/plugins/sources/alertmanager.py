@@ -69,6 +69,7 @@ class Alertmanager:
     door = "/integrations/{key}/alertmanager"
     accepted_status = 200
     key_field = ""
+    insists_on_json = False
 
     def __init__(self) -> None:
         self._labels = LabelSets()

@@ -57,6 +57,8 @@ class Source(Protocol):
     accepted_status: int
     key_field: str
     """The field of the body that holds the key; empty when the path does."""
+    insists_on_json: bool
+    """Refuse with 415 what is not declared as JSON."""
 
     def parse(self, body: bytes, now: datetime) -> Parsed: ...
 

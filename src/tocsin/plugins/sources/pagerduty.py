@@ -77,6 +77,7 @@ class EventsFormat:
     """The answers that all three PagerDuty formats share."""
 
     types = frozenset({"pagerduty"})
+    insists_on_json = False
 
     def refused(self, status: int, problem: str) -> Refused:
         return invalid([problem], status)

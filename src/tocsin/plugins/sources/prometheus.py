@@ -56,6 +56,7 @@ class Prometheus:
     door = "/integrations/{key}/api/v2/alerts"
     accepted_status = 200
     key_field = ""
+    insists_on_json = True
 
     def __init__(self) -> None:
         self._labels = LabelSets()
