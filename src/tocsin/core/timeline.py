@@ -38,7 +38,8 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 def canonical(incident: int, seq: int, entry: Entry) -> bytes:
     """What is hashed: a JSON array with sorted keys, times in UTC with microseconds."""
-    at = entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    utc = entry.at if entry.at.tzinfo is UTC else entry.at.astimezone(UTC)
+    at = utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     return msgspec.json.encode(
         [incident, seq, at, entry.kind, entry.actor, entry.details, entry.data], order="deterministic"
     )

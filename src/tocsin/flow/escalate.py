@@ -288,10 +288,9 @@ async def move(ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime) -> li
             await ctx.ids.reserve(tx, pages=500 + 20 * len(moves), notifications=1000 + 60 * len(moves))
     for incident, climbed in told:
         writing.tell(incident.id, _link(writing, incident), climbed.entries)
-        if climbed.alarm or climbed.first:
-            await incidents.update(
-                tx, incident, alarm=climbed.alarm or incident.alarm, assignee=incident.assignee or climbed.first
-            )
+        alarm, assignee = climbed.alarm or incident.alarm, incident.assignee or climbed.first
+        if (alarm, assignee) != (incident.alarm, incident.assignee):
+            await incidents.update(tx, incident, alarm=alarm, assignee=assignee)
     await incidents.move_escalations(tx, [climb for _, climb, _, _ in moves], now)
     await write_paging(tx, writing)
     await write_story(tx, writing)
