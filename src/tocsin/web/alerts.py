@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from tocsin.core.errors import Invalid
 from tocsin.manage import alerts
@@ -41,7 +42,7 @@ async def list_alerts(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/alerts/{id:int}", guards=may("see_alerts"), name="alert", include_in_schema=False)
-async def alert(request: AnyRequest, id: int) -> Response[bytes]:
+async def alert(request: AnyRequest, id: FromPath[int]) -> Response[bytes]:
     shown = await alerts.get_alert(context(request), min(id, 2**63 - 1))
     return await show(request, viewer_of(request), "alerts/alert.html", alert=shown, details=pretty(shown["details"]))
 

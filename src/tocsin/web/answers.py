@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import HttpMethod, Response, post, route
+from litestar.params import FromPath
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.incident import OPEN
@@ -27,7 +28,7 @@ async def _page(request: AnyRequest, token: str) -> tuple[int, desk.Paged]:
 @route(
     "/a/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], name="answer", opt=DOOR, include_in_schema=False
 )
-async def ask(request: AnyRequest, token: str) -> Response[bytes]:
+async def ask(request: AnyRequest, token: FromPath[str]) -> Response[bytes]:
     """A small page with one button. Changes nothing."""
     _, paged = await _page(request, token)
     incident = await incidents.get(context(request), paged.number)
@@ -38,7 +39,7 @@ async def ask(request: AnyRequest, token: str) -> Response[bytes]:
 
 
 @post("/a/{token:str}", name="answer_form", opt=DOOR, status_code=200, include_in_schema=False)
-async def answer(request: AnyRequest, token: str) -> Response[bytes]:
+async def answer(request: AnyRequest, token: FromPath[str]) -> Response[bytes]:
     """Acknowledge. Again, or after the end: 200 and a polite page."""
     ctx = context(request)
     page, paged = await _page(request, token)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from tocsin.core.permission import Permission
 from tocsin.manage import incidents
@@ -37,7 +38,7 @@ MOST = 8
 
 
 @get("/palette", guards=may(), name="palette", include_in_schema=False)
-async def palette(request: AnyRequest, q: str = "") -> Response[bytes]:
+async def palette(request: AnyRequest, q: FromQuery[str] = "") -> Response[bytes]:
     ctx, viewer, text = context(request), viewer_of(request), q.strip()[:200]
     places = [*_places(viewer, text), *_services(request, viewer, text)]
     found = await incidents.list_incidents(ctx, q=text or None, status=None if text else "open", limit=MOST)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
@@ -23,7 +24,7 @@ SHOWN_PAGES = 50
 
 
 @get("/incidents/{id:str}", guards=may("see_incidents"), name="room", include_in_schema=False)
-async def room(request: AnyRequest, id: str) -> Response[Any]:
+async def room(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     """The whole room. Other names of the incident lead to its public id."""
     number = parse_id(id)
     if id != public_id(number):
@@ -32,13 +33,13 @@ async def room(request: AnyRequest, id: str) -> Response[Any]:
 
 
 @get("/incidents/{id:str}/state", guards=may("see_incidents"), name="room_state", include_in_schema=False)
-async def state(request: AnyRequest, id: str) -> Response[bytes]:
+async def state(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     """All of the room that is not its timeline, drawn again after something happened."""
     return await show(request, viewer_of(request), "incidents/state.html", **await state_data(request, parse_id(id)))
 
 
 @get("/incidents/{id:str}/earlier", guards=may("see_incidents"), name="room_earlier", include_in_schema=False)
-async def earlier(request: AnyRequest, id: str, before: int) -> Response[bytes]:
+async def earlier(request: AnyRequest, id: FromPath[str], before: FromQuery[int]) -> Response[bytes]:
     """Earlier entries of the timeline: a part for htmx, a page of its own without it."""
     viewer, number = viewer_of(request), parse_id(id)
     incident = await incidents.get(context(request), number)
@@ -97,13 +98,13 @@ async def _redrawn(request: AnyRequest, number: int, said: Flash) -> Response[by
 
 
 @post("/incidents/{id:str}/acknowledge", guards=may("respond"), status_code=200, include_in_schema=False)
-async def acknowledge(request: AnyRequest, id: str) -> Response[Any]:
+async def acknowledge(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(request, id, lambda number, actor, given: respond.acknowledge(ctx, number, actor))
 
 
 @post("/incidents/{id:str}/resolve", guards=may("respond"), status_code=200, include_in_schema=False)
-async def resolve(request: AnyRequest, id: str) -> Response[Any]:
+async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(
         request, id, lambda number, actor, given: respond.resolve(ctx, number, actor, given.get("notes", ""))
@@ -111,7 +112,7 @@ async def resolve(request: AnyRequest, id: str) -> Response[Any]:
 
 
 @post("/incidents/{id:str}/reopen", guards=may("respond"), status_code=200, include_in_schema=False)
-async def reopen(request: AnyRequest, id: str) -> Response[Any]:
+async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(
         request, id, lambda number, actor, given: respond.reopen(ctx, number, actor, given.get("notes", ""))
@@ -119,7 +120,7 @@ async def reopen(request: AnyRequest, id: str) -> Response[Any]:
 
 
 @post("/incidents/{id:str}/escalate", guards=may("respond"), status_code=200, include_in_schema=False)
-async def escalate(request: AnyRequest, id: str) -> Response[Any]:
+async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(
         request, id, lambda number, actor, given: respond.escalate(ctx, number, actor, given.get("reason", ""))
@@ -127,7 +128,7 @@ async def escalate(request: AnyRequest, id: str) -> Response[Any]:
 
 
 @post("/incidents/{id:str}/assign", guards=may("respond"), status_code=200, include_in_schema=False)
-async def assign(request: AnyRequest, id: str) -> Response[Any]:
+async def assign(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(
         request, id, lambda number, actor, given: respond.assign(ctx, number, actor, given.get("user", ""))
@@ -135,6 +136,6 @@ async def assign(request: AnyRequest, id: str) -> Response[Any]:
 
 
 @post("/incidents/{id:str}/note", guards=may("respond"), status_code=200, include_in_schema=False)
-async def note(request: AnyRequest, id: str) -> Response[Any]:
+async def note(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await _act(request, id, lambda number, actor, given: respond.note(ctx, number, actor, given.get("text", "")))

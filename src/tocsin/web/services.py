@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.manage import incidents, services
@@ -20,7 +21,7 @@ async def list_services(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/services/{id:str}", guards=may("see_services"), name="service", include_in_schema=False)
-async def service(request: AnyRequest, id: str) -> Response[bytes]:
+async def service(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     """One service; its keys and how to set up senders only for those who may see keys."""
     ctx, viewer = context(request), viewer_of(request)
     keys = viewer.may("see_keys")
@@ -34,7 +35,7 @@ async def service(request: AnyRequest, id: str) -> Response[bytes]:
 
 
 @post("/services/{id:str}/test", guards=may("send_test_alert"), status_code=200, include_in_schema=False)
-async def send_test(request: AnyRequest, id: str) -> Response[Any]:
+async def send_test(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     """Send a test alert, and go to the room that it opened."""
     given = await fields(request)
     try:

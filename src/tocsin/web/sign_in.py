@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from tocsin.core.errors import TooMany, Unauthenticated
 from tocsin.manage import access
@@ -44,7 +45,7 @@ async def sign_in(request: AnyRequest) -> Response[Any]:
 
 
 @get("/sign-in/{link:str}", name="sign_in_link", opt=OPEN, include_in_schema=False)
-async def link(request: AnyRequest, link: str) -> Response[bytes]:
+async def link(request: AnyRequest, link: FromPath[str]) -> Response[bytes]:
     """Asks once more: programs that look into links before people do must not spend it."""
     viewer = viewer_of(request)
     try:
@@ -55,7 +56,7 @@ async def link(request: AnyRequest, link: str) -> Response[bytes]:
 
 
 @post("/sign-in/{link:str}", name="use_link", opt=OPEN, status_code=200, include_in_schema=False)
-async def use_link(request: AnyRequest, link: str) -> Response[Any]:
+async def use_link(request: AnyRequest, link: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     try:
         cookie = await access.use_link(ctx, link, agent(request))

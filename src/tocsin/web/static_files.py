@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from tocsin.core.errors import NotFound
@@ -24,7 +25,7 @@ def _answer(request: AnyRequest, asset: Asset, keep: str) -> Response[bytes]:
 
 
 @get("/static/{digest:str}/{name:path}", name="static", include_in_schema=False)
-async def static(request: AnyRequest, digest: str, name: str) -> Response[bytes]:
+async def static(request: AnyRequest, digest: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A file under its hash is kept for ever; under another hash (a page of another release) for five minutes."""
     asset = assets().find(name.lstrip("/"))
     if asset is None:

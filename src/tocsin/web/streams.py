@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Stream as StreamResponse
 
 from tocsin.core.errors import Unauthenticated
@@ -40,7 +41,7 @@ async def everything(request: AnyRequest) -> StreamResponse:
 
 
 @get("/incidents/{id:str}/stream", guards=may("see_incidents"), name="room_stream", include_in_schema=False)
-async def of_incident(request: AnyRequest, id: str) -> StreamResponse:
+async def of_incident(request: AnyRequest, id: FromPath[str]) -> StreamResponse:
     """Entries of one incident, each as the HTML that the room adds to its timeline."""
     number = parse_id(id)
     await incidents.get(context(request), number)

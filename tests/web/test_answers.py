@@ -1,0 +1,68 @@
+"""The link in a page: opening it changes nothing; posting to it, with nothing else, acknowledges."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from .visitor import Site, text_of
+
+
+async def link_of(site: Site) -> str:
+    await site.world.fire()
+    return urlsplit(site.world.phone("alice").last.acknowledge_url).path
+
+
+async def test_get_and_head_never_change_anything(site: Site) -> None:
+    link = await link_of(site)
+    scanner = site.stranger()
+    words = text_of(await scanner.get(link))
+    assert "disk is broken" in words
+    assert "You answer as Alice" in words
+    head = await scanner.http.head(link)
+    assert (head.status_code, head.content) == (200, b"")
+    assert (await site.world.incident())["status"] == "detected"
+
+
+async def test_a_post_with_nothing_but_the_link_acknowledges_as_the_person_paged(site: Site) -> None:
+    link = await link_of(site)
+    answer = await site.stranger().http.post(link)
+    assert answer.status_code == 200
+    assert "Acknowledged. You have it" in text_of(answer.text)
+    row = await site.world.incident()
+    assert (row["status"], row["acknowledged_by"]) == ("acknowledged", "user:alice")
+
+
+async def test_again_and_after_the_end_it_answers_200_politely(site: Site) -> None:
+    link = await link_of(site)
+    phone = site.stranger()
+    await phone.http.post(link)
+    again = await phone.http.post(link, content=b"\x00 any body", headers={"content-type": "application/json"})
+    assert again.status_code == 200
+    assert "answered already" in text_of(again.text)
+    await site.world.ends()
+    over = await phone.http.post(link)
+    assert over.status_code == 200
+    assert "It is over" in text_of(over.text)
+    assert "It is over" in text_of(await phone.get(link))
+
+
+async def test_a_link_that_was_changed_is_not_found(site: Site) -> None:
+    link = await link_of(site)
+    stranger = site.stranger()
+    for wrong in (
+        "/a/1",
+        "/a/x.y",
+        link[:-1],
+        link[:-1] + ("a" if link[-1] != "a" else "b"),
+        "/a/%00",
+        "/a/99999999999999999999.aa",
+    ):
+        assert (await stranger.http.post(wrong)).status_code == 404, wrong
+        await stranger.get(wrong, 404)
+    assert (await site.world.incident())["status"] == "detected"
+
+
+async def test_the_link_is_not_told_to_other_sites(site: Site) -> None:
+    answer = await site.stranger().http.get(await link_of(site))
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
