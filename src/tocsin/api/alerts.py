@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery
 
 from tocsin.api.answers import AnyRequest, reply
 from tocsin.api.authentication import context, may
+from tocsin.api.parameters import From, To
 from tocsin.core.errors import NotFound
 from tocsin.core.incident import parse_id
 from tocsin.manage import alerts
 from tocsin.manage.lists import DEFAULT, read_time
 
-From = Annotated[str | None, Parameter(query="from", description="RFC 3339; included")]
-To = Annotated[str | None, Parameter(query="to", description="RFC 3339; not included")]
-
 
 @get("/alerts", guards=may("see_alerts"), summary="List alerts, newest first")
 async def list_alerts(
     request: AnyRequest,
-    status: str | None = None,
-    service: str | None = None,
-    incident: str | None = None,
-    severity: str | None = None,
+    status: FromQuery[str | None] = None,
+    service: FromQuery[str | None] = None,
+    incident: FromQuery[str | None] = None,
+    severity: FromQuery[str | None] = None,
     from_: From = None,
     to: To = None,
-    q: str | None = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT,
+    q: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int] = DEFAULT,
 ) -> Response[bytes]:
     """`status` is `open` or `resolved`; `incident` any name of one."""
     return reply(
@@ -41,7 +37,7 @@ async def list_alerts(
 
 
 @get("/alerts/{id:str}", guards=may("see_alerts"), summary="One alert")
-async def get_alert(request: AnyRequest, id: str) -> Response[bytes]:
+async def get_alert(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     if not (id.isascii() and id.isdigit() and len(id) <= 18):
         raise NotFound(f"{id!r} is not the id of an alert")
     return reply(await alerts.get_alert(context(request), int(id)))
@@ -50,12 +46,12 @@ async def get_alert(request: AnyRequest, id: str) -> Response[bytes]:
 @get("/events", guards=may("see_alerts"), summary="What sources sent, newest first")
 async def list_events(
     request: AnyRequest,
-    service: str | None = None,
-    incident: str | None = None,
+    service: FromQuery[str | None] = None,
+    incident: FromQuery[str | None] = None,
     from_: From = None,
     to: To = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int] = DEFAULT,
 ) -> Response[bytes]:
     """The trigger that opened each alert, and events that left no alert of their own (changes too)."""
     return reply(

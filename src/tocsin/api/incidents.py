@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
+from tocsin.api.parameters import From, To
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
@@ -18,9 +19,6 @@ from tocsin.flow import respond
 from tocsin.flow.respond import Result
 from tocsin.manage import edits, explain, incidents, ladders
 from tocsin.manage.lists import DEFAULT, read_time
-
-From = Annotated[str | None, Parameter(query="from", description="RFC 3339; included")]
-To = Annotated[str | None, Parameter(query="to", description="RFC 3339; not included")]
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,14 +67,14 @@ def number_of(name: str) -> int:
 @get("/incidents", guards=may("see_incidents"), summary="List incidents, newest first")
 async def list_incidents(
     request: AnyRequest,
-    status: str | None = None,
-    severity: str | None = None,
-    service: str | None = None,
+    status: FromQuery[str | None] = None,
+    severity: FromQuery[str | None] = None,
+    service: FromQuery[str | None] = None,
     from_: From = None,
     to: To = None,
-    q: str | None = None,
-    cursor: str | None = None,
-    limit: int = DEFAULT,
+    q: FromQuery[str | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int] = DEFAULT,
 ) -> Response[bytes]:
     """`status` is a state, several joined by commas, or `open`."""
     return reply(
@@ -88,7 +86,7 @@ async def list_incidents(
 
 
 @post("/incidents", guards=may("declare"), summary="Declare an incident; it pages like any other")
-async def declare(request: AnyRequest, data: Declaration) -> Response[bytes]:
+async def declare(request: AnyRequest, data: JSONBody[Declaration]) -> Response[bytes]:
     ctx, principal = context(request), principal_of(request)
     if data.service is not None and data.service not in ctx.directory.services:
         raise Invalid(f"there is no service {data.service!r}", "/service")
@@ -112,7 +110,7 @@ def _reporter(text: str | None) -> str | None:
 
 
 @get("/incidents/{id:str}", guards=may("see_incidents"), summary="One incident, by any of its names")
-async def get_incident(request: AnyRequest, id: str) -> Response[bytes]:
+async def get_incident(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await incidents.get(context(request), number_of(id)))
 
 
@@ -128,7 +126,7 @@ async def _acted(request: AnyRequest, number: int, act: Any) -> Response[bytes]:
 
 
 @patch("/incidents/{id:str}", guards=may("respond"), summary="Correct title or description")
-async def correct(request: AnyRequest, id: str, data: Correction) -> Response[bytes]:
+async def correct(request: AnyRequest, id: FromPath[str], data: JSONBody[Correction]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
     return await _acted(request, number, lambda: edits.edit(ctx, number, actor, data.title, data.description))
 
@@ -136,13 +134,13 @@ async def correct(request: AnyRequest, id: str, data: Correction) -> Response[by
 @post(
     "/incidents/{id:str}/acknowledge", guards=may("respond"), summary="Acknowledge: the paging stops", status_code=200
 )
-async def acknowledge(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+async def acknowledge(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
     return await _acted(request, number, lambda: respond.acknowledge(ctx, number, actor, notes))
 
 
 @post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
-async def resolve(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
     return await _acted(request, number, lambda: respond.resolve(ctx, number, actor, notes))
 
@@ -150,7 +148,7 @@ async def resolve(request: AnyRequest, id: str, data: Notes | None = None) -> Re
 @post(
     "/incidents/{id:str}/reopen", guards=may("respond"), summary="Back to investigating; pages nobody", status_code=200
 )
-async def reopen(request: AnyRequest, id: str, data: Notes | None = None) -> Response[bytes]:
+async def reopen(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
     return await _acted(request, number, lambda: respond.reopen(ctx, number, actor, notes))
 
@@ -160,19 +158,19 @@ def _notes(data: Notes | None) -> str:
 
 
 @post("/incidents/{id:str}/escalate", guards=may("respond"), summary="Page the next step now", status_code=200)
-async def escalate(request: AnyRequest, id: str, data: Escalation) -> Response[bytes]:
+async def escalate(request: AnyRequest, id: FromPath[str], data: JSONBody[Escalation]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
     return await _acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
 
 
 @post("/incidents/{id:str}/assign", guards=may("respond"), summary="Make someone the assignee", status_code=200)
-async def assign(request: AnyRequest, id: str, data: Assignment) -> Response[bytes]:
+async def assign(request: AnyRequest, id: FromPath[str], data: JSONBody[Assignment]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
     return await _acted(request, number, lambda: respond.assign(ctx, number, actor, data.user))
 
 
 @post("/incidents/{id:str}/notes", guards=may("respond"), summary="Add a note to the timeline")
-async def note(request: AnyRequest, id: str, data: Note) -> Response[bytes]:
+async def note(request: AnyRequest, id: FromPath[str], data: JSONBody[Note]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
 
     async def act() -> Json:
@@ -184,7 +182,11 @@ async def note(request: AnyRequest, id: str, data: Note) -> Response[bytes]:
 
 @get("/incidents/{id:str}/timeline", guards=may("see_incidents"), summary="What happened, oldest first")
 async def timeline(
-    request: AnyRequest, id: str, after: int | None = None, cursor: str | None = None, limit: int = DEFAULT
+    request: AnyRequest,
+    id: FromPath[str],
+    after: FromQuery[int | None] = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int] = DEFAULT,
 ) -> Response[bytes]:
     """`after`: the id of the last entry already known."""
     start = incidents.read_timeline_cursor(cursor) if cursor else _row_id(after)
@@ -201,22 +203,24 @@ def _row_id(given: int | None) -> int:
 
 
 @get("/incidents/{id:str}/pages", guards=may("see_pages"), summary="Who was paged, by what, and what became of it")
-async def pages(request: AnyRequest, id: str, cursor: str | None = None, limit: int = DEFAULT) -> Response[bytes]:
+async def pages(
+    request: AnyRequest, id: FromPath[str], cursor: FromQuery[str | None] = None, limit: FromQuery[int] = DEFAULT
+) -> Response[bytes]:
     return reply(await incidents.pages(context(request), number_of(id), cursor, limit))
 
 
 @get("/incidents/{id:str}/explain", guards=may("see_pages"), summary="Why each page did or did not happen")
-async def explain_pages(request: AnyRequest, id: str) -> Response[bytes]:
+async def explain_pages(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await explain.explain(context(request), number_of(id)))
 
 
 @get("/incidents/{id:str}/ladder", guards=may("see_pages"), summary="The escalation, rung by rung")
-async def ladder(request: AnyRequest, id: str) -> Response[bytes]:
+async def ladder(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await ladders.ladder(context(request), number_of(id)))
 
 
 @get("/incidents/{id:str}/verify", guards=may("see_incidents"), summary="Whether the timeline is as it was written")
-async def verify(request: AnyRequest, id: str) -> Response[bytes]:
+async def verify(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await incidents.verify(context(request), number_of(id)))
 
 

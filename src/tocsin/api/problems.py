@@ -90,7 +90,9 @@ def on_tocsin_error(request: Request[Any, Any, Any], error: TocsinError) -> Resp
     errors: list[FieldError] = []
     headers: dict[str, str] = {}
     if isinstance(error, Invalid):
-        errors = [FieldError(problem.pointer, problem.message, problem.file, problem.line) for problem in error.problems]
+        errors = [
+            FieldError(problem.pointer, problem.message, problem.file, problem.line) for problem in error.problems
+        ]
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(max(1, error.retry_after))
     if isinstance(error, Unauthenticated):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
@@ -28,7 +29,7 @@ async def list_services(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/services/{id:str}", guards=may("see_services"), summary="One service, its integrations, and who knocks")
-async def get_service(request: AnyRequest, id: str) -> Response[bytes]:
+async def get_service(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await services.get_service(context(request), id, keys=_keys(request)))
 
 
@@ -36,7 +37,9 @@ async def get_service(request: AnyRequest, id: str) -> Response[bytes]:
     "/services/{id:str}/test-alert", guards=may("send_test_alert"),
     summary="Send a test alert through the real intake; it pages like any other",
 )  # fmt: skip
-async def send_test_alert(request: AnyRequest, id: str, data: TestAlert | None = None) -> Response[bytes]:
+async def send_test_alert(
+    request: AnyRequest, id: FromPath[str], data: JSONBody[TestAlert | None] = None
+) -> Response[bytes]:
     wanted = data or TestAlert()
     intake: services.Accepts = request.app.state.intake
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import FromQuery, HeaderParameter
 from litestar.response import Stream as StreamResponse
 
 from tocsin.api.answers import AnyRequest
@@ -51,9 +51,9 @@ async def _events(signals: AsyncIterator[Signal]) -> AsyncIterator[bytes]:
 @get("/stream", guards=may("see_incidents"), summary="Timeline entries as they are committed (server-sent events)")
 async def stream(
     request: AnyRequest,
-    incident: str | None = None,
-    after: str | None = None,
-    last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+    incident: FromQuery[str | None] = None,
+    after: FromQuery[str | None] = None,
+    last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> StreamResponse:
     """`data` is a timeline entry with its `incident`. `incident` limits it to one; `after` is the id of the last event, or of
     the last entry already shown, for those who cannot send `Last-Event-ID`. An event `reload` says: too much was missed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
@@ -38,14 +39,14 @@ async def list_tokens(request: AnyRequest) -> Response[bytes]:
 @post(
     "/tokens", guards=may("manage_access"), summary="Create an API token; its secret is in this answer and nowhere else"
 )
-async def create_token(request: AnyRequest, data: NewToken) -> Response[bytes]:
+async def create_token(request: AnyRequest, data: JSONBody[NewToken]) -> Response[bytes]:
     """Takes no Idempotency-Key: keeping the answer would mean keeping the secret."""
     token, secret = await access.create_token(context(request), principal_of(request), data.name, data.role)
     return reply({**_view(token), "token": secret}, 201)
 
 
 @delete("/tokens/{name:str}", guards=may("manage_access"), summary="Revoke an API token", status_code=200)
-async def revoke_token(request: AnyRequest, name: str) -> Response[bytes]:
+async def revoke_token(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     async def act() -> Json:
         return _view(await access.revoke_token(context(request), principal_of(request), name))
 

@@ -176,9 +176,13 @@ def _told(name: str, row: Row) -> str:
     return {
         "pending": f"{name} will be told by {way}" + (f"; so far: {row['error']}." if row["error"] else "."),
         "delivered": f"{name} was told by {way}{tries}.{answer}",
-        "failed": f"{name} could not be told by {way} after {row['attempts']} attempts: {row['error']}.",
+        "failed": f"{name} could not be told by {way} after {_attempts(row)}: {row['error']}.",
         "superseded": f"{name} was not told by {way}: it was not needed any more.",
     }[row["state"]]
+
+
+def _attempts(row: Row) -> str:
+    return "1 attempt" if row["attempts"] == 1 else f"{row['attempts']} attempts"
 
 
 def _climb(row: Row) -> list[Item]:

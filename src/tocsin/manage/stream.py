@@ -36,8 +36,9 @@ WAITING = 100
 MOST = 5000
 """Entries that are caught up; who missed more is told to load everything anew."""
 
-_SNAPSHOT = r"\d{1,20}:\d{1,20}:[\d,]*"
-_RESUME = re.compile(rf"(?P<seen>{_SNAPSHOT})(?:/(?P<batch>{_SNAPSHOT})/(?P<id>\d{{1,18}}))?")
+_SNAPSHOT = r"[0-9]{1,20}:[0-9]{1,20}:[0-9,]*"
+_ENTRY = re.compile(r"[0-9]{1,18}")
+_RESUME = re.compile(rf"(?P<seen>{_SNAPSHOT})(?:/(?P<batch>{_SNAPSHOT})/(?P<id>[0-9]{{1,18}}))?")
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -161,7 +162,7 @@ class Stream:
         if not resume:
             return _Batch(place, place, [])
         async with self._ctx.db.reading() as tx:
-            if resume.strip().isdigit() and len(resume.strip()) <= 18:
+            if _ENTRY.fullmatch(resume):
                 rows = await store.after_id(tx, int(resume), place, incident, MOST + 1)
                 before = ""
             else:

@@ -67,7 +67,7 @@ SELECT * FROM (
   UNION ALL
   (SELECT first_at, id, 'alert', service, integration, 'trigger', dedup_key, title, reason, id, incident_id, body
    FROM alerts {alerts} ORDER BY first_at DESC, id DESC LIMIT {limit})
-) both ORDER BY at DESC, origin, id DESC LIMIT {limit}
+) AS sent ORDER BY at DESC, origin, id DESC LIMIT {limit}
 """
 
 
