@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from tocsin import __version__, metrics
@@ -84,11 +85,16 @@ class Engine:
             log.warning("leases could not be released; others take over when they run out")
 
     async def refresh(self) -> None:
-        """Take the configuration anew if it changed."""
+        """Take the configuration anew if it changed. One that this release cannot read is left alone: the last good one holds."""
         async with self._ctx.db.reading() as tx:
-            if await objects.revision(tx) != self._ctx.directory.revision:
+            if await objects.revision(tx) == self._ctx.directory.revision:
+                return
+            try:
                 self._ctx.directory = await objects.load(tx)
-                log.info("configuration taken", revision=self._ctx.directory.revision)
+            except msgspec.ValidationError as error:
+                log.error("the configuration cannot be read; the last good one holds", reason=str(error))
+                return
+        log.info("configuration taken", revision=self._ctx.directory.revision)
 
     async def turn(self) -> int:
         """Claim and handle what is due now, once. Returns how much that was."""
