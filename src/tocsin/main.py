@@ -80,8 +80,10 @@ def _options(host: str, port: int, config: Path | None, *, demo: bool = False) -
     return Options(host=host, port=port, config=[config] if config else [], demo=demo, guess_url=not told)
 
 
+for _name, _command in (("up", up), ("serve", serve), ("migrate", migrate_database)):
+    app.command(_name)(_command)
+
+
 def run() -> None:
     """The console script."""
-    for name, command in (("up", up), ("serve", serve), ("migrate", migrate_database)):
-        app.command(name)(command)
     app()
