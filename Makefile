@@ -41,11 +41,11 @@ docs: $(VENV)/.dev  ## write the parts of docs/ that come from the code
 wheel: $(VENV)/.dev  ## build the wheel into dist/
 	$(UV) build --wheel --no-build-isolation --python $(BIN)/python -o dist .
 
-lock: $(UV)  ## resolve the dependencies anew
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --upgrade pyproject.toml -o requirements.lock
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --upgrade -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
+lock: $(UV)  ## resolve the dependencies anew (LOCK=--upgrade takes the newest)
+	$(UV) pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  -c requirements.lock pyproject.toml --group dev -o requirements-dev.lock
 
 system:  ## programs of the system that the tests drive (installed when we are root)
 	@.ci/system
