@@ -87,6 +87,14 @@ async def test_an_alert_is_shown_as_alertmanager_shows_it(house: House) -> None:
     assert await alerts(house, base=SEARCH) == []
 
 
+async def test_many_alerts_are_all_shown(house: House) -> None:
+    many = [{"labels": {"alertname": "a", "number": str(number)}} for number in range(1234)]
+    assert (await house.call("POST", f"{BASE}/alerts", many)).status == 200
+    shown = await alerts(house)
+    assert {alert["labels"]["number"] for alert in shown} == {str(number) for number in range(1234)}
+    assert [alert["fingerprint"] for alert in shown] == sorted(alert["fingerprint"] for alert in shown)
+
+
 async def test_a_resolved_alert_is_gone(house: House) -> None:
     await fire(house, x="1")
     over = {"labels": {"alertname": "a", "x": "1"}, "endsAt": (NOW - HOUR).isoformat()}

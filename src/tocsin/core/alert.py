@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 from tocsin.core.configuration import Grouping
 from tocsin.core.event import Event
+
+
+LONGEST_KEY = 500
+"""Characters of a group key that is stored as it is; a longer one, which no index could hold, is stored as its SHA-256."""
 
 
 class Reason(StrEnum):
@@ -47,4 +52,5 @@ def group_key(grouping: Grouping | None, event: Event) -> str | None:
     if grouping is None:
         return None
     labels = event.labels
-    return "\x1f".join([labels.get(name, "") for name in grouping.by])
+    key = "\x1f".join([labels.get(name, "") for name in grouping.by])
+    return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

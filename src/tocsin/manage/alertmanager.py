@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 import msgspec
@@ -10,6 +11,12 @@ from tocsin.core.mute import Mute
 from tocsin.flow.context import Context
 from tocsin.store import alerts, mutes
 from tocsin.store.alerts import OpenAlert
+
+
+MOST = 20_000
+"""Alerts shown at most."""
+AT_ONCE = 500
+"""Alerts read in one go, so that reading many never holds up the loop."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -21,11 +28,20 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 async def open_alerts(ctx: Context, service: str) -> list[Shown]:
-    """The open alerts of the service, whichever integration they came through."""
+    """The open alerts of the service, whichever integration they came through; at most MOST."""
     now = ctx.clock.now()
+    found: list[OpenAlert] = []
     async with ctx.db.reading() as tx:
-        found = await alerts.open_of_service(tx, service)
+        while len(found) < MOST:
+            some = await alerts.open_of_service(tx, service, found[-1].dedup_key if found else "", AT_ONCE)
+            found += some
+            if len(some) < AT_ONCE:
+                break
         silences = [mute for mute in await mutes.active(tx, now) if mute.service in (None, service)]
+    return await asyncio.to_thread(_shown, found, silences, service, now)
+
+
+def _shown(found: list[OpenAlert], silences: list[Mute], service: str, now: datetime) -> list[Shown]:
     return [Shown(alert, _silenced_by(alert, silences, service, now), _end(alert, now)) for alert in found]
 
 

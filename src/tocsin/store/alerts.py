@@ -25,13 +25,13 @@ class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None
 
 
-async def open_of_service(tx: Tx, service: str, limit: int = 20_000) -> list[OpenAlert]:
-    """The open alerts of one service, newest first, at most `limit`."""
+async def open_of_service(tx: Tx, service: str, after: str, limit: int) -> list[OpenAlert]:
+    """The next open alerts of one service in the order of their dedup keys, beginning behind the key `after`."""
     rows = await tx.fetch(
         """SELECT id, dedup_key, labels, body->'annotations' AS annotations, body->>'client_url' AS generator_url, fingerprint,
                   first_at, last_at, starts_at, ends_at
-           FROM alerts WHERE service = $1 AND resolved_at IS NULL ORDER BY id DESC LIMIT $2""",
-        service, limit,
+           FROM alerts WHERE service = $1 AND resolved_at IS NULL AND dedup_key > $2 ORDER BY dedup_key LIMIT $3""",
+        service, after, limit,
     )  # fmt: skip
     return [_alert(row) for row in rows]
 
