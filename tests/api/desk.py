@@ -66,7 +66,9 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
     assert answer.headers["content-type"].startswith("application/problem+json"), answer.text
     found: dict[str, Any] = answer.json()
     assert found["status"] == answer.status_code
-    assert found["type"] and found["title"] and found["detail"]
+    assert found["type"]
+    assert found["title"]
+    assert found["detail"]
     assert set(found) <= {"type", "title", "status", "detail", "errors"}
     for error in found.get("errors", []):
         assert {"pointer", "detail"} <= set(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -44,12 +44,14 @@ class Ear:
     def __init__(self, stream: Stream, resume: str | None = None, **more: Any) -> None:
         self.signals: list[Signal] = []
         self._alive = asyncio.Event()
+        self._news = asyncio.Event()
         self._task = asyncio.create_task(self._listen(stream, resume, more))
 
     async def _listen(self, stream: Stream, resume: str | None, more: dict[str, Any]) -> None:
         async with aclosing(stream.listen(resume, **more)) as signals:
             async for signal in signals:
                 self.signals.append(signal)
+                self._news.set()
                 if signal.kind == "alive":
                     self._alive.set()
 
@@ -71,10 +73,14 @@ class Ear:
         return self.signals[-1].id
 
     async def heard(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(5):
-            while len(self.entries) < count:
-                await asyncio.sleep(0.005)
+        await self.until(lambda: len(self.entries) >= count)
         return self.entries
+
+    async def until(self, happened: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not happened():
+                self._news.clear()
+                await self._news.wait()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -189,9 +195,7 @@ async def test_kinds_can_be_left_out(world: World, stream: Stream) -> None:
     number = await declared(world)
     await respond.note(world.ctx, number, "user:alice", "secret")
     await respond.resolve(world.ctx, number, "user:alice")
-    async with asyncio.timeout(5):
-        while "resolved" not in [e["kind"] for e in ear.entries]:
-            await asyncio.sleep(0.005)
+    await ear.until(lambda: "resolved" in [e["kind"] for e in ear.entries])
     assert "note_added" not in [e["kind"] for e in ear.entries]
     await ear.close()
 
@@ -202,7 +206,7 @@ async def test_kinds_can_be_left_out(world: World, stream: Stream) -> None:
 async def test_a_place_that_is_not_ours_means_load_anew(world: World, stream: Stream, resume: str) -> None:
     await declared(world)
     ear = await Ear(stream, resume).connected()
-    assert [s.kind for s in ear.signals][0] == "reload"
+    assert ear.signals[0].kind == "reload"
     assert ear.entries == []
     assert parse_resume(ear.signals[0].id) is not None
     await ear.close()
@@ -249,9 +253,7 @@ async def test_silence_is_broken_by_signs_of_life(
 ) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.02)
     ear = await Ear(stream).connected()
-    async with asyncio.timeout(5):
-        while len(ear.signals) < 4:
-            await asyncio.sleep(0.01)
+    await ear.until(lambda: len(ear.signals) >= 4)
     assert {s.kind for s in ear.signals} == {"alive"}
     await ear.close()
 
