@@ -175,6 +175,16 @@ async def test_a_silence_mutes_and_is_shown(house: House) -> None:
         assert [tuple(row) for row in rows] == [("1", "muted", True), ("2", "opened", False)]
 
 
+async def test_a_silence_leaves_the_incident_that_already_is(house: House) -> None:
+    await fire(house, x="1")
+    made = await silenced(house)
+    await fire(house, x="1")
+    assert (await alerts(house))[0]["status"] == {"inhibitedBy": [], "silencedBy": [made], "state": "suppressed"}
+    async with house.ctx.db.reading() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM incidents WHERE status = 'detected'") == 1
+        assert tuple(await tx.fetchrow("SELECT count, reason, mute FROM alerts")) == (2, "opened", None)
+
+
 async def test_a_silence_is_its_services_own(house: House) -> None:
     made = await silenced(house)
     await fire(house, SEARCH, x="1")

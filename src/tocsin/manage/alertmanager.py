@@ -12,7 +12,6 @@ from tocsin.flow.context import Context
 from tocsin.store import alerts, mutes
 from tocsin.store.alerts import OpenAlert
 
-
 MOST = 20_000
 """Alerts shown at most."""
 AT_ONCE = 500
