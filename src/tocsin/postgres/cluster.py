@@ -114,7 +114,8 @@ class Cluster:
         self._write(unfinished / "tocsin.conf", "")
         configuration = (unfinished / "postgresql.conf").read_text()
         self._write(unfinished / "postgresql.conf", f"{configuration}\ninclude 'tocsin.conf'\n")
-        self._run([server, "--single", "-D", str(unfinished), "postgres"], f"CREATE DATABASE {DATABASE};\n")
+        # Until the one synchronisation at the end nothing here needs to last (-F, --no-sync).
+        self._run([server, "--single", "-F", "-D", str(unfinished), "postgres"], f"CREATE DATABASE {DATABASE};\n")
         self._run([initdb, "-D", str(unfinished), "--sync-only"])
         if self.folder.exists():
             self.folder.rmdir()  # empty, or version() would have found something
