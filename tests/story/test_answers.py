@@ -230,7 +230,10 @@ async def test_nobody_at_all_is_an_alarm_at_once(world: World) -> None:
 
 async def test_no_policy_is_a_recorded_reason(world: World) -> None:
     world.ctx.directory = directory(
-        {"escalation_policies": [], "services": [{"id": "api", "integrations": [{"id": "e", "type": "pagerduty", "key": "k" * 32}]}]},
+        {
+            "escalation_policies": [],
+            "services": [{"id": "api", "integrations": [{"id": "e", "type": "pagerduty", "key": "k" * 32}]}],
+        },
         default=None,
     )
     outcome = await world.fire()
@@ -255,6 +258,11 @@ async def test_a_long_policy_of_unreachable_people_is_walked_once(world: World) 
     policy = {"id": "payments", "repeat": 100, "steps": [{"targets": [{"user": u}]} for u in ("alice", "bob", "carol")]}
     world.ctx.directory = directory({"users": [*users, erin], "escalation_policies": [policy]})
     await world.fire()
-    assert [r[0] for r in await world.rows("SELECT user_id FROM pages ORDER BY id")] == ["alice", "bob", "carol", "erin"]
+    assert [r[0] for r in await world.rows("SELECT user_id FROM pages ORDER BY created_at, round, step")] == [
+        "alice",
+        "bob",
+        "carol",
+        "erin",
+    ]
     assert world.phone("erin").rang()
     assert (await world.incident())["alarm"] == "exhausted"

@@ -78,7 +78,7 @@ async def test_a_long_sleep_is_caught_up_in_order(world: World) -> None:
     await world.settle()
     assert world.phone("carol").rang()
     assert (await world.incident())["alarm"] == "exhausted"
-    paged = [r[0] for r in await world.rows("SELECT user_id FROM pages ORDER BY id")]
+    paged = [r[0] for r in await world.rows("SELECT user_id FROM pages ORDER BY created_at, round, step")]
     assert paged == ["alice", "bob", "carol", "erin"]
     assert outcome.incident
 

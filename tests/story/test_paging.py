@@ -62,7 +62,7 @@ async def test_a_repeat_is_counted_and_pages_nobody(world: World) -> None:
     assert again.reason is Reason.REPEATED
     assert world.phone("alice").times == 1
     assert (await world.row("SELECT count FROM alerts"))[0] == 2
-    assert "notified" == (await world.kinds(again.incident))[-1]
+    assert (await world.kinds(again.incident))[-1] == "notified"
 
 
 async def test_the_source_resolves_and_a_trigger_after_that_is_a_new_incident(world: World) -> None:
@@ -103,7 +103,9 @@ async def test_an_exhausted_policy_raises_the_alarm_and_pages_the_manager_once(w
     assert (await world.incident())["alarm"] is None
 
 
-async def test_a_permanent_failure_makes_the_next_rung_come_forward_and_later_ones_keep_their_times(world: World) -> None:
+async def test_a_permanent_failure_makes_the_next_rung_come_forward_and_later_ones_keep_their_times(
+    world: World,
+) -> None:
     world.breaks("alice", DeliveryError("no such number", permanent=True))
     outcome = await world.fire()
     assert world.phone("bob").rang()

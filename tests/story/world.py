@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from tocsin.clock import TravelClock
 from tocsin.core.configuration import KINDS, decode
@@ -14,13 +16,14 @@ from tocsin.core.directory import Directory
 from tocsin.core.event import Event
 from tocsin.flow import respond
 from tocsin.flow.batch import Outcome
-from tocsin.flow.context import Context
+from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
 from tocsin.plugins.channels.base import DeliveryError, Field, Message, Receipt
 from tocsin.settings import Settings
 from tocsin.store import timers
 from tocsin.store.database import Database, in_transaction
+from tocsin.store.ids import Ids
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 
@@ -38,7 +41,9 @@ ORGANISATION: dict[str, Any] = {
     "schedules": [
         {
             "id": "primary",
-            "layers": [{"id": "weekly", "users": ["alice"], "starts": "2026-01-05T00:00", "rotation": {"unit": "week"}}],
+            "layers": [
+                {"id": "weekly", "users": ["alice"], "starts": "2026-01-05T00:00", "rotation": {"unit": "week"}}
+            ],
         }
     ],
     "escalation_policies": [
@@ -73,9 +78,7 @@ ORGANISATION: dict[str, Any] = {
 def directory(changes: Mapping[str, Any] | None = None, default: str | None = "payments") -> Directory:
     """The organisation, with whole kinds replaced by `changes`."""
     raw = {**ORGANISATION, **(changes or {})}
-    return Directory.of(
-        {kind: [decode(item, struct) for item in raw[kind]] for kind, struct in KINDS.items()}, default
-    )
+    return Directory.of({kind: [decode(item, struct) for item in raw[kind]] for kind, struct in KINDS.items()}, default)
 
 
 @dataclass
@@ -149,8 +152,12 @@ class PagerChannel(PhoneChannel):
     bundles = True
 
 
+NODES = int(os.environ.get("TOCSIN_TEST_NODES", "1"))
+"""How many nodes share the work of one world; the stories are the same."""
+
+
 class World:
-    """One node on one database."""
+    """Nodes on one database."""
 
     def __init__(self, db: Database, organisation: Directory | None = None, start: datetime = MONDAY) -> None:
         self.db = db
@@ -166,17 +173,22 @@ class World:
             instance="tocsin-test",
             directory=organisation or directory(),
         )
-        self.intake = Intake(self.ctx)
-        self.engine = Engine(self.ctx)
+        self.nodes = [self.ctx, *(replace(self.ctx, node=uuid4(), wake=Wake(), ids=Ids()) for _ in range(NODES - 1))]
+        self.intakes = [Intake(ctx) for ctx in self.nodes]
+        self.engines = [Engine(ctx) for ctx in self.nodes]
+        self.intake, self.engine = self.intakes[0], self.engines[0]
+        self._turns = 0
 
     async def __aenter__(self) -> World:
-        await self.intake.start()
-        await self.engine.deliveries.start()
+        for intake, engine in zip(self.intakes, self.engines, strict=True):
+            await intake.start()
+            await engine.deliveries.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.intake.stop()
-        await self.engine.stop()
+        for intake, engine in zip(self.intakes, self.engines, strict=True):
+            await intake.stop()
+            await engine.stop()
 
     def phone(self, person: str) -> Phone:
         return self.provider.phones.setdefault(person, Phone())
@@ -188,17 +200,26 @@ class World:
         """The provider answers with these in turn; the last one for ever."""
         self.provider.broken[person] = list(errors)
 
-    def event(self, action: str = "trigger", key: str = "disk", severity: str | None = "critical", **more: Any) -> Event:
-        return Event(action=action, dedup_key=key, title=more.pop("title", f"{key} is broken"), severity=severity, **more)  # type: ignore[arg-type]
+    def event(
+        self, action: str = "trigger", key: str = "disk", severity: str | None = "critical", **more: Any
+    ) -> Event:
+        return Event(
+            action=action, dedup_key=key, title=more.pop("title", f"{key} is broken"), severity=severity, **more
+        )  # type: ignore[arg-type]
 
     async def send(self, *events: Event, service: str = "api") -> list[Outcome]:
         """Events arrive in one request, committed; what is due now happens."""
         ref = next(r for r in self.ctx.directory.integrations.values() if r.service.id == service)
-        outcomes = await self.intake.accept(ref, events, self.clock.now())
+        self._turns += 1
+        for ctx in self.nodes:
+            ctx.directory = self.ctx.directory
+        outcomes = await self.intakes[self._turns % NODES].accept(ref, events, self.clock.now())
         await self.settle()
         return outcomes
 
-    async def fire(self, key: str = "disk", severity: str | None = "critical", service: str = "api", **more: Any) -> Outcome:
+    async def fire(
+        self, key: str = "disk", severity: str | None = "critical", service: str = "api", **more: Any
+    ) -> Outcome:
         return (await self.send(self.event("trigger", key, severity, **more), service=service))[0]
 
     async def ends(self, key: str = "disk", service: str = "api") -> Outcome:
@@ -208,12 +229,12 @@ class World:
         """Let everything happen that is due at this very moment."""
         while True:
             await self._delivered()
-            if not await self.engine.turn():
+            if not sum([await engine.turn() for engine in self.engines]):
                 return
 
     async def _delivered(self) -> None:
         for _ in range(3000):
-            if not self.engine.deliveries.waiting:
+            if not any(engine.deliveries.waiting for engine in self.engines):
                 return
             await asyncio.sleep(0.002)
         raise AssertionError("deliveries did not come to rest")
