@@ -40,11 +40,13 @@
   class Live extends EventTarget {
     constructor(url) {
       super();
-      this.url = url; this.names = new Set(["alive", "reload"]); this.wait = 1000; this.readyState = 0; this.last = "";
+      this.url = url; this.names = new Set(["alive", "reload"]); this.wait = 500; this.readyState = 0; this.last = "";
       this.wake = () => { if (!document.hidden) { clearTimeout(this.rest); if (!this.inner) this.connect(); }
         else this.rest = setTimeout(() => this.drop(), 60000); };
       document.addEventListener("visibilitychange", this.wake);
       window.addEventListener("online", this.wake);
+      this.gone = () => this.lose();
+      window.addEventListener("offline", this.gone);
       queueMicrotask(() => this.connect());
     }
     addEventListener(name, ...rest) { this.names.add(name); if (this.inner) this.listen(name); super.addEventListener(name, ...rest); }
@@ -53,6 +55,7 @@
       this.heard.add(name);
       this.inner.addEventListener(name, (event) => {
         if (event.lastEventId) this.last = event.lastEventId;
+        this.hear();
         if (name === "reload") location.reload();
         this.dispatchEvent(new MessageEvent(name, { data: event.data, lastEventId: event.lastEventId }));
       });
@@ -64,15 +67,20 @@
       if (this.last) url.searchParams.set("after", this.last);
       this.inner = new EventSource(url); this.heard = new Set();
       for (const name of this.names) this.listen(name);
-      this.inner.onopen = () => { const back = this.broken; this.broken = false; this.wait = 1000; this.readyState = 1; tell(false); if (back) refresh(); };
-      this.inner.onerror = () => {
-        this.drop(); this.broken = true; tell(true);
-        this.again = setTimeout(() => this.connect(), this.wait + Math.random() * 500);
-        this.wait = Math.min(this.wait * 2, 15000);
-      };
+      this.hear();
+      this.inner.onopen = () => { this.hear(); const back = this.broken; this.broken = false; this.wait = 500; this.readyState = 1; tell(false); if (back) refresh(); };
+      this.inner.onerror = () => this.lose();
     }
-    drop() { if (this.inner) { this.inner.close(); this.inner = null; this.broken = true; } }
-    close() { this.readyState = 2; clearTimeout(this.again); this.drop(); document.removeEventListener("visibilitychange", this.wake); window.removeEventListener("online", this.wake); }
+    hear() { clearTimeout(this.silence); this.silence = setTimeout(() => this.lose(), 40000); } // a sign of life comes every 15 s
+    lose() {
+      if (this.readyState === 2) return;
+      this.drop(); tell(true);
+      clearTimeout(this.again);
+      this.again = setTimeout(() => this.connect(), this.wait + Math.random() * 500);
+      this.wait = Math.min(this.wait * 2, 15000);
+    }
+    drop() { clearTimeout(this.silence); if (this.inner) { this.inner.close(); this.inner = null; this.broken = true; } }
+    close() { this.readyState = 2; clearTimeout(this.again); this.drop(); document.removeEventListener("visibilitychange", this.wake); window.removeEventListener("online", this.wake); window.removeEventListener("offline", this.gone); }
   }
   const refresh = () => { for (const e of $$("[data-refresh]")) window.htmx.trigger(e, "refresh"); };
   if (window.htmx) {
@@ -84,7 +92,9 @@
     });
     document.addEventListener("htmx:afterSwap", () => { readServerTime(); tick(); });
     document.addEventListener("htmx:sendError", () => tell(true));
-    document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && !$$("[sse-connect]").length) tell(false); });
+    document.addEventListener("htmx:afterRequest", (event) => {
+      if (event.detail.successful && event.detail.elt.matches("[data-reset]")) event.detail.elt.reset();
+      if (event.detail.successful && !$$("[sse-connect]").length) tell(false); });
   }
   if (window.Idiomorph) {
     // What a person opened or is typing stays as it is when the server redraws around it.
