@@ -26,15 +26,20 @@ class Clock:
         return datetime.now(UTC)
 
     def synchronise(self, database_time: datetime, asked: float, answered: float) -> timedelta:
-        """Anchor on `database_time`, read between the monotonic instants `asked` and `answered` (seconds).
+        """Follow `database_time`, read between the monotonic instants `asked` and `answered` (seconds).
 
-        Returns how far the estimate was off before (positive: we were behind).
+        When the answer came, that time was as old as the question at most. An estimate within these bounds stays: a slow answer
+        knows less than we do. Any other is replaced by the lower bound, so that no timer fires early.
+        Returns how far the estimate was off (positive: we were behind).
         """
-        middle = (asked + answered) / 2
-        estimate = self._anchor + timedelta(seconds=middle - self._at)
-        self._anchor, self._at = database_time, middle
+        estimate = self._anchor + timedelta(seconds=answered - self._at)
+        slip = database_time - estimate
+        if slip > timedelta() or -slip > timedelta(seconds=answered - asked):
+            self._anchor, self._at = database_time, answered
+        else:
+            slip = timedelta()
         self.offset = self.now() - self.wall()
-        return database_time - estimate
+        return slip
 
 
 class TravelClock(Clock):

@@ -14,10 +14,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-
-sys.path[0] = str(Path(__file__).parents[2])
 
 from tests.crash import points
 

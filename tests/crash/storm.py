@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import asyncpg
 from tests.crash.sites import KEYS, TOKEN, Site
 
 PATIENCE = 40.0
@@ -44,7 +45,7 @@ class Storm:
     """Senders that come again with the same key on 503 and on silence, and people at their desks.
 
     `urls` are the nodes to talk to, in turn. `surprises`: answers that no sender may ever get. `longest`: seconds that the
-    slowest answer took.
+    slowest answer to a sender took.
     """
 
     site: Site
@@ -68,10 +69,17 @@ class Storm:
         self._connection.terminate()
 
     async def rows(self, sql: str, *args: Any) -> list[Any]:
+        """Look into the database; while it is away, wait for it."""
         async with self._reading:
-            if self._connection.is_closed():
-                self._connection = await self.site.connect()
-            return list(await self._connection.fetch(sql, *args))
+            while True:
+                try:
+                    if self._connection.is_closed():
+                        self._connection = await self.site.connect()
+                    return list(await self._connection.fetch(sql, *args))
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    if isinstance(error, asyncpg.SyntaxOrAccessError):
+                        raise
+                    await asyncio.sleep(0.1)
 
     async def trigger(self, service: str, key: str, severity: str = "critical", **payload: Any) -> Sent:
         body = {"summary": f"{key} is broken", "source": "test", "severity": severity, **payload}
@@ -151,9 +159,10 @@ class Storm:
         except (aiohttp.ClientError, OSError, TimeoutError):
             return 0, ""
         finally:
-            self.longest = max(self.longest, time.monotonic() - began)
+            if not headers:
+                self.longest = max(self.longest, time.monotonic() - began)
 
-    async def incident_of(self, sent: Sent, seconds: float = 15) -> int:
+    async def incident_of(self, sent: Sent, seconds: float = 30) -> int:
         """The incident of an accepted event; a muted one may take a while to get it."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -199,11 +208,31 @@ class Storm:
             *(self.expiring(f"expires-{n}", 1.2) for n in range(3)),
             *(self._ends(n) for n in range(3)),
             *(self._looked_at(n) for n in range(2)),
-            *(self._acted(n, "acknowledge") for n in range(4)),
-            *(self._acted(n, "resolve") for n in range(2)),
+            *(self._acted(n, "acknowledge", 0.05 * n) for n in range(4)),
+            *(self._acted(n, "resolve", 0.05 * n) for n in range(2)),
             *(self._escalated(n) for n in range(2)),
         ]
         await asyncio.gather(*(self._later(0.012 * n, script) for n, script in enumerate(scripts)))
+
+    async def steadily(self, seconds: float, per_second: float) -> None:
+        """Alerts come evenly; some join, some end soon, some are answered, some end by themselves."""
+        count = int(seconds * per_second)
+        await asyncio.gather(*(self._later(n / per_second, self._one_of_many(n)) for n in range(count)))
+
+    async def _one_of_many(self, number: int) -> None:
+        match number % 8:
+            case 0 | 1:
+                await self._plain(number)
+            case 2 | 3:
+                await self.trigger("grouped", f"member-{number}", custom_details={"cluster": f"c{number // 40}"})
+            case 4:
+                await self._ends(number)
+            case 5:
+                await self._acted(number, "acknowledge", 0.3)
+            case 6:
+                await self.expiring(f"expires-{number}", 3)
+            case _:
+                await self._acted(number, "resolve", 0.5)
 
     @staticmethod
     async def _later(seconds: float, script: Coroutine[Any, Any, object]) -> None:
@@ -229,9 +258,9 @@ class Storm:
         await asyncio.sleep(0.1)
         await self.look_at("api", f"looked-at-{number}")
 
-    async def _acted(self, number: int, action: str) -> None:
+    async def _acted(self, number: int, action: str, after: float) -> None:
         sent = await self.trigger("api", f"{action}-{number}")
-        await asyncio.sleep(0.05 * number)
+        await asyncio.sleep(after)
         await self.act(action, await self.incident_of(sent))
 
     async def _escalated(self, number: int) -> None:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -63,7 +64,7 @@ async def campaign(
                 shutil.rmtree(folder, ignore_errors=True)
 
     wanted = [
-        item.callspec.params["point"]
+        cast("Point", item.callspec.params["point"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.function is test_dying_loses_nothing
     ]

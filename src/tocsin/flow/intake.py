@@ -18,7 +18,7 @@ from tocsin.core.event import Event
 from tocsin.flow.batch import Item, Outcome
 from tocsin.flow.context import Context
 from tocsin.flow.triage import triage
-from tocsin.store.database import POINTWISE, translated
+from tocsin.store.database import POINTWISE, bounded, translated
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +102,10 @@ class Intake:
             try:
                 await self._commit(requests)
             except Unavailable as error:
-                self._fail(requests, error)
+                # Who came meanwhile has waited long enough to be told the same.
+                self._fail([*requests, *self._waiting], error)
+                self._waiting.clear()
+                self._events = 0
 
     def _take(self) -> list[_Request]:
         taken: list[_Request] = []
@@ -117,17 +120,14 @@ class Intake:
     async def _commit(self, requests: list[_Request]) -> None:
         """Commit these requests; when one of them cannot be written, the others still are."""
         try:
-            await self._triage([item for request in requests for item in request.items])
+            await self._triage([item for request in requests for item in request.items if item.outcome is None])
         except Unavailable:
             raise
         except Exception as error:  # isolates one bad request from its neighbours; the cause is logged below
             await self._disconnect()
             if len(requests) > 1:
                 for request in requests:
-                    try:
-                        await self._commit([request])
-                    except Unavailable as unavailable:
-                        self._fail([request], unavailable)
+                    await self._commit([request])
                 return
             log.exception("a request could not be written", events=len(requests[0].items))
             self._fail(requests, error)
@@ -141,9 +141,9 @@ class Intake:
         now = ctx.clock.now()
         try:
             with translated():
-                async with asyncio.timeout(PATIENCE):
-                    if self._connection is None or self._connection.is_closed():
-                        self._connection = await ctx.db.connect(POINTWISE)
+                if self._connection is None or self._connection.is_closed():
+                    self._connection = await ctx.db.connect(POINTWISE)
+                with bounded(self._connection, PATIENCE):
                     held = await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
         except Unavailable:
             await self._disconnect()

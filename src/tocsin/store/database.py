@@ -54,6 +54,23 @@ async def prepare(connection: Any) -> None:
     )
 
 
+LONGEST = 15.0
+"""Seconds until a transaction on the pool is given up. A database that is frozen or cut off breaks no connection by itself."""
+
+
+@contextmanager
+def bounded(connection: Any, seconds: float) -> Iterator[None]:
+    """Cut the connection when the block takes longer; whoever waits for its answer then finds it lost.
+
+    A timeout around the block would not do: the driver first waits until the server confirms that it stopped.
+    """
+    alarm = asyncio.get_running_loop().call_later(seconds, connection.terminate)
+    try:
+        yield
+    finally:
+        alarm.cancel()
+
+
 SESSION = {
     "application_name": "tocsin",
     "timezone": "UTC",
@@ -110,19 +127,22 @@ class Database:
     async def transaction(self) -> AsyncIterator[Tx]:
         """One transaction (READ COMMITTED); committed when the block ends, rolled back when it raises."""
         with translated():
-            async with self._acquire() as connection, connection.transaction():
-                token = in_transaction.set(True)
-                try:
-                    yield connection
-                finally:
-                    in_transaction.reset(token)
+            async with self._acquire() as connection:
+                with bounded(connection, LONGEST):
+                    async with connection.transaction():
+                        token = in_transaction.set(True)
+                        try:
+                            yield connection
+                        finally:
+                            in_transaction.reset(token)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
         """A connection for single reading statements, without a transaction around them."""
         with translated():
             async with self._acquire() as connection:
-                yield connection
+                with bounded(connection, LONGEST):
+                    yield connection
 
     def _acquire(self) -> Any:
         if self._pool is None:
