@@ -11,7 +11,7 @@ from litestar.params import FromPath
 
 from tocsin.core.errors import Invalid
 from tocsin.manage import alerts
-from tocsin.web.authentication import AnyRequest, context, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, may, viewer_of
 from tocsin.web.pages import show
 
 PER_PAGE = 50
@@ -22,7 +22,7 @@ FILTERS = ("q", "status", "severity", "service")
 async def list_alerts(request: AnyRequest) -> Response[bytes]:
     """Open ones first of all: without any choice only they are shown."""
     ctx, query = context(request), request.query_params
-    chosen = {name: query.get(name, "").strip() for name in FILTERS}
+    chosen = {name: asked(request, name) for name in FILTERS}
     if "status" not in query:
         chosen["status"] = "open"
     data: dict[str, Any] = {"items": [], "next": None}

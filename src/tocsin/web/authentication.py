@@ -143,7 +143,17 @@ async def check_form(request: AnyRequest) -> None:
 
 async def fields(request: AnyRequest) -> dict[str, str]:
     """The text fields of a form; the last of a name counts."""
-    return {name: value for name, value in (await request.form()).multi_items() if isinstance(value, str)}
+    return {name: clean(value) for name, value in (await request.form()).multi_items() if isinstance(value, str)}
+
+
+def asked(request: AnyRequest, name: str) -> str:
+    """What the query says; empty when it says nothing."""
+    return clean(str(request.query_params.get(name, ""))).strip()
+
+
+def clean(text: str) -> str:
+    """Text that a database can hold: no NUL, no lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 # --- cookies ----------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tocsin.core.errors import Invalid
 from tocsin.core.incident import STATUSES, public_id
 from tocsin.flow import respond
 from tocsin.manage import incidents
-from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
 
 PER_PAGE = 50
@@ -25,7 +25,7 @@ FILTERS = ("q", "status", "severity", "service", "from", "to")
 async def list_incidents(request: AnyRequest) -> Response[bytes]:
     """Newest first, filtered. Dates are whole days in the viewer's zone."""
     ctx, viewer = context(request), viewer_of(request)
-    chosen = {name: request.query_params.get(name, "").strip() for name in FILTERS}
+    chosen = {name: asked(request, name) for name in FILTERS}
     data: dict[str, Any] = {"items": [], "next": None}
     wrong = ""
     try:
@@ -61,7 +61,7 @@ def day(text: str, zone: ZoneInfo, name: str, plus: int = 0) -> datetime | None:
 
 @get("/incidents/new", guards=may("declare"), name="declare", include_in_schema=False)
 async def new(request: AnyRequest) -> Response[bytes]:
-    return await _form(request, {"severity": "sev2_high", "service": request.query_params.get("service", "")}, {})
+    return await _form(request, {"severity": "sev2_high", "service": asked(request, "service")}, {})
 
 
 @post("/incidents/new", guards=may("declare"), name="declare_form", status_code=200, include_in_schema=False)

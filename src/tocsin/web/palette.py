@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from litestar import Response, get
-from litestar.params import FromQuery
 
 from tocsin.core.permission import Permission
 from tocsin.manage import incidents
-from tocsin.web.authentication import AnyRequest, context, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, may, viewer_of
 from tocsin.web.pages import show
 from tocsin.web.viewer import Viewer
 
@@ -38,8 +37,8 @@ MOST = 8
 
 
 @get("/palette", guards=may(), name="palette", include_in_schema=False)
-async def palette(request: AnyRequest, q: FromQuery[str] = "") -> Response[bytes]:
-    ctx, viewer, text = context(request), viewer_of(request), q.strip()[:200]
+async def palette(request: AnyRequest) -> Response[bytes]:
+    ctx, viewer, text = context(request), viewer_of(request), asked(request, "q")[:200]
     places = [*_places(viewer, text), *_services(request, viewer, text)]
     found = await incidents.list_incidents(ctx, q=text or None, status=None if text else "open", limit=MOST)
     return await show(request, viewer, "palette/found.html", places=places, incidents=found["items"])

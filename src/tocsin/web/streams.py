@@ -77,7 +77,7 @@ async def _frames(
             case "reload":
                 yield frame("reload", "1", signal.id)
             case _:
-                if not await _still_signed_in(request):
+                if not await _still_the_same(request, viewer):
                     return
                 yield frame("alive", "1", signal.id)
 
@@ -88,9 +88,10 @@ async def _entry(request: AnyRequest, viewer: Viewer, signal: Signal) -> str:
     return await asyncio.to_thread(render, context(request), viewer, "incidents/entry.html", data)
 
 
-async def _still_signed_in(request: AnyRequest) -> bool:
+async def _still_the_same(request: AnyRequest, viewer: Viewer) -> bool:
+    """False once the session is over or the role has changed: what may be told has then changed too."""
     try:
-        await access.principal_of_session(context(request), request.cookies.get(SESSION, ""))
+        principal = await access.principal_of_session(context(request), request.cookies.get(SESSION, ""))
     except Unauthenticated:
         return False
-    return True
+    return principal.role == viewer.role

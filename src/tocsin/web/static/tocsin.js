@@ -40,7 +40,7 @@
   class Live extends EventTarget {
     constructor(url) {
       super();
-      this.url = url; this.names = new Set(["alive", "reload"]); this.wait = 500; this.readyState = 0; this.last = "";
+      this.url = url; this.names = new Set(["alive", "reload", "entry"]); this.wait = 500; this.readyState = 0; this.last = "";
       this.wake = () => { if (!document.hidden) { clearTimeout(this.rest); if (!this.inner) this.connect(); }
         else this.rest = setTimeout(() => this.drop(), 60000); };
       document.addEventListener("visibilitychange", this.wake);
@@ -57,6 +57,7 @@
         if (event.lastEventId) this.last = event.lastEventId;
         this.hear();
         if (name === "reload") location.reload();
+        if (name === "entry") refreshSoon();
         this.dispatchEvent(new MessageEvent(name, { data: event.data, lastEventId: event.lastEventId }));
       });
     }
@@ -82,6 +83,8 @@
     drop() { clearTimeout(this.silence); if (this.inner) { this.inner.close(); this.inner = null; this.broken = true; } }
     close() { this.readyState = 2; clearTimeout(this.again); this.drop(); document.removeEventListener("visibilitychange", this.wake); window.removeEventListener("online", this.wake); window.removeEventListener("offline", this.gone); }
   }
+  let soon = null; // many entries at once are one refresh, and the last of them is never missed
+  const refreshSoon = () => { soon ??= setTimeout(() => { soon = null; refresh(); }, 250); };
   const refresh = () => { for (const e of $$("[data-refresh]")) window.htmx.trigger(e, "refresh"); };
   if (window.htmx) {
     window.htmx.createEventSource = (url) => new Live(url);
