@@ -20,7 +20,7 @@ from tocsin.store import knocks as knocking
 from tocsin.store import reading_alerts, reading_incidents
 from tocsin.store.knocks import Knock
 
-HEARD = timedelta(days=30)
+HEARD = timedelta(days=7)
 """How far back the last alert of an integration is looked for."""
 KNOCKED = timedelta(days=7)
 """How long an unknown key is shown after it was last heard."""
