@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -306,3 +307,20 @@ def test_the_external_url_wins(data: str) -> None:
     with tocsin("up", "--data", data, "--port", "0", TOCSIN_EXTERNAL_URL="https://tocsin.example.com") as one:
         assert one.wait_for(r"is ready: (\S+)")[1] == "https://tocsin.example.com"
         assert one.stop() == 0
+
+
+def test_the_demo_is_ready_with_its_month_and_a_link(data: str) -> None:
+    with tocsin("up", "--data", data, "--port", "0", "--demo", TOCSIN_BOOTSTRAP_TOKEN=TOKEN) as one:
+        status, body = get(f"{one.url}/api/v1/incidents?status=open", TOKEN)
+        assert status == 200
+        assert len(json.loads(body)["items"]) == 3
+        assert "Sign in with this link" in one.said
+        assert resident_megabytes(one.process.pid) < 150
+        assert one.stop() == 0
+
+
+def resident_megabytes(pid: int) -> float:
+    if not Path(f"/proc/{pid}/status").exists():
+        return 0.0
+    [kilobytes] = re.findall(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(kilobytes) / 1024

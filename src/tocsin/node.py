@@ -25,7 +25,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
 from tocsin.gate import Gate, HttpServer, listen
-from tocsin.manage import access, configuration
+from tocsin.manage import access, configuration, demo
 from tocsin.manage.files import File
 from tocsin.plugins.channels import registry as channels
 from tocsin.postgres.server import Server
@@ -91,7 +91,7 @@ async def _start(settings: Settings, options: Options, gate: Gate, stack: AsyncE
     while True:
         try:
             async with AsyncExitStack() as attempt:
-                ctx = await _assemble(settings, files, url, gate, attempt)
+                ctx = await _assemble(settings, files, url, gate, attempt, with_demo=options.demo)
                 stack.push_async_exit(attempt.pop_all())
             break
         except Unavailable as error:
@@ -105,7 +105,9 @@ async def _start(settings: Settings, options: Options, gate: Gate, stack: AsyncE
     log.info("ready", version=__version__, seconds=round(time.monotonic() - began, 2), node=str(ctx.node))
 
 
-async def _assemble(settings: Settings, files: list[File], url: str, gate: Gate, stack: AsyncExitStack) -> Context:
+async def _assemble(
+    settings: Settings, files: list[File], url: str, gate: Gate, stack: AsyncExitStack, *, with_demo: bool
+) -> Context:
     """From a database that answers to an open gate. Raises Unavailable when the database is away, at any step."""
     await migrate(url)
     ctx = await _context(settings, url, stack)
@@ -113,6 +115,8 @@ async def _assemble(settings: Settings, files: list[File], url: str, gate: Gate,
     if files:
         plan = await configuration.apply(ctx, configuration.ITSELF, files)
         log.info("configuration applied", changes=len(plan.items), revision=plan.revision)
+    if with_demo:
+        await demo.load(ctx)
     intake = Intake(ctx)
     stack.push_async_callback(intake.stop)
     await intake.start()

@@ -1,0 +1,201 @@
+"""`tocsin up --demo`: a small believable organisation and a month of its incidents.
+
+Nothing is made up in the tables: the month is lived through by the real intake, engine and responses, on a clock that is moved.
+Only the channels are stand-ins, which send nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import NamedTuple
+from uuid import uuid4
+
+import structlog
+
+from tocsin.clock import TravelClock
+from tocsin.core.directory import IntegrationRef
+from tocsin.core.event import Action, Event
+from tocsin.core.schedule import who
+from tocsin.flow import respond
+from tocsin.flow.context import Context, Wake
+from tocsin.flow.intake import Intake
+from tocsin.flow.tick import Engine
+from tocsin.manage import configuration
+from tocsin.manage.demo_month import MONTH, Episode
+from tocsin.manage.files import File
+from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
+from tocsin.store import timers
+from tocsin.store.ids import Ids
+
+log = structlog.get_logger("tocsin.demo")
+
+_REST = 0.002
+"""Seconds between looks at deliveries on their way."""
+
+
+async def load(ctx: Context) -> bool:
+    """Load the organisation and live through its month; False, and nothing done, when something is configured already."""
+    if ctx.directory.revision > 0:
+        log.info("demo data is loaded into an empty installation only; this one is configured already")
+        return False
+    await configuration.apply(ctx, configuration.ITSELF, [File("demo.yaml", _organisation())])
+    replay = _Replay(ctx)
+    await replay.start()
+    try:
+        for act in sorted(_acts(ctx.clock.now()), key=lambda act: act.at):
+            await replay.until(act.at)
+            await replay.play(act)
+        await replay.until(ctx.clock.now())
+    finally:
+        await replay.stop()
+    log.info("demo data loaded", incidents=len(replay.numbers))
+    return True
+
+
+def _organisation() -> str:
+    """The configuration, each integration with a key of its own."""
+    text = files("tocsin.manage").joinpath("demo.yaml").read_text(encoding="utf-8")
+    head, *rest = text.split("{key}")
+    return head + "".join(secrets.token_hex(16) + part for part in rest)
+
+
+class _Act(NamedTuple):
+    """One thing that happens in an episode: `fire`, `answer`, `note`, `recover` (its source resolves) or `resolve` (a person)."""
+
+    at: datetime
+    kind: str
+    episode: Episode
+    text: str = ""
+
+
+def _acts(now: datetime) -> Iterator[_Act]:
+    for episode in MONTH:
+        began = now - episode.ago
+
+        def at(minutes: float, began: datetime = began) -> datetime:
+            return began + timedelta(minutes=minutes)
+
+        for number, label in enumerate(episode.alerts):
+            yield _Act(at(0.4 * number), "fire", episode, label)
+        if episode.answered is not None:
+            yield _Act(at(episode.answered), "answer", episode)
+        for minutes, text in episode.notes:
+            yield _Act(at(minutes), "note", episode, text)
+        if episode.recovered is not None:
+            yield _Act(at(episode.recovered), "recover", episode)
+        if episode.resolved is not None:
+            yield _Act(at(episode.resolved[0]), "resolve", episode, episode.resolved[1])
+
+
+class _Replay:
+    """A node that lives in the past, on the installation's own database."""
+
+    def __init__(self, ctx: Context) -> None:
+        start = ctx.clock.now() - max(episode.ago for episode in MONTH)
+        self._clock = TravelClock(start)
+        quiet: dict[str, Channel] = {name: _Quiet(channel) for name, channel in ctx.channels.items()}
+        self._ctx = replace(ctx, clock=self._clock, channels=quiet, node=uuid4(), wake=Wake(), ids=Ids())
+        self._intake, self._engine = Intake(self._ctx), Engine(self._ctx)
+        self.numbers: dict[Episode, int] = {}
+
+    async def start(self) -> None:
+        await self._intake.start()
+        await self._engine.deliveries.start()
+
+    async def stop(self) -> None:
+        await self._intake.stop()
+        await self._engine.stop()
+
+    async def until(self, at: datetime) -> None:
+        """Time passes; whatever falls due on the way happens at its time."""
+        while True:
+            async with self._ctx.db.reading() as tx:
+                due = await timers.next_due(tx)
+            if due is None or due > at:
+                break
+            self._clock.advance(max(due - self._clock.now(), timedelta()))
+            if not await self._settle():
+                self._clock.advance(timedelta(seconds=1))
+        self._clock.advance(max(at - self._clock.now(), timedelta()))
+
+    async def play(self, act: _Act) -> None:
+        episode = act.episode
+        match act.kind:
+            case "fire":
+                await self._send(episode, "trigger", act.text)
+            case "recover":
+                for label in episode.alerts:
+                    await self._send(episode, "resolve", label)
+            case "answer":
+                await respond.acknowledge(self._ctx, self.numbers[episode], self._person(episode))
+            case "note":
+                await respond.note(self._ctx, self.numbers[episode], self._person(episode), act.text)
+            case "resolve":
+                await respond.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
+        await self._settle()
+
+    async def _send(self, episode: Episode, action: Action, label: str) -> None:
+        service = self._ctx.directory.services[episode.service]
+        event = Event(
+            action=action,
+            dedup_key=f"{episode.alertname}/{label}",
+            title=episode.title if label == episode.alerts[0] else f"{episode.title} ({label})",
+            severity=episode.severity,
+            source=label,
+            labels={"alertname": episode.alertname, "instance": label, "severity": episode.severity},
+        )
+        ref = IntegrationRef(service, service.integrations[0])
+        for outcome in await self._intake.accept(ref, [event], self._clock.now()):
+            if outcome.incident is not None:
+                self.numbers.setdefault(episode, outcome.incident)
+
+    def _person(self, episode: Episode) -> str:
+        """The one on call for the service at this moment."""
+        directory = self._ctx.directory
+        team = directory.services[episode.service].team
+        schedule = next(one for one in directory.schedules.values() if one.team == team)
+        found = who(schedule, self._clock.now())
+        return f"user:{found[0] if found else directory.teams[schedule.team or ''].manager}"
+
+    async def _settle(self) -> int:
+        """Let everything happen that is due now; how much that was."""
+        done = 0
+        while True:
+            while self._engine.deliveries.waiting:  # noqa: ASYNC110 - they tell nobody when they rest
+                await asyncio.sleep(_REST)
+            turned = await self._engine.turn()
+            if not turned and not self._engine.deliveries.waiting:
+                return done
+            done += turned
+
+
+class _Quiet:
+    """A channel that behaves like the one it stands for, and sends nothing. Now and then the first attempt fails, as in life."""
+
+    def __init__(self, real: Channel) -> None:
+        self.type, self.label, self.fields, self.bundles = real.type, real.label, real.fields, real.bundles
+        self.concurrency, self.lane_limit, self.timeout = real.concurrency, real.lane_limit, real.timeout
+        self._real = real
+        self._tried: set[str] = set()
+
+    def problem(self, settings: Mapping[str, str]) -> str | None:
+        return self._real.problem(settings)
+
+    def lane(self, settings: Mapping[str, str]) -> str:
+        return self.type
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def send(self, settings: Mapping[str, str], message: Message) -> Receipt:
+        first = message.key not in self._tried
+        self._tried.add(message.key)
+        if first and len(self._tried) % 9 == 0:
+            raise DeliveryError("451 try again later", permanent=False, retry_after=20)
+        return Receipt("250 OK")
