@@ -8,7 +8,6 @@ from enum import StrEnum
 from tocsin.core.configuration import Grouping
 from tocsin.core.event import Event
 
-
 LONGEST_KEY = 500
 """Characters of a group key that is stored as it is; a longer one, which no index could hold, is stored as its SHA-256."""
 
