@@ -105,7 +105,8 @@ async def test_now_shows_the_worst_first_and_raises_the_alarm_when_no_one_answer
     words = text_of(await alice.get("/"))
     assert words.index("A big thing") < words.index("A small thing")
     assert "2 open incidents" in words
-    assert "Paged, no answer yet: Alice" in words
+    assert "You were paged" in words
+    assert "No answer yet: Alice" in words
     assert "Next step in 10:00" in words
     await site.world.wait(minutes=30)
     alice = await site.someone("alice")
@@ -211,3 +212,10 @@ async def test_the_palette_finds_pages_and_incidents_by_words_and_name(site: Sit
 
 def test_an_event_of_the_stream_has_one_line_per_line() -> None:
     assert frame("entry", "<li>\n</li>", "7:9:") == b"id: 7:9:\nevent: entry\ndata: <li>\ndata: </li>\n\n"
+
+
+async def test_the_room_explains_why_each_page_happened_and_proves_its_timeline(site: Site) -> None:
+    room = await site.room()
+    words = text_of(await (await site.someone("olga")).get(f"{room}/explain"))
+    assert "was on call" in words
+    assert "The timeline is whole: 4 entries" in words

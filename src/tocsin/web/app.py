@@ -29,7 +29,7 @@ from tocsin.web.pages import HEADERS, templates
 ROUTES: list[ControllerRouterHandler] = [
     now.now,
     incidents.list_incidents, incidents.new, incidents.declare,
-    rooms.room, rooms.state, rooms.earlier,
+    rooms.room, rooms.state, rooms.earlier, rooms.why,
     rooms.acknowledge, rooms.resolve, rooms.reopen, rooms.escalate, rooms.assign, rooms.note,
     streams.everything, streams.of_incident,
     alerts.list_alerts, alerts.alert,

@@ -13,7 +13,7 @@ from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
 from tocsin.flow import respond
 from tocsin.flow.respond import Result
-from tocsin.manage import alerts, desk, incidents, ladders
+from tocsin.manage import alerts, desk, explain, incidents, ladders
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
 from tocsin.web.pages import go, show
@@ -46,6 +46,16 @@ async def earlier(request: AnyRequest, id: FromPath[str], before: FromQuery[int]
     story = await desk.latest_entries(context(request), number, viewer.someone.role, min(before, 2**63 - 1))
     template = "incidents/entries.html" if viewer.live else "incidents/earlier.html"
     return await show(request, viewer, template, incident=incident, story=story)
+
+
+@get("/incidents/{id:str}/explain", guards=may("see_pages"), name="room_explain", include_in_schema=False)
+async def why(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    """Why each page did or did not happen, and whether the timeline is as it was written."""
+    ctx, number = context(request), parse_id(id)
+    return await show(
+        request, viewer_of(request), "incidents/explain.html", incident=await incidents.get(ctx, number),
+        told=await explain.explain(ctx, number), proof=await incidents.verify(ctx, number),
+    )  # fmt: skip
 
 
 async def room_data(request: AnyRequest, number: int) -> dict[str, Any]:

@@ -7,7 +7,8 @@
   // --- clocks: the server's time, moving ------------------------------------------------------------------------
   let ahead = 0; // this machine's clock minus the server's, in ms
   const readServerTime = () => {
-    const said = document.querySelector("[data-server-now]");
+    const said = document.querySelector("main [data-server-now]") || document.body;
+    if (said.dataset.title) document.title = said.dataset.title;
     if (said && said.dataset.serverNow !== readServerTime.last) {
       readServerTime.last = said.dataset.serverNow;
       ahead = Date.now() - Date.parse(said.dataset.serverNow);
