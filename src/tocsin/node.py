@@ -61,8 +61,13 @@ async def run(settings: Settings, options: Options) -> None:
     gate = Gate()
     http = HttpServer(gate)
     stop = asyncio.Event()
+
+    def on_signal() -> None:
+        http.force_exit = stop.is_set()  # the second time: do not wait for requests that have begun
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
     serving = asyncio.create_task(http.serve([sock]), name="http")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     async with AsyncExitStack() as stack:

@@ -79,7 +79,13 @@ class Server:
         Crash recovery may take long: it is waited for without limit, saying so.
         """
         try:
-            await asyncio.to_thread(self._prepare)
+            try:
+                await asyncio.to_thread(self._prepare)
+            except OSError as error:  # no space, a read-only disk, a mount in the way
+                where = error.filename or self.data
+                raise DatabaseError(
+                    f"The data folder {self.data} cannot be used: {error.strerror} ({where})."
+                ) from error
             await self._run()
         except BaseException:
             await self.stop()
