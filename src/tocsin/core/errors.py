@@ -79,3 +79,7 @@ class Unavailable(TocsinError):
     def __init__(self, message: str, retry_after: int = 2) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Contended(Unavailable):
+    """Somebody else was changing the same things; nothing was changed by us, and trying again at once is worth it. HTTP 503."""

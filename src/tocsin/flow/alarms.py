@@ -12,7 +12,7 @@ from tocsin.core.event import Event
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR
-from tocsin.flow.opening import Newcomer, Opening
+from tocsin.flow.opening import Again, Newcomer, Opening
 from tocsin.flow.respond import finish
 from tocsin.flow.settling import alerts_ended
 from tocsin.store import incidents, intake, mutes, timers
@@ -83,7 +83,10 @@ async def unmute(ctx: Context, due: Sequence[Timer]) -> list[Held]:
     """A silence ended: alerts it held back that still fire open or join incidents now, unless another silence mutes them."""
     held: list[Held] = []
     for timer in due:
-        held += await _unmute(ctx, timer)
+        try:
+            held += await _unmute(ctx, timer)
+        except Again:  # an event opened an incident for the same group meanwhile: it is found now
+            held += await _unmute(ctx, timer)
     ctx.wake.set("timeline", "timers")
     return held
 
@@ -91,11 +94,13 @@ async def unmute(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 async def _unmute(ctx: Context, timer: Timer) -> list[Held]:
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
-        if not await timers.finish(tx, ctx.node, [timer]):
+        ends_at = await mutes.end_of(tx, timer.subject)
+        if not await timers.finish(tx, ctx.node, [timer]) or ends_at is None:
+            return []
+        if ends_at > now:  # our clock followed the database's a little backwards
+            await timers.set_timer(tx, "unmute", timer.subject, None, ends_at)
             return []
         active = await mutes.active(tx, now)
-        if any(mute.id == timer.subject for mute in active):
-            return []
         rows = await intake.muted_by(tx, timer.subject, UNMUTED_AT_ONCE)
         newcomers = []
         for row in rows:
@@ -103,7 +108,9 @@ async def _unmute(ctx: Context, timer: Timer) -> list[Held]:
             if new.group is not None and new.since is None:
                 window = new.ref.service.grouping.window if new.ref.service.grouping else 0
                 new.since = now - timedelta(seconds=window)
-                new.room = await intake.room_of(tx, *new.group, new.since)
+                room = await intake.room_of(tx, *new.group, new.since)
+                new.room = room[:2] if room else None
+                new.watched = room[0] if room and room[2] else None
             newcomers.append(new)
         opening = Opening(ctx, now, newcomers, active)
         await opening.write(tx)

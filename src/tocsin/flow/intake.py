@@ -144,12 +144,10 @@ class Intake:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await ctx.db.connect(POINTWISE)
                 with bounded(self._connection, PATIENCE):
-                    held = await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
+                    await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
         except Unavailable:
             await self._disconnect()
             raise
-        if held:
-            ctx.hand_over(held)
         if any(item.outcome is not None and item.outcome.reason in _TOLD for item in items):
             ctx.wake.set("timeline")
         counted = Counter((i.ref.integration.type, i.outcome.reason.value) for i in items if i.outcome is not None)

@@ -19,7 +19,7 @@ from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
-from tocsin.store import incidents, intake
+from tocsin.store import incidents, intake, mutes
 from tocsin.store.database import Tx
 from tocsin.store.ids import incident_numbers
 from tocsin.store.notifications import Held
@@ -68,7 +68,7 @@ class Draft(msgspec.Struct):
     number: int = 0
 
 
-class _Again(Exception):
+class Again(Exception):
     """Somebody else was faster: roll back and look again."""
 
 
@@ -134,27 +134,31 @@ class Opening:
         try:
             async with tx.transaction():
                 await self.write(tx)
-        except (_Again, asyncpg.DeadlockDetectedError):
+        except (Again, asyncpg.DeadlockDetectedError):
             return False
         return True
 
     async def write(self, tx: Tx) -> None:
-        """The body of the transaction. Raises _Again when the world is not as it was looked at."""
+        """The body of the transaction. Raises Again when the world is not as it was looked at."""
+        muting = sorted({new.mute for new in self.newcomers if new.mute is not None})
+        if muting and not await mutes.hold(tx, muting):
+            raise Again
         await self._claim_groups(tx)
         await self._number(tx)
         touched = await incidents.lock(tx, [*self.raised, *self.relapsed]) if self.raised or self.relapsed else {}
         writing = await self._plan(tx)
         await write_incidents(tx, writing)
         alerts = [self._alert(new) for new in self.newcomers if not new.known]
-        if alerts and await write_alerts(tx, alerts, self.now + TALLY) < len(alerts):
-            raise _Again
+        if alerts and await write_alerts(tx, alerts, self.relapsed, self.now + TALLY) < len(alerts):
+            raise Again
         await write_paging(tx, writing)
         if self.worse:
             await intake.worsen(tx, [(alert, severity) for alert, _, severity in self.worse])
         for number, incident in touched.items():
             severity = self.raised.get(number, incident.severity)
-            because = PageReason.RELAPSE if number in self.relapsed else PageReason.SEVERITY_ROSE
-            if incident.open and (severity < incident.severity or number in self.relapsed):
+            relapsed = number in self.relapsed and incident.status == "monitoring"
+            because = PageReason.RELAPSE if relapsed else PageReason.SEVERITY_ROSE
+            if incident.open and (severity < incident.severity or relapsed):
                 self.held += await restart(
                     self.ctx, tx, incident, self.now, because, Severity(min(severity, incident.severity))
                 )
@@ -167,7 +171,7 @@ class Opening:
             await intake.lock_groups(tx, [new.group for new in opening if new.group])
             for new in opening:
                 if new.group and new.since and await intake.group_opened(tx, *new.group, new.since):
-                    raise _Again
+                    raise Again
 
     async def _number(self, tx: Tx) -> None:
         if self.drafts:

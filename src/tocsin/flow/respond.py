@@ -10,7 +10,7 @@ import msgspec
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import Ladder, PageReason, due, forward
-from tocsin.core.incident import check_move
+from tocsin.core.incident import check_move, mttr_minutes
 from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Kind, Link
@@ -149,7 +149,10 @@ async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Resu
         incident = await _locked(tx, number)
         if incident.open:
             raise Conflict(f"The incident is {incident.status}: only a resolved or closed one can be reopened.")
-        was = {"was": incident.status, "resolved_at": incident.resolved_at, "restored_at": incident.restored_at}
+        was = {
+            "was": incident.status, "restored_at": incident.restored_at, "resolved_at": incident.resolved_at,
+            "closed_at": incident.closed_at, "mttr_minutes": mttr_minutes(incident.created_at, incident.resolved_at),
+        }  # fmt: skip
         await incidents.update(
             tx, incident, status="investigating", resolved_at=None, restored_at=None, closed_at=None, moved_by_person=True,
             acknowledged_cycle=incident.cycle, acknowledged_at=incident.acknowledged_at or now,

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from tocsin import __version__, metrics
-from tocsin.core.errors import Unavailable
+from tocsin.core.errors import Contended, Unavailable
 from tocsin.flow import alarms, escalate
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
@@ -122,9 +122,9 @@ class Engine:
         ctx = self._ctx
         try:
             ctx.hand_over(await HANDLERS[kind](ctx, batch))
-        except Unavailable:
-            raise
         except Exception as error:
+            if isinstance(error, Unavailable) and not isinstance(error, Contended):
+                raise
             if len(batch) > 1:
                 for timer in batch:
                     await self._handle(kind, [timer])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -24,16 +24,15 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS = 8
 """How often a batch is looked at again because somebody else changed the same rows meanwhile."""
+BUSY = "Too much is being written at once: send this again"
 
 
-async def triage(
-    ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime
-) -> list[Held]:
-    """Give every item its outcome, committed. `tx` is a connection outside a transaction, the writer's own.
+async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime) -> None:
+    """Give every item its outcome, committed; its pages are handed over. `tx` is a connection outside a transaction, the
+    writer's own.
 
-    Raises Unavailable when other writers keep winning. Returns notifications leased to this node.
+    Raises Unavailable when other writers keep winning.
     """
-    held: list[Held] = []
     changes = [item for item in items if item.event.action == "change"]
     if changes:
         await _store_changes(tx, changes, now)
@@ -42,12 +41,23 @@ async def triage(
         for run in wave.values():
             runs.setdefault(run.first.event.action, []).append(run)
         if "resolve" in runs:
-            await resolve_by_source(tx, runs["resolve"], now)
+            await _settled(resolve_by_source, tx, runs["resolve"], now)
         if "acknowledge" in runs:
-            await acknowledge_by_source(tx, runs["acknowledge"], now)
+            await _settled(acknowledge_by_source, tx, runs["acknowledge"], now)
         if "trigger" in runs:
-            held += await _triggers(ctx, tx, runs["trigger"], refresh, now)
-    return held
+            ctx.hand_over(await _triggers(ctx, tx, runs["trigger"], refresh, now))
+
+
+async def _settled(
+    settle: Callable[[Tx, Sequence[Run], datetime], Awaitable[None]], tx: Tx, runs: list[Run], now: datetime
+) -> None:
+    """Somebody else may want the same rows in another order: the database lets one of us go on, and the other tries again."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return await settle(tx, runs, now)
+        except asyncpg.DeadlockDetectedError:
+            log.info("somebody else changed the same rows", attempt=attempt)
+    raise Unavailable(BUSY)
 
 
 async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[], object], now: datetime) -> list[Held]:
@@ -72,18 +82,21 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
             return opening.held
         log.info("somebody else changed the same rows", attempt=attempt)
         runs = [runs[position] for position in new]
-    raise Unavailable("Too much is being written at once: send this again")
+        now = ctx.clock.now()
+    raise Unavailable(BUSY)
 
 
 def _newcomer(
     run: Run, group: int | None, asked: Sequence[tuple[str, str, datetime]], found: Found, position: int
 ) -> Newcomer:
+    room = None if group is None else found.groups.get(group)
+    resting = room is not None and group in found.resting
     return Newcomer(
         run.first.ref, run.first.event, run.severity, len(run.items), run.ends_at,
         group=None if group is None else asked[group][:2],
         since=None if group is None else asked[group][2],
-        room=None if group is None else found.groups.get(group),
-        watched=found.watched.get(position),
+        room=room,
+        watched=room[0] if room is not None and resting else found.watched.get(position),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from tocsin.core.errors import Unavailable
+from tocsin.core.errors import Contended, Unavailable
 
 Tx = Any
 """A connection inside a transaction (asyncpg.Connection; asyncpg ships no types)."""
@@ -38,11 +38,16 @@ _LOST = (
 )
 
 
+_CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError, asyncpg.SerializationError)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn a lost or refused connection into Unavailable; other errors pass."""
+    """Turn a lost or refused connection into Unavailable, and a lost race for locks into Contended; other errors pass."""
     try:
         yield
+    except _CONTENDED as error:
+        raise Contended("Somebody else is changing the same things: try again") from error
     except _LOST as error:
         raise Unavailable(f"The database cannot be reached: {type(error).__name__}") from error
 

@@ -19,6 +19,8 @@ class Found(msgspec.Struct, gc=False):
     """position -> (alert, incident, its severity so far, the silence that mutes it): open alerts, already counted."""
     groups: dict[int, tuple[int, int]]
     """position of the group -> (incident, severity): where new alerts of the group belong."""
+    resting: set[int]
+    """Positions of the groups whose incident is in its stability watch."""
     watched: dict[int, int]
     """position -> incident in its stability watch that had this very alert."""
     mutes: int
@@ -32,10 +34,10 @@ SELECT 'r', r.position, a.alert, a.incident, a.alert_severity, a.alert_mute
 FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) WITH ORDINALITY AS r(service, key, count, ends_at, position)
 CROSS JOIN LATERAL repeat_alert(r.service, r.key, r.count, r.ends_at, $5) a
 UNION ALL
-SELECT 'g', g.position, i.id, NULL, i.severity, NULL
+SELECT 'g', g.position, i.id, NULL, i.severity, CASE WHEN i.status = 'monitoring' THEN 1 END
 FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
 CROSS JOIN LATERAL (
-  SELECT id, severity FROM incidents
+  SELECT id, severity, status FROM incidents
   WHERE service = g.service AND group_key = g.group_key AND created_at > g.since AND status NOT IN ('resolved', 'closed')
   ORDER BY created_at DESC LIMIT 1
 ) i
@@ -62,13 +64,15 @@ async def look(
 
     `groups`: service, group key, opened since.
     """
-    found = Found({}, {}, {}, 0, 0)
+    found = Found({}, {}, set(), {}, 0, 0)
     for what, position, one, two, three, four in await tx.fetch(_LOOK, *columns(keys, 4), now, *columns(groups, 3)):
         match what:
             case "r":
                 found.repeated[position - 1] = (one, two, three, four)
             case "g":
                 found.groups[position - 1] = (one, three)
+                if four:
+                    found.resting.add(position - 1)
             case "w":
                 found.watched[position - 1] = one
             case "m":
@@ -107,15 +111,24 @@ Touched = dict[int, tuple[int, int | None, str]]
 """position -> (alert, incident, title)."""
 
 
+async def _lock_incidents(tx: Tx, incidents: Sequence[int | None]) -> None:
+    """Whoever ends or marks alerts locks their incidents first, as people's answers do: else two of them wait for each other."""
+    await tx.fetch(
+        "SELECT FROM incidents WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE",
+        [i for i in incidents if i is not None],
+    )
+
+
 async def _open_alerts(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[int, int]:
-    """The open alert of each key: alert -> position."""
+    """The open alert of each key: alert -> position. Their incidents are locked."""
     rows = await tx.fetch(
-        """SELECT r.position, a.id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, key, position)
+        """SELECT r.position, a.id, a.incident_id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS r(service, key, position)
            CROSS JOIN LATERAL (
-             SELECT id FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL LIMIT 1
+             SELECT id, incident_id FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL LIMIT 1
            ) a""",
         *columns(keys, 2),
     )
+    await _lock_incidents(tx, [row[2] for row in rows])
     return {row[1]: row[0] - 1 for row in rows}
 
 
@@ -142,7 +155,13 @@ async def acknowledge_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datet
 
 
 async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tuple[int, int | None, str]]:
-    """Resolve those of the open alerts whose `ends_at` has come: (alert, incident, title)."""
+    """Resolve those of the open alerts whose `ends_at` has come: (alert, incident, title). Their incidents are locked."""
+    found = await tx.fetch(
+        """SELECT DISTINCT incident_id FROM alerts
+           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2 AND incident_id IS NOT NULL""",
+        list(alerts), now,
+    )  # fmt: skip
+    await _lock_incidents(tx, [row[0] for row in found])
     rows = await tx.fetch(
         """UPDATE alerts SET resolved_at = $2, resolved_by = 'expiry'
            WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2 RETURNING id, incident_id, title""",
@@ -230,14 +249,14 @@ async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None]]) ->
     )
 
 
-async def room_of(tx: Tx, service: str, group_key: str, since: datetime) -> tuple[int, int] | None:
-    """(incident, severity) of the open incident of a group opened after `since`, locked."""
+async def room_of(tx: Tx, service: str, group_key: str, since: datetime) -> tuple[int, int, bool] | None:
+    """(incident, severity, whether it is in its stability watch) of the open incident of a group opened after `since`, locked."""
     row = await tx.fetchrow(
-        """SELECT id, severity FROM incidents WHERE service = $1 AND group_key = $2 AND created_at > $3
+        """SELECT id, severity, status = 'monitoring' FROM incidents WHERE service = $1 AND group_key = $2 AND created_at > $3
            AND status NOT IN ('resolved', 'closed') ORDER BY created_at DESC LIMIT 1 FOR UPDATE""",
         service, group_key, since,
     )  # fmt: skip
-    return (row[0], row[1]) if row else None
+    return (row[0], row[1], row[2]) if row else None
 
 
 class NewEvent(msgspec.Struct, kw_only=True, gc=False):

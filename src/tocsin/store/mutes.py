@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +38,24 @@ async def active(tx: Tx, now: datetime) -> list[Mute]:
         f"SELECT {_COLUMNS} FROM mutes WHERE ends_at > $1 AND starts_at <= $1 ORDER BY id LIMIT 5000", now
     )
     return [_mute(row) for row in rows]
+
+
+async def hold(tx: Tx, ids: Sequence[int]) -> bool:
+    """Keep these silences from letting go until the transaction ends; False when one of them did so already.
+
+    So no alert is muted by a silence that has looked through its alerts for the last time.
+    """
+    await tx.fetch("SELECT FROM mutes WHERE id = ANY($1::bigint[]) ORDER BY id FOR SHARE", list(ids))
+    waiting: int = await tx.fetchval(
+        "SELECT count(*) FROM timers WHERE kind = $1 AND subject = ANY($2::bigint[])", UNMUTE, list(ids)
+    )
+    return waiting == len(ids)
+
+
+async def end_of(tx: Tx, mute: int) -> datetime | None:
+    """When a silence ends; locked against alerts that are being muted by it. None when there is none."""
+    ends_at: datetime | None = await tx.fetchval("SELECT ends_at FROM mutes WHERE id = $1 FOR UPDATE", mute)
+    return ends_at
 
 
 async def ended_after(tx: Tx, service: str | None, since: datetime) -> list[Mute]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -179,8 +179,10 @@ def _story(entries: Sequence[tuple[int, int, Entry, bytes]]) -> list[Sequence[An
 
 _ALERTS = """
 WITH room AS (
-  -- An incident being resolved right now waits for us or makes us wait: no alert joins a resolved incident.
-  SELECT id FROM incidents WHERE id = ANY($19::bigint[]) AND status NOT IN ('resolved', 'closed') ORDER BY id FOR SHARE
+  -- An incident being resolved right now waits for us or makes us wait: no alert joins a resolved incident, nor, unless it
+  -- brings it back, one in its stability watch.
+  SELECT id FROM incidents WHERE id = ANY($19::bigint[]) AND status NOT IN ('resolved', 'closed')
+    AND (status <> 'monitoring' OR id = ANY($21::bigint[])) ORDER BY id FOR SHARE
 ), new AS (
   INSERT INTO alerts (id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint,
                       reason, mute, count, first_at, last_at, starts_at, ends_at)
@@ -206,13 +208,15 @@ SELECT count(*) FROM new
 """
 
 
-async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], tally_at: datetime) -> int:
-    """Insert alerts, with their expiry timers and the tally timer of each incident joined.
+async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[int], tally_at: datetime) -> int:
+    """Insert alerts, with their expiry timers and the tally timer of each incident joined. `relapsed`: incidents that they bring
+    back out of their stability watch.
 
-    Returns how many were inserted: fewer than given when a key was opened, or an incident resolved, by somebody else meanwhile.
+    Returns how many were inserted: fewer than given when a key was opened, or an incident resolved or restored, by somebody else
+    meanwhile.
     """
     joined = sorted({a.incident_id for a in alerts if a.incident_id is not None and not a.fresh})
-    inserted: int = await tx.fetchval(_ALERTS, *columns(alerts, 18), joined, tally_at)
+    inserted: int = await tx.fetchval(_ALERTS, *columns(alerts, 18), joined, tally_at, list(relapsed))
     return inserted
 
 
