@@ -112,7 +112,9 @@ class Alertmanager:
         except _UNREADABLE as error:
             return Parsed([], refusal=self.refused(400, f"The body is not JSON: {error}"))
         if not isinstance(sent, dict) or not isinstance(sent.get("alerts"), list):
-            return Parsed([], refusal=self.refused(422, "This is not an Alertmanager webhook of version 4: no list of alerts"))
+            return Parsed(
+                [], refusal=self.refused(422, "This is not an Alertmanager webhook of version 4: no list of alerts")
+            )
         if sent.get("version", "4") != "4":
             return Parsed([], refusal=self.refused(422, _version(sent["version"])))
         alerts, problems = [], []
