@@ -233,6 +233,7 @@ async def test_filters(desk: Desk) -> None:
     assert await numbers(status="open") == [note, disk]
     assert await numbers(status="resolved") == [slow]
     assert await numbers(status="detected,resolved") == [note, slow, disk]
+    assert await numbers(status="resolved, open") == [note, slow, disk]
     assert await numbers(severity="SEV1") == [disk]
     assert await numbers(severity="sev3_medium,4") == [note, slow]
     assert await numbers(service="grouped") == [slow]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import STATUSES, display_name, parse_id, public_id
+from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
@@ -72,11 +72,12 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
 
 
 def _statuses(text: str | None) -> list[str]:
-    given = words(text)
-    for word in given:
-        if word not in STATUSES:
+    found: list[str] = []
+    for word in words(text):
+        if word != "open" and word not in STATUSES:
             raise Invalid(f"{word!r} is not a status: use open, {', '.join(STATUSES)}", "/status")
-    return given
+        found += OPEN if word == "open" else [word]
+    return found
 
 
 def _number(text: str) -> int | None:
