@@ -286,10 +286,14 @@ async def declare(
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         (number,) = await incident_numbers(tx, 1)
-        await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
-        writing = Writing()
-        pager = Pager(ctx, now, writing)
-        _declared(pager, number, actor, title, description, severity, services, reporter)
+        while True:
+            writing = Writing()
+            pager = Pager(ctx, now, writing)
+            try:
+                _declared(pager, number, actor, title, description, severity, services, reporter)
+                break
+            except IndexError:
+                await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
         await write_incidents(tx, writing)
         await write_paging(tx, writing)
         await notify(tx, "timeline", "timers")

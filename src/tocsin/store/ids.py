@@ -25,15 +25,24 @@ class Ids:
             "pages": deque(),
             "notifications": deque(),
         }
+        self._given: dict[str, int] = {}
+        self._short: dict[str, int] = {}
 
     def next(self, table: Table) -> int:
-        """The next id; IndexError when `reserve` was not asked for enough."""
-        return self._free[table].popleft()
+        """The next id; IndexError when `reserve` was not asked for enough. It gives twice as many the next time."""
+        free = self._free[table]
+        if not free:
+            self._short[table] = 2 * self._given.get(table, _BLOCK)
+        return free.popleft()
 
     async def reserve(self, tx: Tx, **counts: int) -> None:
-        """Make sure that at least `counts[table]` ids of each named table are at hand."""
-        for table, count in counts.items():
+        """Make sure that at least `counts[table]` ids of each named table are at hand.
+
+        Who ran short and asks for the same again gets more each time: nobody knows beforehand how many people a batch pages.
+        """
+        for table, asked in counts.items():
             free = self._free[table]  # type: ignore[index]
+            count = self._given[table] = max(asked, self._short.pop(table, 0))
             if len(free) < count:
                 rows = await tx.fetch(
                     "SELECT nextval(pg_get_serial_sequence($1, 'id')::regclass) FROM generate_series(1, $2::int)",
