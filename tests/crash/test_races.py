@@ -15,6 +15,7 @@ from tocsin.core.alert import Reason
 from tocsin.core.mute import Matcher, Mute
 from tocsin.flow import alarms, respond, settling
 from tocsin.flow import triage as triage_module
+from tocsin.flow.opening import Opening
 from tocsin.store import incidents, intake, mutes, timers
 from tocsin.store.database import Database
 
@@ -77,19 +78,19 @@ def meeting(patch: Patch, one: tuple[Any, str, bool], other: tuple[Any, str, boo
 async def test_an_alert_that_comes_while_its_silence_ends_is_not_muted_for_ever(world: World, patch: Patch) -> None:
     mute = await silence(world, hours=1)
     world.clock.advance(timedelta(minutes=59, seconds=59))
-    real = triage_module.mutes.active
+    real = mutes.active
     ended = False
 
     async def while_it_ends(tx: Any, now: Any) -> list[Mute]:
         nonlocal ended
-        found = await real(tx, now)
+        found: list[Mute] = await real(tx, now)
         if not ended:
             ended = True
             world.clock.advance(mute.ends_at - world.clock.now())
             await world.engine.turn()
         return found
 
-    patch(triage_module.mutes, "active", while_it_ends)
+    patch(mutes, "active", while_it_ends)
     await world.fire(labels={"cluster": "eu"})
     await world.wait(minutes=1)
     assert world.phone("alice").times == 1
@@ -99,7 +100,7 @@ async def test_an_alert_that_is_committed_after_its_silence_ended_is_let_go(worl
     """The end of the silence waits for alerts that are being muted by it."""
     mute = await silence(world, hours=1)
     world.clock.advance(timedelta(minutes=59, seconds=59))
-    real = triage_module.Opening.write
+    real = Opening.write
     turning: asyncio.Task[int] | None = None
 
     async def slowly(self: Any, tx: Any) -> None:
@@ -110,7 +111,7 @@ async def test_an_alert_that_is_committed_after_its_silence_ended_is_let_go(worl
             turning = asyncio.create_task(world.engine.turn())
             await asyncio.sleep(0.3)
 
-    patch(triage_module.Opening, "write", slowly)
+    patch(Opening, "write", slowly)
     await world.fire(labels={"cluster": "eu"})
     assert turning is not None
     await turning
@@ -204,7 +205,7 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
     await world.acknowledge(number)
     async with world.db.transaction() as tx:
         await tx.execute("UPDATE incidents SET moved_by_person = true, status = 'investigating'")
-    real = triage_module.Opening.write
+    real = Opening.write
     restored = False
 
     async def after_the_end(self: Any, tx: Any) -> None:
@@ -217,7 +218,7 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
             assert (await world.incident(number))["status"] == "monitoring"
         await real(self, tx)
 
-    patch(triage_module.Opening, "write", after_the_end)
+    patch(Opening, "write", after_the_end)
     before = world.phone("alice").times
     outcome = await world.fire("two", service="grouped", labels={"cluster": "eu"})
     assert (outcome.reason, outcome.incident) == (Reason.RELAPSED, number)
@@ -227,7 +228,7 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
 async def test_what_one_wave_of_a_batch_committed_goes_out_although_a_later_one_fails(
     world: World, patch: Patch
 ) -> None:
-    real = triage_module.resolve_by_source
+    real = settling.resolve_by_source
     broken = True
 
     async def breaks(*args: Any) -> None:

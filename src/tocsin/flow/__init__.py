@@ -9,9 +9,10 @@
 7. `escalate`  a rung is due: whom to page, when to look again
 8. `restart`   paging starts over: the severity rose, the incident came back
 9. `deliver`   carry each notification
-10. `message`  what a notification says, and its signed link
-11. `receipts` what became of each send; pages that reach nobody bring the next rung forward
-12. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
-13. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
-14. `tick`     claims what is due and hands it to the stage that owns it
+10. `lanes`    places at providers, shared so that a slow one never holds up another
+11. `message`  what a notification says, and its signed link
+12. `receipts` what became of each send; pages that reach nobody bring the next rung forward
+13. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
+14. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
+15. `tick`     claims what is due and hands it to the stage that owns it
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -13,9 +12,10 @@ from tocsin import metrics
 from tocsin.core.errors import Unavailable
 from tocsin.core.notification import retry_at
 from tocsin.flow.context import Context
+from tocsin.flow.lanes import Lane, Lanes
 from tocsin.flow.message import compose
 from tocsin.flow.receipts import Delivery, record
-from tocsin.plugins.channels.base import Channel, DeliveryError
+from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store import notifications
 from tocsin.store.notifications import Held, Letter
 
@@ -25,26 +25,13 @@ OLD = timedelta(minutes=10)
 """A notification due longer ago than this is caught up after downtime: where the channel bundles, one message carries them all."""
 
 
-class Lane:
-    """Sends to one provider: at most `limit` at a time, so that a slow one never holds up another."""
-
-    __slots__ = ("busy", "channel", "limit", "waiting")
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.limit = channel.lane_limit
-        self.busy = 0
-        self.waiting: deque[Held] = deque()
-
-
 class Deliveries:
     """The sending half of a node. Everything handed over is leased to this node; leases are prolonged until it is recorded."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._lanes: dict[tuple[str, str], Lane] = {}
-        self._busy: dict[str, int] = {}
-        self._mine: dict[int, Lane | None] = {}
+        self._lanes: dict[str, Lanes] = {}
+        self._mine: set[int] = set()
         self._granted: list[tuple[Held, Lane]] = []
         self._done: list[Delivery] = []
         self._begin = asyncio.Event()
@@ -59,6 +46,11 @@ class Deliveries:
         """Notifications leased to this node and not yet recorded."""
         return len(self._mine)
 
+    @property
+    def waiting_in_crowds(self) -> int:
+        """Those of them that wait behind so many others for one provider that they say nothing about how busy we are."""
+        return sum(lanes.waiting_in_crowds() for lanes in self._lanes.values())
+
     async def start(self) -> None:
         loops = (self._begin_loop, self._record_loop, self._renew_loop)
         self._tasks = [asyncio.create_task(loop(), name=loop.__name__) for loop in loops]
@@ -66,8 +58,8 @@ class Deliveries:
     async def stop(self) -> None:
         """Let sends that began finish (10 s) and record them; what waits is left to its lease, which the engine releases."""
         self._stopping = True
-        for lane in self._lanes.values():
-            lane.waiting.clear()
+        for lanes in self._lanes.values():
+            lanes.clear()
         if self._sends:
             await asyncio.wait(self._sends, timeout=10)
         for _ in range(50):
@@ -83,57 +75,44 @@ class Deliveries:
         """Take committed notifications that are leased to this node."""
         if self._stopping:
             return
-        touched: dict[int, Lane] = {}
+        touched: dict[str, Lanes] = {}
         for one in held:
             if one.id in self._mine:
                 continue
+            self._mine.add(one.id)
             lane = self._lane(one)
-            self._mine[one.id] = lane
             if lane is None:
                 self._give_up(one, f"The contact method {one.method} of {one.user_id} does not exist any more")
                 continue
-            lane.waiting.append(one)
-            touched[id(lane)] = lane
-        for lane in touched.values():
-            self._grant(lane)
+            lane.lanes.put(lane, one)
+            touched[one.channel] = lane.lanes
+        for lanes in touched.values():
+            self._grant(lanes)
+
+    def crowded(self) -> list[tuple[str, str]]:
+        """(user, method) for which so many wait already that more are not taken from the database for now."""
+        return [person for lanes in self._lanes.values() for person in lanes.crowded()]
 
     def _lane(self, held: Held) -> Lane | None:
         channel = self._ctx.channels.get(held.channel)
         method = self._ctx.directory.method(held.user_id, held.method)
         if channel is None or method is None or method.type != held.channel:
             return None
-        key = (channel.type, channel.lane(method.settings))
-        lane = self._lanes.get(key)
-        if lane is None:
-            if len(self._lanes) > 1000:
-                self._lanes = {k: v for k, v in self._lanes.items() if v.busy or v.waiting}
-            lane = self._lanes[key] = Lane(channel)
-        return lane
+        lanes = self._lanes.get(held.channel)
+        if lanes is None:
+            lanes = self._lanes[held.channel] = Lanes(channel)
+        return lanes.lane(channel.lane(method.settings))
 
-    def _grant(self, lane: Lane) -> None:
-        """Give free places of the lane (and of its channel) to who waits first."""
-        kind = lane.channel.type
-        busy = self._busy.get(kind, 0)
-        while lane.waiting and lane.busy < lane.limit and busy < lane.channel.concurrency:
-            self._granted.append((lane.waiting.popleft(), lane))
-            lane.busy += 1
-            busy += 1
+    def _grant(self, lanes: Lanes) -> None:
+        if granted := lanes.grant():
+            self._granted += granted
             self._begin.set()
-        self._busy[kind] = busy
 
     def _leave(self, lane: Lane) -> None:
-        """A place is free: the lane's own next, and if the channel was full, the other lanes'."""
-        kind = lane.channel.type
-        full = self._busy[kind] >= lane.channel.concurrency
-        lane.busy -= 1
-        self._busy[kind] -= 1
-        if self._stopping:
-            return
-        self._grant(lane)
-        if full:
-            for other in self._lanes.values():
-                if other.waiting and other.channel is lane.channel:
-                    self._grant(other)
+        """A place is free: for whoever waits in this channel."""
+        lane.lanes.leave(lane)
+        if not self._stopping:
+            self._grant(lane.lanes)
 
     def _give_up(self, held: Held, error: str) -> None:
         now = self._ctx.clock.now()
@@ -163,9 +142,9 @@ class Deliveries:
         for held, lane in granted:
             letter = letters.get(held.id)
             if letter is None:
-                self._mine.pop(held.id, None)
+                self._mine.discard(held.id)
                 self._leave(lane)
-            elif lane.channel.bundles and now - letter.scheduled_at > OLD:
+            elif lane.lanes.channel.bundles and now - letter.scheduled_at > OLD:
                 first = (letter.user_id, letter.method) not in bundles
                 bundles.setdefault((letter.user_id, letter.method), []).append(letter)
                 if first:
@@ -182,7 +161,7 @@ class Deliveries:
 
     async def _send(self, letters: list[Letter], lane: Lane) -> None:
         """One message to one provider; the outcome is the same for all letters in it."""
-        ctx, channel = self._ctx, lane.channel
+        ctx, channel = self._ctx, lane.lanes.channel
         started = ctx.clock.now()
         receipt, error, permanent, retry_after = "", "", False, None
         try:
@@ -242,7 +221,7 @@ class Deliveries:
 
     def _recorded(self, done: list[Delivery], held: list[Held]) -> None:
         for delivery in done:
-            self._mine.pop(delivery.id, None)
+            self._mine.discard(delivery.id)
         self._ctx.wake.set("timeline")
         if any(delivery.outcome == "failed" for delivery in done):
             self._ctx.wake.set("timers")  # the person's next rule is due now
@@ -265,9 +244,6 @@ class Deliveries:
                 log.exception("leases could not be renewed", count=len(ids))
                 continue
             lost = set(ids) - ours
-            for lane in self._lanes.values():
-                if lane.waiting and any(held.id in lost for held in lane.waiting):
-                    for held in lane.waiting:
-                        if held.id in lost:
-                            self._mine.pop(held.id, None)
-                    lane.waiting = deque(held for held in lane.waiting if held.id not in lost)
+            if lost:
+                for lanes in self._lanes.values():
+                    self._mine.difference_update(lanes.drop(lost))

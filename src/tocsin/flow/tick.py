@@ -35,6 +35,8 @@ BATCH = 500
 """Timers claimed at once."""
 MOST_HELD = 2_000
 """Notifications claimed by this node and not yet recorded; more stay in the database for any node."""
+LEFT = 0.05
+"""Seconds until a look at what is due and was not taken."""
 POLL = 1.0
 """Seconds after which a node looks for itself, should a wake-up be lost."""
 UPKEEP = 5.0
@@ -102,11 +104,12 @@ class Engine:
         lease = timedelta(seconds=ctx.lease)
         async with ctx.db.transaction() as tx:
             due = await timers.claim(tx, ctx.node, now, lease, BATCH)
-        room = MOST_HELD - self.deliveries.waiting
+        deliveries = self.deliveries
+        room = MOST_HELD - (deliveries.waiting - deliveries.waiting_in_crowds)
         held: list[Held] = []
         if room > 0:
             async with ctx.db.transaction() as tx:
-                held = await notifications.claim(tx, ctx.node, now, lease, min(room, BATCH))
+                held = await notifications.claim(tx, ctx.node, now, lease, min(room, BATCH), deliveries.crowded())
         ctx.hand_over(held)
         by_kind: dict[str, list[Timer]] = {}
         for timer in due:
@@ -150,7 +153,9 @@ class Engine:
         """Sleep until the next thing is due, a wake-up, or the poll."""
         async with self._ctx.db.reading() as tx:
             due = await timers.next_due(tx)
-        wait = POLL if due is None else min(POLL, max(0.0, (due - self._ctx.clock.now()).total_seconds()))
+        wait = POLL if due is None else min(POLL, (due - self._ctx.clock.now()).total_seconds())
+        if wait <= 0:  # it was left where it is: another node is at it, or its provider is crowded
+            wait = LEFT
         try:
             await asyncio.wait_for(self._due.wait(), wait + 0.001)
         except TimeoutError:

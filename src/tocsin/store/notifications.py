@@ -48,14 +48,17 @@ class Letter(msgspec.Struct, kw_only=True, gc=False):
     alerts_count: int
 
 
-async def claim(tx: Tx, node: UUID, now: datetime, lease: timedelta, limit: int) -> list[Held]:
-    """Take up to `limit` due notifications, earliest first."""
+async def claim(
+    tx: Tx, node: UUID, now: datetime, lease: timedelta, limit: int, besides: Sequence[tuple[str, str]] = ()
+) -> list[Held]:
+    """Take up to `limit` due notifications, earliest first, leaving those for `besides` (user, method)."""
     rows = await tx.fetch(
         """UPDATE notifications SET owner = $1, due_at = $3
            WHERE id IN (SELECT id FROM notifications WHERE state = 'pending' AND due_at <= $2
+                          AND user_id || E'\\x1f' || method <> ALL($5::text[])
                         ORDER BY due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED)
            RETURNING id, user_id, method, channel, scheduled_at""",
-        node, now, now + lease, limit,
+        node, now, now + lease, limit, [f"{user}\x1f{method}" for user, method in besides],
     )  # fmt: skip
     return sorted((Held(*row) for row in rows), key=lambda held: (held.scheduled_at, held.id))
 
