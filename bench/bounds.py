@@ -114,9 +114,11 @@ def _together(sitting: Sitting) -> Measured:
         due = datetime.now(UTC) + timedelta(seconds=4)
         moved = server.ask(
             """WITH climb AS (
-                 UPDATE escalations SET next_at = $1, round_started_at = $1 - interval '1 hour' WHERE state = 'running' RETURNING id
+                 UPDATE escalations SET next_at = $1::timestamptz, round_started_at = $1::timestamptz - interval '1 hour'
+                 WHERE state = 'running' RETURNING id
                ), timer AS (
-                 UPDATE timers SET due_at = $1, set_for = $1 FROM climb WHERE kind = 'escalate' AND subject = climb.id
+                 UPDATE timers SET due_at = $1::timestamptz, set_for = $1::timestamptz FROM climb
+                 WHERE kind = 'escalate' AND subject = climb.id
                  RETURNING timers.id
                ) SELECT count(*) FROM timer""",
             due,

@@ -35,7 +35,9 @@ def alertmanager(sitting: Sitting, load: Load) -> Result:
 
 def alerta(sitting: Sitting, load: Load) -> Result:
     with Alerta(sitting.folder, sitting.state) as peer:
-        return closed.median(series(sitting, replace(load, url=peer.url, format="alerta"), peer.pids)[1:])
+        return closed.median(
+            series(sitting, replace(load, url=peer.url, format="alerta", severity="critical"), peer.pids)[1:]
+        )
 
 
 def promises(server: Tocsin, results: Sequence[Result], distinct: bool) -> list[str]:
@@ -78,9 +80,9 @@ def versus(
 def _paging(sitting: Sitting) -> Measured:
     """Every event an incident and a page. Time counts until the last page has arrived."""
     load = Load(url="", format="events", key=EACH, connections=64, severity="critical")
-    before = alerta(sitting, replace(load, severity=""))
+    before = alerta(sitting, load)
     mine, broken, notes = _paged(sitting, load)
-    after = alerta(sitting, replace(load, severity=""))
+    after = alerta(sitting, load)
     notes = [_told("peer", before), *notes, _told("peer", after)]
     return Measured(mine, "/s", (before.rate, after.rate), broken, notes)
 

@@ -159,7 +159,7 @@ class Tocsin:
 
     def settle(self, seconds: float = 60) -> None:
         """Wait until no notification is pending."""
-        wait_until(lambda: self.ask("SELECT count(*) FROM notifications WHERE state = 'pending'") == 0, seconds)
+        wait_until(lambda: self.ask("SELECT count(*) FROM notifications WHERE state = 'pending'") == 0, seconds, 0.03)
 
     def unpaged(self) -> int:
         """Incidents that should have paged somebody and did not reach them (after `settle`)."""

@@ -6,11 +6,15 @@ import argparse
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+
+import asyncpg
 
 from bench import bounds, ingest, latency, scale
 from bench.sitting import Measured, Row, Sitting
@@ -40,6 +44,7 @@ def main() -> None:
         runs=options.runs or (1 if options.quick else 3),
         quick=options.quick,
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what we started is stopped on the way out
     try:
         measured = _measure(sitting, rows)
     finally:
@@ -70,7 +75,12 @@ def _measure(sitting: Sitting, rows: Iterable[Row]) -> list[tuple[Row, Measured]
         print(f"{row.name}: {row.what}{f', beside {row.peer}' if row.peer else ''}", file=sys.stderr, flush=True)
         try:
             result = row.measure(sitting)
-        except (RuntimeError, OSError) as error:  # the other rows are still worth measuring
+        except (
+            RuntimeError,
+            OSError,
+            asyncpg.PostgresError,
+            subprocess.SubprocessError,
+        ) as error:  # the other rows are still worth measuring
             result = Measured(float("nan"), "", broken=[f"could not be measured: {error}"])
         for line in (*result.notes, *(f"BROKEN: {promise}" for promise in result.broken)):
             print(f"    {line}", file=sys.stderr, flush=True)

@@ -55,7 +55,7 @@ class Result:
 
 
 def run(load: Load, seconds: float, pids: Iterable[int] = ()) -> Result:
-    """Send for `seconds` (at least one); `pids`: whose processor time counts as the server's."""
+    """Send for `seconds` (at least one; the most, when `load.stop` says how many); `pids`: whose processor time counts as the server's."""
     options = {"keys": load.keys, "batch": load.batch, "severity": load.severity, "stop": load.stop}
     command = [
         "wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "15s", "-s", str(_SCRIPT), load.url,
@@ -65,10 +65,12 @@ def run(load: Load, seconds: float, pids: Iterable[int] = ()) -> Result:
     pids = list(pids)
     cpu, began = machine.cpu_seconds(pids), time.monotonic()
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds + 60)
-    cpu = (machine.cpu_seconds(pids) - cpu) / (time.monotonic() - began)
+    passed = time.monotonic() - began
+    cpu = (machine.cpu_seconds(pids) - cpu) / passed
     for line in done.stdout.splitlines():
         if line.startswith("RESULT "):
-            return Result(**json.loads(line[7:]), batch=load.batch, cpu=cpu)
+            told = json.loads(line[7:])
+            return Result(**{**told, "seconds": told["seconds"] or passed}, batch=load.batch, cpu=cpu)
     raise RuntimeError(f"wrk failed:\n{done.stdout}{done.stderr}")
 
 

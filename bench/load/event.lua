@@ -7,7 +7,7 @@
 --   keys=K    K recurring dedup keys; 0 (default): every alert is a new one
 --   batch=B   alerts in one request (format alerts)
 --   severity=S  the same severity for all; default: four in turn
---   stop=N    end after N answers
+--   stop=N    end after N answers (wrk itself only ends by the clock)
 --   salt=S    makes the keys of this run its own
 
 local SEVERITIES = { "critical", "error", "warning", "info" }
@@ -29,7 +29,7 @@ local FORMATS = {
 
 local option = { keys = "0", batch = "1", severity = "", stop = "0", salt = "" }
 local keys, batch, pieces, values
-local sent, answered = 0, 0
+local sent, answered, refused = 0, 0, 0
 
 -- A format is cut once into literal pieces and the names between them; an alert is then one concatenation.
 local function cut(text)
@@ -71,9 +71,13 @@ function init(args)
   wrk.headers["Content-Type"] = "application/json"
   local stop = tonumber(option.stop)
   if stop > 0 then
-    response = function()
+    response = function(status)
       answered = answered + 1
-      if answered == stop then wrk.thread:stop() end
+      if status > 299 then refused = refused + 1 end
+      if answered == stop then
+        report(stop, 0, refused, 0, 0, 0)
+        os.exit(0)
+      end
     end
   end
 end
@@ -85,10 +89,14 @@ function request()
   return wrk.format(nil, nil, nil, "[" .. table.concat(alerts, ",") .. "]")
 end
 
+function report(...)
+  print(string.format('RESULT {"requests": %d, "seconds": %.6f, "refused": %d, "broken": %d, "p50": %.3f, "p99": %.3f}', ...))
+  io.flush()
+end
+
 function done(summary, latency)
   local errors = summary.errors
-  local cut_off = errors.connect + errors.read + errors.write + errors.timeout
-  print(string.format('RESULT {"requests": %d, "seconds": %.6f, "refused": %d, "broken": %d, "p50": %.3f, "p99": %.3f}',
-    summary.requests, summary.duration / 1e6, errors.status, cut_off, latency:percentile(50) / 1e3,
-    latency:percentile(99) / 1e3))
+  local broken = errors.connect + errors.read + errors.write + errors.timeout
+  report(summary.requests, summary.duration / 1e6, errors.status, broken, latency:percentile(50) / 1e3,
+    latency:percentile(99) / 1e3)
 end
