@@ -33,6 +33,11 @@ def check_move(old: Status, new: Status) -> None:
         raise Conflict(f"An incident that is {old} cannot become {new}; from here it may become {allowed}.")
 
 
+def mttr_minutes(created_at: datetime, resolved_at: datetime | None) -> float | None:
+    """Minutes from creation to resolution, to two decimals; None while there is no end."""
+    return None if resolved_at is None else round((resolved_at - created_at).total_seconds() / 60, 2)
+
+
 # The public id is a permutation of the number (a four-round Feistel network over 32 bits), so it looks random, is unique by
 # construction and needs no column and no index.
 _ROUNDS = (0x9E37, 0x85EB, 0xC2B2, 0x27D4)

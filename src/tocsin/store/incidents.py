@@ -38,6 +38,7 @@ class Incident(msgspec.Struct, kw_only=True):
     engaged_at: datetime | None
     restored_at: datetime | None
     resolved_at: datetime | None
+    closed_at: datetime | None
     alerts_count: int
     escalations_count: int
     timeline_seq: int
