@@ -71,6 +71,8 @@ class Pager:
         self.now = now
         self.leased = now + timedelta(seconds=ctx.lease)
         self.writing = writing
+        self.last_resort: set[int] = set()
+        """Incidents whose manager was paged already in their present cycle."""
         self.held: list[Held] = []
         """Notifications born leased to this node: handed to the deliveries once committed."""
 
@@ -152,6 +154,9 @@ class Pager:
         """The end of the ladder: raise the alarm and page the team's manager once."""
         climbed.ladder, climbed.state, climbed.alarm = None, "exhausted", "exhausted"
         climbed.entries.append(self._entry("exhausted", "The escalation policy is exhausted and no one is answering"))
+        if subject.incident in self.last_resort:
+            return climbed
+        self.last_resort.add(subject.incident)
         rung = last_resort(policy, self.directory, subject.service)
         for intent in rung.pages:
             self.page(subject, rung, intent, escalation, self.now + LAST_PATIENCE, climbed)
@@ -278,9 +283,11 @@ async def move(ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime) -> li
     """Let climbs of locked incidents fire what is due on their ladders, and write all of it."""
     if not moves:
         return []
+    resorted = await incidents.managers_paged(tx, [incident.id for incident, *_ in moves])
     while True:
         writing = Writing()
         pager = Pager(ctx, now, writing)
+        pager.last_resort |= resorted
         try:
             told = _plan_moves(pager, moves)
             break
@@ -301,16 +308,18 @@ def _plan_moves(pager: Pager, moves: Sequence[Move]) -> list[tuple[Incident, Cli
     told = []
     for incident, escalation, ladder, because in moves:
         subject = subject_of(incident, because)
-        policy = pager.directory.escalation_policies.get(escalation.policy) or pager.directory.policy_of(
-            incident.service
-        )
-        if policy is None:
-            policy = EscalationPolicy(id=escalation.policy, steps=())
+        policy = policy_of(pager.directory, incident, escalation)
         climbed = pager.climb(subject, policy, ladder, escalation.id)
         told.append((incident, climbed))
         _settled(escalation, climbed)
         pager.time(subject, escalation.id, climbed)
     return told
+
+
+def policy_of(directory: Directory, incident: Incident, escalation: Escalation) -> EscalationPolicy:
+    """The policy that a climb follows now: its own; when that was removed, the service's; without one, nobody is left to page."""
+    own = directory.escalation_policies.get(escalation.policy)
+    return own or directory.policy_of(incident.service) or EscalationPolicy(id=escalation.policy, steps=())
 
 
 def _link(writing: Writing, incident: Incident) -> Link:
@@ -329,7 +338,7 @@ async def come_forward(
     moves: list[Move] = []
     for climb in found.values():
         incident = locked[climb.incident_id]
-        policy = ctx.directory.escalation_policies.get(climb.policy)
-        if policy is not None and _still_paging(incident, climb):
+        if _still_paging(incident, climb):
+            policy = policy_of(ctx.directory, incident, climb)
             moves.append((incident, climb, forward(policy, ladder_of(climb), now), None))
     return await move(ctx, tx, moves, now)

@@ -15,7 +15,7 @@ from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Kind, Link
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Pager, Subject, ladder_of, move, no_page, response_entries
+from tocsin.flow.escalate import ACTOR, Pager, Subject, ladder_of, move, no_page, policy_of, response_entries
 from tocsin.flow.restart import restart
 from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
@@ -247,8 +247,8 @@ def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetim
     While nobody answered, later rungs keep their times. After an answer those times are long past, so the round is moved: the
     rungs after this one follow at the distances that the policy gives.
     """
-    policy = ctx.directory.escalation_policies.get(climb.policy)
-    if policy is None or climb.state == "exhausted" or climb.step >= len(policy.steps):
+    policy = policy_of(ctx.directory, incident, climb)
+    if climb.state == "exhausted" or climb.step >= len(policy.steps):
         return None
     ladder = ladder_of(climb)
     if not incident.answered and climb.state == "running":

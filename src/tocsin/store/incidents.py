@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.core.escalation import PageReason
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
 from tocsin.core.timeline import Link
@@ -159,6 +160,16 @@ async def page_incident(tx: Tx, page: int) -> tuple[int, str] | None:
     """(incident, user) of a page."""
     row = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", page)
     return (row[0], row[1]) if row else None
+
+
+async def managers_paged(tx: Tx, ids: Sequence[int]) -> set[int]:
+    """Those of the incidents whose manager was paged as a last resort in their present cycle."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT i.id FROM incidents i JOIN pages p ON p.incident_id = i.id AND p.cycle = i.cycle
+           WHERE i.id = ANY($1::bigint[]) AND p.reason = $2""",
+        sorted(set(ids)), PageReason.MANAGER.value,
+    )  # fmt: skip
+    return {row[0] for row in rows}
 
 
 async def exists(tx: Tx, incident: int) -> bool:
