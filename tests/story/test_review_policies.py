@@ -7,7 +7,6 @@ from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World, directory
 
-
 RENAMED = {
     "escalation_policies": [
         {"id": "night", "steps": [{"targets": [{"schedule": "primary"}]}, {"after": "10m", "targets": [{"user": "bob"}]}]}
