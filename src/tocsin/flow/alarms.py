@@ -20,20 +20,29 @@ from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import Writing, notify, write_story
 
+LATE = timedelta(minutes=1)
+"""An end that comes later than this finds us back from downtime, in which nobody could send anything again."""
+GRACE = timedelta(minutes=5)
+"""How long after downtime sources have to send their alerts again."""
 UNMUTED_AT_ONCE = 500
 """Alerts let go in one transaction when their silence ends."""
 
 
 async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """Alerts that were not sent again in time end; those that were get a new timer."""
+    """Alerts that were not sent again in time end; those that were get a new timer.
+
+    After downtime nobody is told that an alert ended, only because its source had nobody to send it to.
+    """
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         ours = await timers.finish(tx, ctx.node, due)
-        subjects = [t.subject for t in due if t.id in ours]
-        ended = await intake.expire_alerts(tx, subjects, now)
+        mine = [t for t in due if t.id in ours]
+        late = {t.subject for t in mine if now - t.set_for > LATE}
+        subjects = [t.subject for t in mine]
+        ended = await intake.expire_alerts(tx, [alert for alert in subjects if alert not in late], now)
         await alerts_ended(tx, ended, now, "ended: not sent again in time")
         for alert, at in (await intake.open_ends(tx, subjects)).items():
-            await timers.set_timer(tx, "expire", alert, None, at)
+            await timers.set_timer(tx, "expire", alert, None, max(at, now + GRACE) if alert in late else at)
     ctx.wake.set("timeline")
     return []
 

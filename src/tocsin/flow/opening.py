@@ -102,6 +102,7 @@ class Opening:
             elif new.watched is not None:
                 new.reason, new.incident = Reason.RELAPSED, new.watched
                 self.relapsed.add(new.watched)
+                self.raised[new.watched] = min(self.raised.get(new.watched, 4), new.severity)
             elif new.room is not None:
                 self._join(new, *new.room)
             elif new.group is not None and (draft := groups.get(new.group)) is not None:

@@ -1,0 +1,38 @@
+"""What comes back, and what could not be heard while we were away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from .world import World
+
+
+async def led(world: World, number: int) -> None:
+    """A person leads the incident, so that it is watched when its alerts end."""
+    async with world.db.transaction() as tx:
+        await tx.execute("UPDATE incidents SET moved_by_person = true WHERE id = $1", number)
+
+
+async def test_what_comes_back_worse_during_the_watch_is_as_bad_as_it_says(world: World) -> None:
+    outcome = await world.fire(severity="info")
+    await led(world, outcome.incident)
+    await world.ends()
+    assert (await world.incident())["status"] == "monitoring"
+    back = await world.fire(severity="critical")
+    assert back.incident == outcome.incident
+    assert (await world.incident())["severity"] == 1
+    assert world.phone("alice").rang()
+
+
+async def test_what_could_not_be_sent_again_while_we_were_away_is_given_time_to(world: World) -> None:
+    outcome = await world.fire(ends_at=world.clock.now() + timedelta(minutes=4))
+    await world.acknowledge(outcome.incident)
+    await world.sleep(minutes=30)
+    await world.settle()
+    assert (await world.incident())["status"] == "acknowledged", "its source had nobody to tell that it still fires"
+    await world.wait(minutes=1)
+    again = await world.fire(ends_at=world.clock.now() + timedelta(minutes=4))
+    assert again.incident == outcome.incident
+    assert world.phone("alice").times == 1
+    await world.wait(minutes=6)
+    assert (await world.incident())["status"] == "resolved"
