@@ -5,23 +5,19 @@ All raise TocsinError; the command line group turns it into a sentence and an ex
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 import typer
-import uvloop
 
 from tocsin import logs
 from tocsin.cli.app import app
 from tocsin.core.errors import Invalid
-from tocsin.node import Options
-from tocsin.node import run as run_node
-from tocsin.postgres.server import Server
 from tocsin.settings import Settings, load, misspelt
-from tocsin.store.migrate import migrate
 
 log = structlog.get_logger("tocsin.main")
 
@@ -38,7 +34,7 @@ def up(
     data: Data = None, config: Config = None, host: Host = "127.0.0.1", port: Port = 8420, demo: Demo = False
 ) -> None:
     """Everything in one process: database, migrations, server and engine. Ctrl-C stops it."""
-    uvloop.run(run_node(_settings(data), _options(host, port, config, demo=demo)))
+    _host().run(_settings(data), **_options(host, port, config), demo=demo)
 
 
 def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8420) -> None:
@@ -46,24 +42,12 @@ def serve(config: Config = None, host: Host = "127.0.0.1", port: Port = 8420) ->
     settings = _settings()
     if not settings.database_url:
         raise Invalid("`tocsin serve` needs TOCSIN_DATABASE_URL. To run with a database of its own, use `tocsin up`.")
-    uvloop.run(run_node(settings, _options(host, port, config)))
+    _host().run(settings, **_options(host, port, config))
 
 
 def migrate_database(data: Data = None) -> None:
     """Bring the database to this release's schema, and do nothing else."""
-    uvloop.run(_migrate(_settings(data)))
-
-
-async def _migrate(settings: Settings) -> None:
-    server = None if settings.database_url else Server(settings.data)
-    try:
-        if server is not None:
-            await server.start()
-        done = await migrate(server.url if server is not None else settings.database_url)
-    finally:
-        if server is not None:
-            await server.stop()
-    typer.echo("\n".join(f"applied {label}" for label in done) or "nothing to do: the database is up to date")
+    _host().migrate(_settings(data))
 
 
 def _settings(data: Path | None = None) -> Settings:
@@ -75,9 +59,14 @@ def _settings(data: Path | None = None) -> Settings:
     return settings if data is None else replace(settings, data=data.expanduser().absolute())
 
 
-def _options(host: str, port: int, config: Path | None, *, demo: bool = False) -> Options:
+def _options(host: str, port: int, config: Path | None) -> dict[str, Any]:
     told = bool(os.environ.get("TOCSIN_EXTERNAL_URL"))
-    return Options(host=host, port=port, config=[config] if config else [], demo=demo, guess_url=not told)
+    return {"host": host, "port": port, "config": [config] if config else [], "guess_url": not told}
+
+
+def _host() -> Any:
+    """The half that is a server: loaded only by the commands that need it, because it takes as long as all the others together."""
+    return importlib.import_module("tocsin.host")
 
 
 for _name, _command in (("up", up), ("serve", serve), ("migrate", migrate_database)):

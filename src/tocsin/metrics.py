@@ -64,7 +64,7 @@ TIMER_LATENESS = Histogram(
 
 INTAKE_SECONDS = Histogram(
     "tocsin_intake_seconds",
-    "From accepting events to their commit.",
+    "From taking up a batch of events to its commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )

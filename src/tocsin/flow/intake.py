@@ -143,7 +143,7 @@ class Intake:
             with translated():
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await ctx.db.connect(POINTWISE)
-                with bounded(self._connection, PATIENCE):
+                with bounded(self._connection, PATIENCE), metrics.INTAKE_SECONDS.time():
                     await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
         except Unavailable:
             await self._disconnect()

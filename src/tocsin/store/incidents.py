@@ -12,6 +12,7 @@ from tocsin.core.escalation import PageReason
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
 from tocsin.core.timeline import Link
+from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 
 
@@ -92,12 +93,15 @@ async def stop_paging(tx: Tx, incident: int, now: datetime, reason: str, answere
 
     Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered.
     """
-    await tx.execute(
+    ended = await tx.fetch(
         """UPDATE pages SET state = CASE WHEN user_id = $3 THEN 'acknowledged' WHEN state = 'pending' THEN 'superseded'
                                          ELSE state END, ended_at = $2
-           WHERE incident_id = $1 AND state IN ('pending', 'delivered') AND ended_at IS NULL""",
+           WHERE incident_id = $1 AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING state""",
         incident, now, answered_by,
     )  # fmt: skip
+    for row in ended:
+        if row[0] != "delivered":
+            PAGES.labels(row[0]).inc()
     await tx.execute(
         "UPDATE notifications SET state = 'superseded', ended_at = $2 WHERE incident_id = $1 AND state = 'pending'",
         incident, now,

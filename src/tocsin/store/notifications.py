@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tocsin.core.incident import Status
+from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 
 
@@ -103,10 +104,13 @@ async def delivered(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime,
                     delivered_at = COALESCE(p.delivered_at, d.ended),
                     ended_at = CASE WHEN p.state = 'undelivered' THEN NULL ELSE p.ended_at END
              FROM done d WHERE p.id = d.page_id AND p.id = ANY(ARRAY(SELECT page_id FROM done))
+             RETURNING p.delivered_at = d.ended AS first
            )
-           SELECT id FROM done""",
+           SELECT id, (SELECT count(*) FROM page WHERE first) FROM done""",
         [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows],
     )  # fmt: skip
+    if found:
+        PAGES.labels("delivered").inc(found[0][1])
     return {row[0] for row in found}
 
 
@@ -145,6 +149,7 @@ async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datet
            RETURNING p.id""",
         [p[0] for p in pages], now,
     )  # fmt: skip
+    PAGES.labels("undelivered").inc(len(ended))
     return [row[0] for row in ended]
 
 

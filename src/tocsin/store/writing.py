@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from tocsin.core.timeline import Entry, Link, extend
+from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 
 SEPARATOR = "\x1f"
@@ -274,6 +276,8 @@ async def write_paging(tx: Tx, writing: Writing) -> None:
         *columns(writing.escalations, 11), *columns(writing.pages, 15), *columns(writing.notifications, 10),
         *columns(writing.timers, 4),
     )  # fmt: skip
+    for state, count in Counter(page.state for page in writing.pages).items():
+        PAGES.labels(state).inc(count)
 
 
 async def write_incidents(tx: Tx, writing: Writing) -> None:
