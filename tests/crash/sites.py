@@ -189,7 +189,7 @@ class Node:
         self.pid = nursery.fork(argv, environment, log, point)
         self._descriptor = os.pidfd_open(self.pid)
         self.died_at = 0.0
-        """Monotonic time at which we saw its death."""
+        """Monotonic time at which we saw its violent death."""
 
     async def ready(self, seconds: float = 30) -> None:
         """Wait until it says that it does its job."""
@@ -236,6 +236,7 @@ class Node:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._descriptor, signal.SIGTERM)
         assert await self.death(30), self.said()
+        self.died_at = 0.0  # in good order: nothing is left in flight
 
     def said(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
