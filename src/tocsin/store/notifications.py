@@ -79,11 +79,22 @@ async def begin(tx: Tx, ids: Sequence[int], node: UUID, now: datetime) -> dict[i
 
 
 async def renew(tx: Tx, ids: Sequence[int], node: UUID, until: datetime) -> set[int]:
-    """Prolong leases; returns the ids that are still ours."""
-    rows = await tx.fetch(
-        "UPDATE notifications SET due_at = $3 WHERE id = ANY($1::bigint[]) AND owner = $2 AND state = 'pending' RETURNING id",
+    """Prolong leases; returns the ids that are still ours.
+
+    Rows that somebody is changing are passed over until the next time: people's answers change many of them in an order of their
+    own, and must not be made to wait.
+    """
+    await tx.execute(
+        """UPDATE notifications SET due_at = $3 WHERE id IN (
+             SELECT id FROM notifications WHERE id = ANY($1::bigint[]) AND owner = $2 AND state = 'pending'
+             FOR UPDATE SKIP LOCKED)""",
         list(ids), node, until,
     )  # fmt: skip
+    rows = await tx.fetch(
+        "SELECT id FROM notifications WHERE id = ANY($1::bigint[]) AND owner = $2 AND state = 'pending'",
+        list(ids),
+        node,
+    )
     return {row[0] for row in rows}
 
 
