@@ -66,9 +66,10 @@ class Intake:
         """Refuse what comes, finish what is waiting (10 s), close the connection."""
         self._closing = True
         self._arrived.set()
-        if self._task is not None:
+        task, self._task = self._task, None
+        if task is not None:
             try:
-                await asyncio.wait_for(self._task, PATIENCE)
+                await asyncio.wait_for(task, PATIENCE)
             except TimeoutError:
                 log.warning("intake did not finish in time", waiting=self._events)
         await self._disconnect()
@@ -106,6 +107,9 @@ class Intake:
                 self._fail([*requests, *self._waiting], error)
                 self._waiting.clear()
                 self._events = 0
+            except asyncio.CancelledError:
+                self._fail([*requests, *self._waiting], Unavailable("The server is stopping"))
+                raise
 
     def _take(self) -> list[_Request]:
         taken: list[_Request] = []
