@@ -24,6 +24,14 @@ log = structlog.get_logger(__name__)
 OLD = timedelta(minutes=10)
 """A notification due longer ago than this is caught up after downtime: where the channel bundles, one message carries them all."""
 
+RECORD_AGAIN = 10.0
+"""Seconds until an outcome that could not be recorded is recorded again. It stays ours so long: what was delivered rings once."""
+
+
+def _storable(text: str) -> str:
+    """What a provider said, as a database can hold it."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:500]
+
 
 class Deliveries:
     """The sending half of a node. Everything handed over is leased to this node; leases are prolonged until it is recorded."""
@@ -166,13 +174,14 @@ class Deliveries:
         receipt, error, permanent, retry_after = "", "", False, None
         try:
             method = ctx.directory.method(letters[0].user_id, letters[0].method)
-            if method is None:
+            if method is None or method.type != channel.type:
                 raise DeliveryError("The contact method does not exist any more", permanent=True)
             with metrics.DELIVERY_SECONDS.labels(channel.type).time():
                 async with asyncio.timeout(channel.timeout + 1):  # the channel's own limit comes first and says more
                     receipt = (await channel.send(method.settings, compose(ctx, letters, started))).text
         except DeliveryError as failure:
-            error, permanent, retry_after = str(failure), failure.permanent, failure.retry_after
+            error = str(failure) or "The provider did not take it"
+            permanent, retry_after = failure.permanent, failure.retry_after
         except TimeoutError:
             error = f"No answer within {channel.timeout:g} s"
         except Exception as failure:  # a channel's bug must not end the engine; it counts as a failed attempt
@@ -180,12 +189,12 @@ class Deliveries:
             error = f"The channel failed: {type(failure).__name__}"
         finally:
             self._leave(lane)
-        ended = ctx.clock.now()
+        receipt, error, ended = _storable(receipt), _storable(error), ctx.clock.now()
         for letter in letters:
             again = None
             if error and not permanent:
                 again = retry_at(letter.attempts + 1, ended, letter.deadline_at, retry_after)
-            self._done.append(Delivery(letter.id, channel.type, letter, receipt, error or "", again, started, ended))
+            self._done.append(Delivery(letter.id, channel.type, letter, receipt, error, again, started, ended))
         self._record.set()
 
     async def _record_loop(self) -> None:
@@ -203,21 +212,28 @@ class Deliveries:
                 await asyncio.sleep(0.5)
             except Exception:  # one bad outcome must not hold up its neighbours
                 log.exception("outcomes could not be recorded together", count=len(done))
-                held = await self._record_singly(done)
-                self._recorded(done, held)
+                await self._record_singly(done)
             else:
                 self._recorded(done, held)
             if self._done:
                 self._record.set()
 
-    async def _record_singly(self, done: list[Delivery]) -> list[Held]:
-        held: list[Held] = []
-        for delivery in done:
+    async def _record_singly(self, done: list[Delivery]) -> None:
+        for position, delivery in enumerate(done):
             try:
-                held += await record(self._ctx, [delivery])
-            except Exception:  # this one's lease runs out and it is carried again
+                held = await record(self._ctx, [delivery])
+            except Unavailable:
+                self._done = done[position:] + self._done
+                return
+            except Exception:  # tried again later, while its neighbours go on
                 log.exception("an outcome could not be recorded", notification=delivery.id)
-        return held
+                asyncio.get_running_loop().call_later(RECORD_AGAIN, self._record_later, delivery)
+            else:
+                self._recorded([delivery], held)
+
+    def _record_later(self, delivery: Delivery) -> None:
+        self._done.append(delivery)
+        self._record.set()
 
     def _recorded(self, done: list[Delivery], held: list[Held]) -> None:
         for delivery in done:
