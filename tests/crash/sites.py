@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.conftest import Databases
 from tests.crash.points import Point
 from tests.fakes.sink import Sink, status
 
+from tocsin.postgres import cluster
 from tocsin.postgres.server import Server, running
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -155,12 +156,13 @@ class Cluster:
 
 
 class Nursery:
-    """Makes nodes without waiting for the imports each time (node.py)."""
+    """Makes nodes without waiting for the imports each time (node.py). `environment` holds for all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.node"],
             cwd=Path(__file__).parents[2],
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -258,7 +260,10 @@ class StumblingSink(Sink):
 
 @dataclass
 class Site:
-    """One database, its sink, and the nodes that have lived on it."""
+    """One database, its sink, and the nodes that have lived on it.
+
+    Without `database_url` the nodes bring their own PostgreSQL (`tocsin up`), which outlives them when they are killed.
+    """
 
     nursery: Nursery
     database_url: str
@@ -273,6 +278,9 @@ class Site:
         self.sink.script("/carol", status(500), status(500))
         self.config = self.folder / "tocsin.yaml"
         self.config.write_text(configuration(self.sink.url, self.step))
+        self.data = None if self.database_url else self.folder / "data"
+        if self.data is not None:
+            self.database_url = cluster.url(self.data / "run")
         return self
 
     async def __aexit__(
@@ -281,14 +289,19 @@ class Site:
         for node in self.nodes:
             node.close()
         await self.sink.stop()
+        if self.data is not None and (orphan := running(self.data / "postgres")) is not None:
+            os.kill(orphan.pid, signal.SIGQUIT)
+            while running(self.data / "postgres") is not None:
+                await asyncio.sleep(0.05)
 
     def start(self, point: Point | None = None, port: int | None = None) -> Node:
         """A node of the cluster; it dies at `point`. `port` None: where the last one was."""
         if port is None:
             port = int(self.nodes[-1].url.rpartition(":")[2]) if self.nodes else free_port()
-        argv = ["serve", "--port", str(port), "--config", str(self.config)]
+        how = ["serve"] if self.data is None else ["up", "--data", str(self.data)]
+        argv = [*how, "--port", str(port), "--config", str(self.config)]
         environment = {
-            "TOCSIN_DATABASE_URL": self.database_url, "TOCSIN_BOOTSTRAP_TOKEN": TOKEN,
+            "TOCSIN_DATABASE_URL": self.database_url if self.data is None else "", "TOCSIN_BOOTSTRAP_TOKEN": TOKEN,
             "TOCSIN_LEASE_SECONDS": f"{LEASE:g}", **self.environment,
         }  # fmt: skip
         log = self.folder / f"node-{len(self.nodes)}.log"
