@@ -26,7 +26,7 @@ class Wake:
         self._listeners: dict[str, list[Callable[[], None]]] = {}
 
     def on(self, topic: str, callback: Callable[[], None]) -> None:
-        """Topics: `timers`, `notifications`, `timeline`, `configuration`."""
+        """Topics: `timers`, `timeline`, `configuration`, `announced`."""
         self._listeners.setdefault(topic, []).append(callback)
 
     def off(self, topic: str, callback: Callable[[], None]) -> None:
@@ -58,9 +58,16 @@ class Context:
     node: UUID = field(default_factory=uuid4)
     wake: Wake = field(default_factory=Wake)
     ids: Ids = field(default_factory=Ids)
+    announced: set[str] = field(default_factory=set)
     hand_over: Callable[[Sequence[Held]], None] = lambda held: None
     """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
     node takes them)."""
+
+    def announce(self, topic: str) -> None:
+        """Let the other nodes hear of `topic` within a moment. Not part of the transaction: a NOTIFY inside one makes all commits
+        of the database take turns, and whoever misses it looks for himself."""
+        self.announced.add(topic)
+        self.wake.set("announced")
 
     @property
     def lease(self) -> float:

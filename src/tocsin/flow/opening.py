@@ -28,7 +28,6 @@ from tocsin.store.writing import (
     NewAlert,
     NewIncident,
     Writing,
-    notify,
     write_alerts,
     write_incidents,
     write_paging,
@@ -55,6 +54,8 @@ class Newcomer(msgspec.Struct, gc=False):
     incident: int | None = None
     mute: int | None = None
     fresh: bool = False
+    placed: bool = False
+    """It is written."""
     known: bool = False
     """The alert's row exists already (a silence held it back until now)."""
 
@@ -129,15 +130,33 @@ class Opening:
             groups[new.group] = draft
 
     async def commit(self, tx: Tx) -> bool:
-        """Write it all in one transaction; False when somebody else was faster and nothing was written."""
+        """Write it all; False when somebody else was faster: only the newcomers that are `placed` are written then."""
         if not self.newcomers and not self.worse:
             return True
         try:
+            if self._plain:
+                return await self._join_only(tx)
             async with tx.transaction():
                 await self.write(tx)
         except (Again, asyncpg.DeadlockDetectedError):
             return False
+        for new in self.newcomers:
+            new.placed = True
         return True
+
+    @property
+    def _plain(self) -> bool:
+        """Only alerts that join open incidents and change nothing else: the whole of a storm but its beginning."""
+        other = self.drafts or self.raised or self.relapsed or self.worse
+        return not other and all(new.reason is Reason.JOINED and not new.known for new in self.newcomers)
+
+    async def _join_only(self, tx: Tx) -> bool:
+        """One statement, which is its own transaction."""
+        await self.ctx.ids.reserve(tx, alerts=len(self.newcomers))
+        written = await write_alerts(tx, [self._alert(new) for new in self.newcomers], (), self.now + TALLY)
+        for new in self.newcomers:
+            new.placed = new.alert in written
+        return len(written) == len(self.newcomers)
 
     async def write(self, tx: Tx) -> None:
         """The body of the transaction. Raises Again when the world is not as it was looked at."""
@@ -150,7 +169,7 @@ class Opening:
         writing = await self._plan(tx)
         await write_incidents(tx, writing)
         alerts = [self._alert(new) for new in self.newcomers if not new.known]
-        if alerts and await write_alerts(tx, alerts, self.relapsed, self.now + TALLY) < len(alerts):
+        if alerts and len(await write_alerts(tx, alerts, self.relapsed, self.now + TALLY)) < len(alerts):
             raise Again
         await write_paging(tx, writing)
         if self.worse:
@@ -164,7 +183,7 @@ class Opening:
                     self.ctx, tx, incident, self.now, because, Severity(min(severity, incident.severity))
                 )
         if self.drafts or touched:
-            await notify(tx, "timeline")
+            self.ctx.announce("timeline")
 
     async def _claim_groups(self, tx: Tx) -> None:
         opening = [d.first for d in self.drafts if d.first.group is not None]

@@ -14,7 +14,7 @@ from tocsin.flow.escalate import ACTOR, come_forward
 from tocsin.store import incidents, notifications
 from tocsin.store.database import Tx
 from tocsin.store.notifications import Held, Letter
-from tocsin.store.writing import Writing, notify, write_story
+from tocsin.store.writing import Writing, write_story
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -39,7 +39,6 @@ class Delivery(msgspec.Struct, gc=False):
 
 async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
     """Write the outcomes, tell the incidents, and let climbs come forward whose latest rung reached nobody. One transaction."""
-    now = ctx.clock.now()
     good = [d for d in done if d.outcome == "delivered"]
     later = [d for d in done if d.outcome == "retried"]
     bad = [d for d in done if d.outcome == "failed"]
@@ -49,6 +48,7 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
         if len(of) < len(done):
             of |= await notifications.owners(tx, [d.id for d in done if d.letter is None])
         locked = await incidents.lock(tx, [incident for incident, _, _ in of.values()])
+        now = ctx.clock.now()  # after the lock, so that the story is in order of time
         story: list[tuple[int, Entry]] = []
         if good:
             rows = [(d.id, d.receipt, d.started_at or now, d.ended_at or now) for d in good]
@@ -72,7 +72,7 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
         if lost:
             held = await _come_forward(ctx, tx, locked, lost, now)
         if story:
-            await notify(tx, "timeline")
+            ctx.announce("timeline")
     for delivery in done:
         metrics.DELIVERIES.labels(delivery.channel, delivery.outcome).inc()
     return held
@@ -87,7 +87,9 @@ def _told(
     data = {"notification": delivery.id, "user": user, "method": method, "channel": delivery.channel}
     if delivery.letter is not None:
         data |= {"page": delivery.letter.page_id, "attempt": delivery.letter.attempts + 1}
-    return number, Entry(at=delivery.ended_at or now, kind=kind, actor=ACTOR, details=text, data=data)
+    if delivery.ended_at is not None:
+        data["ended_at"] = delivery.ended_at.isoformat()
+    return number, Entry(at=now, kind=kind, actor=ACTOR, details=text, data=data)
 
 
 async def _unreachable(ctx: Context, tx: Tx, pages: Sequence[int], now: datetime) -> list[tuple[int, Entry]]:

@@ -19,6 +19,7 @@ from tocsin.store import nodes, notifications, objects, timers
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
+from tocsin.store.writing import notify
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ class Engine:
         self.deliveries = Deliveries(ctx)
         self._due = ctx.wake.event("timers")
         self._configured = ctx.wake.event("configuration")
+        self._announced = ctx.wake.event("announced")
         self._tasks: list[asyncio.Task[None]] = []
         self._beat: datetime | None = None
         self._wall: datetime | None = None
@@ -69,7 +71,7 @@ class Engine:
         await self._synchronise()
         await self.refresh()
         await self.deliveries.start()
-        loops = (self._timer_loop, self._upkeep_loop, self._configuration_loop, self._listen_loop)
+        loops = (self._timer_loop, self._upkeep_loop, self._configuration_loop, self._listen_loop, self._announce_loop)
         self._tasks = [asyncio.create_task(loop(), name=loop.__name__) for loop in loops]
 
     async def stop(self) -> None:
@@ -199,6 +201,22 @@ class Engine:
             except Unavailable:
                 await asyncio.sleep(0.5)
                 self._configured.set()
+
+    async def _announce_loop(self) -> None:
+        """Tell the other nodes what was announced, at most every 50 ms."""
+        while True:
+            await self._announced.wait()
+            await asyncio.sleep(0.05)
+            self._announced.clear()
+            topics = sorted(self._ctx.announced)
+            self._ctx.announced.difference_update(topics)
+            try:
+                async with self._ctx.db.transaction() as tx:
+                    await notify(tx, *topics)
+            except Unavailable:
+                continue
+            except Exception:  # the others look for themselves
+                log.exception("the other nodes could not be told", topics=topics)
 
     async def _listen_loop(self) -> None:
         """Hear the other nodes. Without this the polls still find everything, only later."""

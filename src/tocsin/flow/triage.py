@@ -76,13 +76,17 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
         new = [position for position in range(len(runs)) if position not in found.repeated]
         newcomers = [_newcomer(runs[p], groups.get(p), asked, found, p) for p in new]
         opening = Opening(ctx, now, newcomers, await mutes.active(tx, now) if found.mutes else [], worse)
-        if await opening.commit(tx):
-            for position, newcomer in zip(new, newcomers, strict=True):
+        done = await opening.commit(tx)
+        waiting = []
+        for position, newcomer in zip(new, newcomers, strict=True):
+            if newcomer.placed:
                 runs[position].settle(newcomer.reason, newcomer.alert, newcomer.incident, Reason.REPEATED)
+            else:
+                waiting.append(runs[position])
+        if done:
             return opening.held
         log.info("somebody else changed the same rows", attempt=attempt)
-        runs = [runs[position] for position in new]
-        now = ctx.clock.now()
+        runs, now = waiting, ctx.clock.now()
     raise Unavailable(BUSY)
 
 

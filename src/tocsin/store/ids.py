@@ -9,7 +9,7 @@ from tocsin.store.database import Tx
 
 Table = Literal["alerts", "escalations", "pages", "notifications"]
 
-_BLOCK = 200
+_BLOCK = 1000
 
 
 class Ids:
@@ -44,16 +44,18 @@ class Ids:
             free = self._free[table]  # type: ignore[index]
             count = self._given[table] = max(asked, self._short.pop(table, 0))
             if len(free) < count:
-                rows = await tx.fetch(
-                    "SELECT nextval(pg_get_serial_sequence($1, 'id')::regclass) FROM generate_series(1, $2::int)",
-                    table, max(_BLOCK, count),
-                )  # fmt: skip
-                free.extend(row[0] for row in rows)
+                free.extend(await _take(tx, table, max(_BLOCK, count)))
 
 
 async def incident_numbers(tx: Tx, count: int) -> list[int]:
     """The next `count` incident numbers."""
+    return await _take(tx, "incidents", count)
+
+
+async def _take(tx: Tx, table: str, count: int) -> list[int]:
     rows = await tx.fetch(
-        "SELECT nextval(pg_get_serial_sequence('incidents', 'id')::regclass) FROM generate_series(1, $1::int)", count
-    )
+        """WITH s AS MATERIALIZED (SELECT pg_get_serial_sequence($1, 'id')::regclass AS name)
+           SELECT nextval(s.name) FROM s, generate_series(1, $2::int)""",
+        table, count,
+    )  # fmt: skip
     return [row[0] for row in rows]

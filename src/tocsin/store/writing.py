@@ -206,20 +206,20 @@ WITH room AS (
   SELECT 'tally', id, id, $20::timestamptz, $20::timestamptz FROM room
   ON CONFLICT (kind, subject) DO NOTHING
 )
-SELECT count(*) FROM new
+SELECT id FROM new
 """
 
 
-async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[int], tally_at: datetime) -> int:
+async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[int], tally_at: datetime) -> set[int]:
     """Insert alerts, with their expiry timers and the tally timer of each incident joined. `relapsed`: incidents that they bring
     back out of their stability watch.
 
-    Returns how many were inserted: fewer than given when a key was opened, or an incident resolved or restored, by somebody else
-    meanwhile.
+    Returns the ids that were inserted: fewer than given when a key was opened, or an incident resolved or restored, by somebody
+    else meanwhile.
     """
     joined = sorted({a.incident_id for a in alerts if a.incident_id is not None and not a.fresh})
-    inserted: int = await tx.fetchval(_ALERTS, *columns(alerts, 18), joined, tally_at, list(relapsed))
-    return inserted
+    rows = await tx.fetch(_ALERTS, *columns(alerts, 18), joined, tally_at, list(relapsed))
+    return {row[0] for row in rows}
 
 
 _INCIDENTS = (
