@@ -262,9 +262,9 @@ async def fire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 
     A climb whose incident was answered meanwhile only loses its timer. Returns notifications leased to this node.
     """
-    now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         locked = await incidents.lock(tx, [t.incident_id for t in due if t.incident_id is not None])
+        now = ctx.clock.now()
         ours = await timers.finish(tx, ctx.node, due)
         climbs = await incidents.escalations(tx, [t.subject for t in due if t.id in ours])
         running = [c for c in climbs.values() if c.state == "running" and _still_paging(locked.get(c.incident_id), c)]

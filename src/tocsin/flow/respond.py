@@ -37,6 +37,7 @@ class Result(msgspec.Struct):
 
 
 async def _locked(tx: Tx, number: int) -> Incident:
+    """The incident, ours until the transaction ends. Ask for the time after this, or the story is not in order of time."""
     found = await incidents.lock(tx, [number])
     if number not in found:
         raise NotFound(f"There is no incident {number}")
@@ -128,9 +129,9 @@ async def finish(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
 async def resolve(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Resolve from any open state; its open alerts end too. Again when resolved: no change. Raises NotFound; Conflict when closed."""
     notes = _text(notes, "/notes", needed=False)
-    now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         incident = await _locked(tx, number)
+        now = ctx.clock.now()
         if incident.status == "resolved":
             return Result(number, False, "Already resolved")
         check_move(incident.status, "resolved")
@@ -144,9 +145,9 @@ async def resolve(ctx: Context, number: int, actor: str, notes: str = "") -> Res
 async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Back to `investigating`, keeping created_at and detected_at. Pages nobody. Raises NotFound; Conflict when it is open."""
     notes = _text(notes, "/notes", needed=False)
-    now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         incident = await _locked(tx, number)
+        now = ctx.clock.now()
         if incident.open:
             raise Conflict(f"The incident is {incident.status}: only a resolved or closed one can be reopened.")
         was = {
@@ -201,9 +202,9 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
     Raises NotFound; Invalid without a reason; Conflict when resolved or nobody is left.
     """
     reason = _text(reason, "/reason")
-    now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         incident = await _locked(tx, number)
+        now = ctx.clock.now()
         if not incident.open:
             raise Conflict(f"The incident is {incident.status}.")
         climbs = [c for c in await incidents.escalations_of(tx, number) if c.cycle == incident.cycle]
