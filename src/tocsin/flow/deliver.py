@@ -50,6 +50,10 @@ class Deliveries:
         ctx.hand_over = self.hand_over
 
     @property
+    def running(self) -> bool:
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    @property
     def waiting(self) -> int:
         """Notifications leased to this node and not yet recorded."""
         return len(self._mine)
@@ -109,7 +113,11 @@ class Deliveries:
         lanes = self._lanes.get(held.channel)
         if lanes is None:
             lanes = self._lanes[held.channel] = Lanes(channel)
-        return lanes.lane(channel.lane(method.settings))
+        try:
+            return lanes.lane(channel.lane(method.settings))
+        except Exception:  # a channel's bug must not end the engine; all it breaks share one lane
+            log.exception("a channel broke", channel=channel.type)
+            return lanes.lane("")
 
     def _grant(self, lanes: Lanes) -> None:
         if granted := lanes.grant():

@@ -64,7 +64,7 @@ class Engine:
     def running(self) -> bool:
         """The engine runs and looked at the timers within the last 15 s."""
         recently = self._beat is not None and self._ctx.clock.now() - self._beat < timedelta(seconds=15)
-        return recently and bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return recently and self.deliveries.running and bool(self._tasks) and not any(t.done() for t in self._tasks)
 
     async def start(self) -> None:
         """Take the database's time and the configuration, then begin. Raises Unavailable when the database is away."""
@@ -201,6 +201,8 @@ class Engine:
             except Unavailable:
                 await asyncio.sleep(0.5)
                 self._configured.set()
+            except Exception:  # the upkeep looks again in a moment
+                log.exception("the configuration could not be taken")
 
     async def _announce_loop(self) -> None:
         """Tell the other nodes what was announced, at most every 50 ms."""
@@ -222,19 +224,22 @@ class Engine:
         """Hear the other nodes. Without this the polls still find everything, only later."""
         while True:
             try:
-                connection = await self._ctx.db.connect()
-            except Unavailable:
-                await asyncio.sleep(1)
-                continue
-            lost = asyncio.Event()
-            connection.add_termination_listener(lambda _, lost=lost: lost.set())
-            try:
-                with translated():
-                    await connection.add_listener("tocsin", lambda *heard: self._ctx.wake.set(heard[3]))
-                self._ctx.wake.set("timers", "timeline", "configuration")
-                await lost.wait()
+                await self._listen()
             except Unavailable:
                 log.warning("listening to the other nodes was interrupted")
-            finally:
-                connection.terminate()
-            await asyncio.sleep(0.2)
+            except Exception:  # tried again in a moment
+                log.exception("the other nodes cannot be heard")
+            await asyncio.sleep(0.5)
+
+    async def _listen(self) -> None:
+        """Until the connection is lost."""
+        connection = await self._ctx.db.connect()
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        try:
+            with translated():
+                await connection.add_listener("tocsin", lambda *heard: self._ctx.wake.set(heard[3]))
+            self._ctx.wake.set("timers", "timeline", "configuration")
+            await lost.wait()
+        finally:
+            connection.terminate()
