@@ -137,6 +137,12 @@ def test_tags_are_services_and_whole_words(api: Api) -> None:
     assert "api" not in api.declare(title="Recapitulation is late", service="of-bob")["tags"]
 
 
+def test_tags_follow_a_correction(api: Api) -> None:
+    made = api.declare(title="The db is slow", description="dns?")["id"]
+    changed = api.call("PATCH", f"/incidents/{made}", {"title": "The disk is slow"}).ok()
+    assert set(changed["tags"]) == {"listed", "infrastructure", "network"}
+
+
 def test_title_and_description_can_be_corrected_and_nothing_else(api: Api) -> None:
     made = api.declare(title="Chekout")
     changed = api.call("PATCH", f"/incidents/{made['id']}", {"title": "Checkout"}).ok()

@@ -9,7 +9,8 @@ from .world import TOKEN, House, cli
 
 
 def test_alive_and_ready(house: House) -> None:
-    assert house.http.get("/livez").status == 200
+    for path in ("/livez", "/readyz"):
+        assert (house.http.get(path).status, house.http.call("HEAD", path).status) == (200, 200)
     ready = house.http.get("/readyz").ok()
     assert ready["ready"] is True
     assert (ready["database"], ready["migrated"], ready["engine"]) == (True, True, True)

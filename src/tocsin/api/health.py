@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from litestar import Response, get
+from litestar import HttpMethod, Response, get, route
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from tocsin.api.answers import AnyRequest
@@ -11,14 +11,22 @@ from tocsin.api.authentication import context
 from tocsin.manage import health
 
 _FRESH = {"Cache-Control": "no-store"}
+_LOOK = [HttpMethod.GET, HttpMethod.HEAD]
+"""Load balancers ask with either."""
 
 
-@get("/livez", summary="The process answers", opt={"open_door": True}, include_in_schema=False)
+@route("/livez", http_method=_LOOK, summary="The process answers", opt={"open_door": True}, include_in_schema=False)
 async def livez() -> Response[bytes]:
     return Response(b"ok\n", media_type="text/plain", headers=_FRESH)
 
 
-@get("/readyz", summary="Migrated, engine running, database writable", opt={"open_door": True}, include_in_schema=False)
+@route(
+    "/readyz",
+    http_method=_LOOK,
+    summary="Migrated, engine running, database writable",
+    opt={"open_door": True},
+    include_in_schema=False,
+)
 async def readyz(request: AnyRequest) -> Response[bytes]:
     """200 when ready, else 503; the body says of each part whether it is well."""
     found = await health.readiness(context(request), request.app.state.engine)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import public_id
+from tocsin.core.tag import tags
 from tocsin.flow.context import Context
 from tocsin.flow.respond import LONGEST_TEXT, Result, tell
 from tocsin.store import incidents
+from tocsin.store.incidents import Incident
 from tocsin.store.writing import notify
 
 LONGEST_TITLE = 1024
@@ -27,10 +29,21 @@ def _description(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
 
 
+def _retagged(incident: Incident, texts: dict[str, str]) -> list[str]:
+    """The tags once title and description are `texts`: what their words give is added, what only the old words gave goes.
+
+    An alert's labels give tags as well, so those of its incident stay.
+    """
+    told = tags([texts.get("title", incident.title), texts.get("description", incident.description)], ())
+    old = tags([incident.title, incident.description], ()) if incident.origin == "person" else []
+    kept = [tag for tag in incident.tags if tag not in old or tag in incident.affected_services]
+    return list(dict.fromkeys([*kept, *told]))
+
+
 async def edit(
     ctx: Context, number: int, actor: str, title: str | None = None, description: str | None = None
 ) -> Result:
-    """Set title and description, as far as given. Raises NotFound, Invalid."""
+    """Set title and description, as far as given; the tags follow the words. Raises NotFound, Invalid."""
     wanted: dict[str, str] = {}
     if title is not None:
         wanted["title"] = _title(title)
@@ -45,7 +58,8 @@ async def edit(
         if not changed:
             return Result(number, False, "Nothing to change")
         before = {name: getattr(incident, name) for name in changed}
-        await incidents.update(tx, incident, **changed)
+        retagged = _retagged(incident, {**before, **changed})
+        await incidents.update(tx, incident, **changed, tags=retagged)
         said = f"Corrected: {' and '.join(changed)}"
         await tell(tx, incident, ctx.clock.now(), "corrected", actor, said, before=before, after=changed)
         await notify(tx, "timeline")

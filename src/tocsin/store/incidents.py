@@ -28,6 +28,7 @@ class Incident(msgspec.Struct, kw_only=True):
     service: str | None
     affected_services: list[str]
     assignee: str | None
+    tags: list[str]
     origin: str
     moved_by_person: bool
     cycle: int
@@ -70,7 +71,7 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
 
 
 _COLUMNS = frozenset(
-    ("title", "description", "severity", "urgency", "status", "assignee", "moved_by_person", "cycle",
+    ("title", "description", "severity", "urgency", "status", "assignee", "tags", "moved_by_person", "cycle",
      "acknowledged_cycle", "no_page_reason", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at",
      "resolved_at", "closed_at", "alerts_count", "escalations_count", "timeline_seq", "timeline_head"),
 )  # fmt: skip
