@@ -65,11 +65,14 @@ class Gate:
 
     def __init__(self) -> None:
         self._app: App | None = None
+        self.quick: Any = None
+        """What answers the doors' requests without the application (corked.Quick); None while we start."""
         self._waiting: set[asyncio.Future[None]] = set()
         self._stopping = False
 
     def open(self, app: App) -> None:
         self._app = app
+        self.quick = app if hasattr(app, "begin") else None
 
     def stop(self) -> None:
         """Let go of streams; requests that have begun are answered."""
@@ -150,6 +153,7 @@ class HttpServer(uvicorn.Server):
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
             backlog=_BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=DRAIN_SECONDS,

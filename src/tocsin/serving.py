@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tocsin.api import problems
 from tocsin.api.app import create_api_routes, create_health_routes, openapi
@@ -23,8 +24,11 @@ from tocsin.web.app import create_web_routes
 
 def application(ctx: Context, intake: Intake, engine: Engine, stack: AsyncExitStack) -> App:
     """Everything that is served; what must be finished when the node stops is pushed to `stack`."""
-    inner = cast("App", create_app(ctx, intake, engine))  # it is one, in stricter types
-    doors = Doors(ctx, intake, sources.sources(), inner)
+    app = create_app(ctx, intake, engine)
+    inner = ProxyHeadersMiddleware(
+        cast("Any", app)
+    )  # who asks, as a proxy on this machine tells; the doors need not know
+    doors = Doors(ctx, intake, sources.sources(), cast("App", inner))
     stack.push_async_callback(doors.stop)
     return doors
 

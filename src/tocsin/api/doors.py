@@ -6,9 +6,10 @@ refusal is worded in the sender's own format. What is not a door goes on to the 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tocsin.api.alertmanager import AlertmanagerApi, method_not_allowed, not_found
 from tocsin.api.raw import Answer, App, Gone, Receive, Scope, Send, TooLarge, header, read_body, send_answer
@@ -34,9 +35,15 @@ class Accepts(Protocol):
         """Return after the commit; raise Unavailable when nothing was stored."""
         ...
 
+    def submit(self, ref: IntegrationRef, events: Sequence[Event], now: datetime) -> asyncio.Future[None]:
+        """The same without waiting: done after the commit."""
+        ...
+
 
 class Doors:
     """The ASGI application that answers the intake paths and hands the rest to `inner`."""
+
+    longest = LIMIT
 
     def __init__(self, ctx: Context, intake: Accepts, sources: Mapping[str, Source], inner: App) -> None:
         self._ctx = ctx
@@ -79,13 +86,37 @@ class Doors:
         if scope["method"] != "POST":
             return await send_answer(send, _only_post(source))
         now = self._ctx.clock.now()
+        read = self._read(source, scope, body, now)
+        await send_answer(send, read if isinstance(read, Answer) else await self._take(source, *read, now))
+
+    def _read(self, source: Source, scope: Scope, body: bytes, now: datetime) -> Answer | tuple[IntegrationRef, Parsed]:
+        """The events in a body and whose they are, or the refusal."""
         parsed = source.parse(body, now)
         if parsed.refusal is not None and not parsed.events:
-            return await send_answer(send, _unreadable(source, scope, parsed.refusal))
+            return _unreadable(source, scope, parsed.refusal)
         ref = self._ctx.directory.integrations.get(parsed.key)
         if ref is None or ref.integration.type not in source.types:
-            return await send_answer(send, self._knock(source, parsed.key, ref, 400))
-        await send_answer(send, await self._take(source, ref, parsed, now))
+            return self._knock(source, parsed.key, ref, 400)
+        return ref, parsed
+
+    def knows(self, scope: Scope) -> bool:
+        """May this request be answered by `begin`, without a task of its own?"""
+        return scope["path"] in self._by_path and scope["method"] == "POST"
+
+    def begin(self, scope: Scope, body: bytes) -> Answer | Pending:
+        """The answer to an event (at most `longest` bytes), or what will give it after the commit."""
+        source = self._by_path[scope["path"]]
+        now = self._ctx.clock.now()
+        read = self._read(source, scope, body, now)
+        if isinstance(read, Answer):
+            return read
+        ref, parsed = read
+        if not parsed.events:
+            return _accepted(source, parsed)
+        try:
+            return Pending(source, parsed, self._intake.submit(ref, parsed.events, now))
+        except Unavailable as error:
+            return unavailable(source, error)
 
     async def _take(self, source: Source, ref: IntegrationRef, parsed: Parsed, now: datetime) -> Answer:
         """Store the events; the answer after the commit."""
@@ -94,9 +125,7 @@ class Doors:
                 await self._intake.accept(ref, parsed.events, now)
             except Unavailable as error:
                 return unavailable(source, error)
-        if parsed.refusal is not None:
-            return _refused(parsed.refusal)
-        return Answer(source.accepted_status, source.accepted(parsed))
+        return _accepted(source, parsed)
 
     async def _integration(self, key: str, rest: str, scope: Scope, receive: Receive, send: Send) -> None:
         """A door whose key is in the path: `/integrations/{key}/{rest}`."""
@@ -149,6 +178,28 @@ class Doors:
                 source.refused(400, f"Length of '{source.key_field}' is incorrect (should be 32 characters)")
             )
         return _refused(source.refused(400, f"'{source.key_field}' is not known: no integration has this key"))
+
+
+class Pending(NamedTuple):
+    """An event on its way to the commit; `finish` gives the answer once `done` is done."""
+
+    source: Source
+    parsed: Parsed
+    done: asyncio.Future[None]
+
+    def finish(self) -> Answer:
+        error = self.done.exception()
+        if error is None:
+            return _accepted(self.source, self.parsed)
+        if isinstance(error, Unavailable):
+            return unavailable(self.source, error)
+        raise error
+
+
+def _accepted(source: Source, parsed: Parsed) -> Answer:
+    if parsed.refusal is not None:
+        return _refused(parsed.refusal)
+    return Answer(source.accepted_status, source.accepted(parsed))
 
 
 def _refused(refusal: Refused, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:

@@ -25,7 +25,9 @@ log = structlog.get_logger(__name__)
 MOST_WAITING = 20_000
 """Events that may wait for the writer; more are refused with 503."""
 BATCH = 2_000
-"""Events of one transaction (a single larger request still goes whole)."""
+"""Events that are written together."""
+SMALLEST = 50
+"""Events that are still written together when the database did not finish larger batches in time."""
 PATIENCE = 10.0
 """Seconds until a batch that the database does not finish is given up, and its senders are asked to come again."""
 
@@ -53,6 +55,8 @@ class Intake:
         self._task: asyncio.Task[None] | None = None
         self._connection: Any = None
         self._closing = False
+        self._most = BATCH
+        """Events that the database may be expected to write in time: fewer after it did not, growing again when it does."""
 
     @property
     def waiting(self) -> int:
@@ -79,6 +83,15 @@ class Intake:
 
         Raises Unavailable when too many wait or the database is away: nothing of the request is promised then.
         """
+        request = self._queue(ref, events, now)
+        await request.done
+        return [item.outcome for item in request.items if item.outcome is not None]
+
+    def submit(self, ref: IntegrationRef, events: Sequence[Event], now: datetime) -> asyncio.Future[None]:
+        """The same for callbacks: done after the commit, or with the exception that `accept` would raise."""
+        return self._queue(ref, events, now).done
+
+    def _queue(self, ref: IntegrationRef, events: Sequence[Event], now: datetime) -> _Request:
         if self._closing:
             raise Unavailable("The server is stopping")
         if self._events + len(events) > MOST_WAITING and self._events:
@@ -88,8 +101,7 @@ class Intake:
         self._waiting.append(request)
         self._events += len(request.items)
         self._arrived.set()
-        await request.done
-        return [item.outcome for item in request.items if item.outcome is not None]
+        return request
 
     async def _write(self) -> None:
         while True:
@@ -103,6 +115,7 @@ class Intake:
             try:
                 await self._commit(requests)
             except Unavailable as error:
+                self._most = max(self._most // 4, SMALLEST)
                 # Who came meanwhile has waited long enough to be told the same.
                 self._fail([*requests, *self._waiting], error)
                 self._waiting.clear()
@@ -114,7 +127,7 @@ class Intake:
     def _take(self) -> list[_Request]:
         taken: list[_Request] = []
         size = 0
-        while self._waiting and (not taken or size + len(self._waiting[0].items) <= BATCH):
+        while self._waiting and (not taken or size + len(self._waiting[0].items) <= self._most):
             request = self._waiting.popleft()
             size += len(request.items)
             taken.append(request)
@@ -124,7 +137,10 @@ class Intake:
     async def _commit(self, requests: list[_Request]) -> None:
         """Commit these requests; when one of them cannot be written, the others still are."""
         try:
-            await self._triage([item for request in requests for item in request.items if item.outcome is None])
+            items = [item for request in requests for item in request.items if item.outcome is None]
+            for start in range(0, len(items), most := self._most):
+                await self._triage(items[start : start + most])
+                self._most = min(2 * self._most, BATCH)
         except Unavailable:
             raise
         except Exception as error:  # isolates one bad request from its neighbours; the cause is logged below
