@@ -122,6 +122,19 @@ def test_affected_services_page_each_distinct_policy_and_the_first_gives_the_ass
     assert sorted(paged) == ["alice", "bob", "carol"]  # grouped and listed share a policy
 
 
+def test_what_may_be_left_out_may_be_null(api: Api) -> None:
+    body = {
+        "title": "x",
+        "severity": "SEV4",
+        "description": None,
+        "reporter": None,
+        "service": None,
+        "affected_services": None,
+    }
+    made = api.post("/incidents", body).ok(201)
+    assert (made["description"], made["affected_services"], made["reporter"]) == ("", [], "token:bootstrap")
+
+
 def test_without_a_service_the_default_policy_pages(api: Api) -> None:
     made = api.declare(service=None)
     assert (made["service"], made["affected_services"], made["assignee"]) == (None, [], "bob")

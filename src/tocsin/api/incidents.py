@@ -30,10 +30,10 @@ class Declaration(_Body, frozen=True):
 
     title: str
     severity: str | int
-    description: str = ""
+    description: str | None = None
     reporter: str | None = None
     service: str | None = None
-    affected_services: list[str] = []
+    affected_services: list[str] | None = None
 
 
 class Correction(_Body, frozen=True):
@@ -90,12 +90,12 @@ async def declare(request: AnyRequest, data: JSONBody[Declaration]) -> Response[
     ctx, principal = context(request), principal_of(request)
     if data.service is not None and data.service not in ctx.directory.services:
         raise Invalid(f"there is no service {data.service!r}", "/service")
-    services = [*([data.service] if data.service is not None else []), *data.affected_services]
+    services = [*([data.service] if data.service is not None else []), *(data.affected_services or [])]
 
     async def act() -> Json:
         severity = severities.parse(data.severity)
         number = await respond.declare(
-            ctx, principal.id, data.title, data.description, severity, services, _reporter(data.reporter)
+            ctx, principal.id, data.title, data.description or "", severity, services, _reporter(data.reporter)
         )
         return await incidents.get(ctx, number)
 
