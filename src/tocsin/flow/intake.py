@@ -138,9 +138,9 @@ class Intake:
         """Commit these requests; when one of them cannot be written, the others still are."""
         try:
             items = [item for request in requests for item in request.items if item.outcome is None]
-            for start in range(0, len(items), most := self._most):
-                await self._triage(items[start : start + most])
-                self._most = min(2 * self._most, BATCH)
+            for start in range(0, len(items), self._most):
+                await self._triage(items[start : start + self._most])
+            self._most = min(2 * self._most, BATCH)
         except Unavailable:
             raise
         except Exception as error:  # isolates one bad request from its neighbours; the cause is logged below

@@ -62,6 +62,8 @@ async def _settled(
 
 async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[], object], now: datetime) -> list[Held]:
     worse: list[tuple[int, int | None, int]] = []
+    repeats: list[tuple[Run, int, int | None]] = []
+    """They have their outcome when what they made worse is committed."""
     for attempt in range(ATTEMPTS):
         groups, asked = _groups(runs, now)
         try:
@@ -70,8 +72,7 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
             continue
         if found.revision != ctx.directory.revision:
             refresh()
-        for position, repeat in found.repeated.items():
-            runs[position].settle(Reason.REPEATED, repeat[0], repeat[1])
+        repeats += [(runs[position], repeat[0], repeat[1]) for position, repeat in found.repeated.items()]
         worse += _worse(runs, found)
         new = [position for position in range(len(runs)) if position not in found.repeated]
         newcomers = [_newcomer(runs[p], groups.get(p), asked, found, p) for p in new]
@@ -84,6 +85,8 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
             else:
                 waiting.append(runs[position])
         if done:
+            for run, alert, incident in repeats:
+                run.settle(Reason.REPEATED, alert, incident)
             return opening.held
         log.info("somebody else changed the same rows", attempt=attempt)
         runs, now = waiting, ctx.clock.now()
