@@ -163,8 +163,10 @@ def test_escalating_pages_the_next_step_at_once(house: House, api: Api) -> None:
     page = house.page("/bob", made["id"]).json()
     assert page["step"] == 2
     (entry,) = [e for e in api.timeline(made["id"]) if e["kind"] == "escalated"]
-    assert "Alice is on a plane" in entry["details"]
-    assert "alice" in entry["details"].lower()
+    assert entry["details"].endswith("from alice to bob. Alice is on a plane")
+    kinds = api.kinds(made["id"])
+    assert kinds.index("escalated") < kinds.index("paged", kinds.index("escalated"))
+    assert api.get(f"/incidents/{made['id']}/verify").ok()["ok"]
     api.act(made["id"], "resolve")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -279,8 +279,17 @@ def _still_paging(incident: Incident | None, climb: Escalation) -> bool:
 Move = tuple[Incident, Escalation, Ladder, PageReason | None]
 
 
-async def move(ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime) -> list[Held]:
-    """Let climbs of locked incidents fire what is due on their ladders, and write all of it."""
+Preface = Callable[[str | None], Entry]
+"""The entry that a story of paging begins with, once it is known who is paged first."""
+
+
+async def move(
+    ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime, preface: Preface | None = None
+) -> list[Held]:
+    """Let climbs of locked incidents fire what is due on their ladders, and write all of it.
+
+    With `preface` all of them belong to one incident.
+    """
     if not moves:
         return []
     resorted = await incidents.managers_paged(tx, [incident.id for incident, *_ in moves])
@@ -293,6 +302,9 @@ async def move(ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime) -> li
             break
         except IndexError:
             await ctx.ids.reserve(tx, pages=500 + 20 * len(moves), notifications=1000 + 60 * len(moves))
+    if preface is not None:
+        incident = told[0][0]
+        writing.tell(incident.id, incident.link, [preface(next((c.first for _, c in told if c.first), None))])
     for incident, climbed in told:
         writing.tell(incident.id, _link(writing, incident), climbed.entries)
         alarm, assignee = climbed.alarm or incident.alarm, incident.assignee or climbed.first

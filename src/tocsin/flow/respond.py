@@ -15,7 +15,7 @@ from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Kind, Link
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Pager, Subject, ladder_of, move, no_page, policy_of, response_entries
+from tocsin.flow.escalate import ACTOR, Pager, Preface, Subject, ladder_of, move, no_page, policy_of, response_entries
 from tocsin.flow.restart import restart
 from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
@@ -213,10 +213,16 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
             raise Conflict("The escalation policy is exhausted: nobody is left to page. Assign somebody instead.")
         before = incident.assignee
         rungs = [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves]
-        text = f"Escalated from {before or 'nobody'}. {reason}"
-        await tell(tx, incident, now, "escalated", actor, text, reason=reason, rungs=rungs, **{"from": before})
+
+        def preface(to: str | None) -> Entry:
+            text = f"Escalated from {before or 'nobody'} to {to or 'nobody'}. {reason}"
+            data = {"reason": reason, "rungs": rungs, "from": before, "to": to}
+            return Entry(at=now, kind="escalated", actor=actor, details=text, data=data)
+
         await incidents.update(tx, incident, escalations_count=incident.escalations_count + 1, assignee=None)
-        held = await (_climb_on(ctx, tx, incident, moves, now) if moves else _begin(ctx, tx, incident, now))
+        held = await (
+            _climb_on(ctx, tx, incident, moves, now, preface) if moves else _begin(ctx, tx, incident, now, preface)
+        )
         await incidents.update(tx, incident, assignee=incident.assignee or before)
         await notify(tx, "timeline")
     ctx.hand_over(held)
@@ -224,22 +230,24 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
     return Result(number, True, f"Escalated to {incident.assignee}" if incident.assignee else "Escalated")
 
 
-async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> list[Held]:
+async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, preface: Preface) -> list[Held]:
     """A person wants somebody paged although the severity pages nobody."""
     if not Pager(ctx, now, Writing()).policies(incident.affected_services):
         raise Conflict("There is no escalation policy to page by: assign somebody instead.")
-    return await restart(ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high")
+    return await restart(
+        ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high", preface=preface
+    )
 
 
 async def _climb_on(
-    ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime
+    ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime, preface: Preface
 ) -> list[Held]:
     if incident.answered:
         await incidents.update(tx, incident, cycle=incident.cycle + 1)
         await incidents.renew_cycle(tx, [climb.id for climb, _ in moves], incident.cycle)
     for climb, _ in moves:
         climb.cycle, climb.state = incident.cycle, "running"
-    return await move(ctx, tx, [(incident, c, ladder, PageReason.ESCALATED) for c, ladder in moves], now)
+    return await move(ctx, tx, [(incident, c, ladder, PageReason.ESCALATED) for c, ladder in moves], now, preface)
 
 
 def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime) -> Ladder | None:

@@ -8,7 +8,7 @@ from tocsin.core.escalation import PageReason
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Pager, no_page, subject_of
+from tocsin.flow.escalate import ACTOR, Pager, Preface, no_page, subject_of
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -18,7 +18,7 @@ from tocsin.store.writing import Writing, write_paging, write_story
 
 async def restart(
     ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity,
-    urgency: Urgency | None = None,
+    urgency: Urgency | None = None, preface: Preface | None = None,
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
@@ -49,7 +49,8 @@ async def restart(
         break
     alarm = next((c.alarm for c in climbs if c.alarm), None)
     first = next((c.first for c in climbs if c.first), None)
-    told = [*entries, *(entry for climbed in climbs for entry in climbed.entries)]
+    prefaced = [preface(first)] if preface is not None else []
+    told = [*prefaced, *entries, *(entry for climbed in climbs for entry in climbed.entries)]
     writing.tell(incident.id, incident.link, told)
     await incidents.update(
         tx,
