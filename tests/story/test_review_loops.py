@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from tocsin.flow import respond
 from tocsin.flow.tick import Engine
 from tocsin.store.database import Database
 
@@ -89,3 +91,23 @@ async def test_a_node_whose_deliveries_ended_is_not_ready(db: Database) -> None:
         await asyncio.sleep(0.05)
         assert not engine.running
         await engine.stop()
+
+
+async def test_slow_readers_keep_no_page_waiting(world: World) -> None:
+    outcome = await world.fire()
+
+    async def looks() -> None:
+        async with world.db.reading() as tx:
+            await tx.fetchval("SELECT 1 FROM pg_sleep(3)")
+
+    readers = [asyncio.create_task(looks()) for _ in range(30)]
+    await asyncio.sleep(0.2)
+    world.clock.advance(timedelta(minutes=10))
+    async with asyncio.timeout(2):
+        while not world.phone("bob").times:
+            await world.engine.turn()
+            await asyncio.sleep(0.02)
+        await respond.acknowledge(world.ctx, outcome.incident, "user:bob")
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)

@@ -147,7 +147,7 @@ class Deliveries:
     async def _start(self, granted: list[tuple[Held, Lane]]) -> None:
         ctx, now = self._ctx, self._ctx.clock.now()
         try:
-            async with ctx.db.reading() as tx:
+            async with ctx.db.reading(reserved=True) as tx:
                 letters = await notifications.begin(tx, [held.id for held, _ in granted], ctx.node, now)
         except Unavailable:
             letters = {}

@@ -102,7 +102,7 @@ async def acknowledge(ctx: Context, number: int, actor: str, notes: str = "") ->
 
 async def acknowledge_page(ctx: Context, page: int) -> Result:
     """The person who got this page acknowledges through its link. Raises NotFound; Conflict when resolved."""
-    async with ctx.db.reading() as tx:
+    async with ctx.db.reading(reserved=True) as tx:
         found = await incidents.page_incident(tx, page)
     if found is None:
         raise NotFound("There is no such page")

@@ -90,7 +90,7 @@ class Engine:
 
     async def refresh(self) -> None:
         """Take the configuration anew if it changed. One that this release cannot read is left alone: the last good one holds."""
-        async with self._ctx.db.reading() as tx:
+        async with self._ctx.db.reading(reserved=True) as tx:
             if await objects.revision(tx) == self._ctx.directory.revision:
                 return
             try:
@@ -153,7 +153,7 @@ class Engine:
 
     async def _rest(self) -> None:
         """Sleep until the next thing is due, a wake-up, or the poll."""
-        async with self._ctx.db.reading() as tx:
+        async with self._ctx.db.reading(reserved=True) as tx:
             due = await timers.next_due(tx)
         wait = POLL if due is None else min(POLL, (due - self._ctx.clock.now()).total_seconds())
         if wait <= 0:  # it was left where it is: another node is at it, or its provider is crowded

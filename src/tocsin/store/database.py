@@ -98,6 +98,9 @@ POINTWISE = {
 }
 """For sessions that only ever look up single rows by key, many at a time: nested loops over indexes, for the same reason."""
 
+RESERVED = 4
+"""Connections of the pool that readers leave free, so that no number of slow questions keeps a page or an answer waiting."""
+
 
 class Database:
     """A pool of connections to one PostgreSQL."""
@@ -106,6 +109,7 @@ class Database:
         self.url = url
         self.size = size
         self._pool: Any = None
+        self._readers = asyncio.Semaphore(max(1, size - RESERVED))
 
     async def open(self) -> None:
         """Connect; raises Unavailable when nobody answers."""
@@ -146,12 +150,24 @@ class Database:
                             in_transaction.reset(token)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
-        """A connection for single reading statements, without a transaction around them."""
+    async def reading(self, reserved: bool = False) -> AsyncIterator[Tx]:
+        """A connection for single reading statements, without a transaction around them. `reserved`: paging waits for it."""
         with translated():
-            async with self._acquire() as connection:
+            async with self._place(reserved), self._acquire() as connection:
                 with bounded(connection, LONGEST):
                     yield connection
+
+    @asynccontextmanager
+    async def _place(self, reserved: bool) -> AsyncIterator[None]:
+        if reserved:
+            yield
+            return
+        async with asyncio.timeout(5):
+            await self._readers.acquire()
+        try:
+            yield
+        finally:
+            self._readers.release()
 
     def _acquire(self) -> Any:
         if self._pool is None:
@@ -160,7 +176,7 @@ class Database:
 
     async def time(self) -> tuple[datetime, float, float]:
         """The database's clock, with the monotonic instants before and after asking (seconds)."""
-        async with self.reading() as tx:
+        async with self.reading(reserved=True) as tx:
             asked = time.monotonic()
             now: datetime = await tx.fetchval("SELECT clock_timestamp()")
             return now, asked, time.monotonic()
