@@ -188,11 +188,27 @@ class TestTheList:
         assert first["items"][0] == api.incident(made[4])
 
     def test_limit_is_at_most_200(self, api: Api) -> None:
-        for path in ("/incidents", "/alerts", "/events", f"/incidents/{api.declare()['id']}/timeline", "/users"):
+        for path in (
+            "/incidents", "/alerts", "/events", f"/incidents/{api.declare()['id']}/timeline",
+            f"/incidents/{api.declare()['id']}/pages", "/users", "/services", "/tokens",
+        ):  # fmt: skip
             assert api.get(f"{path}?limit=200").status == 200
             for limit in ("201", "0", "-1", "many"):
                 api.get(f"{path}?limit={limit}").points_at("/limit")
             api.get(f"{path}?cursor=nonsense").points_at("/cursor")
+
+    def test_every_list_is_whole_page_by_page(self, house: House, api: Api, of_role: dict[str, Api]) -> None:
+        made = house.trigger("grouped", custom_details={"cluster": fresh()})["id"]
+        for path in ("/users", "/teams", "/services", "/tokens", "/alerts", "/events", f"/incidents/{made}/timeline"):
+            seen: list[object] = []
+            place: str | None = ""
+            while place is not None and len(seen) < 30:
+                page = api.get(f"{path}?limit=3&cursor={place}").ok()
+                assert 0 < len(page["items"]) <= 3, path
+                seen += [item["id"] for item in page["items"]]
+                place = page["next"]
+            assert seen[:30] == [item["id"] for item in api.items(f"{path}?limit=30")][: len(seen)], path
+            assert len(set(seen)) == len(seen), path
 
     def test_filters(self, api: Api) -> None:
         word = fresh("sieve")

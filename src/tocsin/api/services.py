@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.core.permission import allowed
 from tocsin.manage import services
+from tocsin.manage.lists import DEFAULT
 
 
 class TestAlert(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,8 +25,10 @@ def _keys(request: AnyRequest) -> bool:
 
 
 @get("/services", guards=may("see_services"), summary="List services")
-async def list_services(request: AnyRequest) -> Response[bytes]:
-    return reply(await services.list_services(context(request), keys=_keys(request)))
+async def list_services(
+    request: AnyRequest, cursor: FromQuery[str | None] = None, limit: FromQuery[int] = DEFAULT
+) -> Response[bytes]:
+    return reply(await services.list_services(context(request), keys=_keys(request), limit=limit, cursor=cursor))
 
 
 @get("/services/{id:str}", guards=may("see_services"), summary="One service, its integrations, and who knocks")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.manage import access
-from tocsin.manage.lists import time_text
+from tocsin.manage.lists import DEFAULT, RowId, check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.store.access import Token
 
 
@@ -31,9 +31,14 @@ def _view(token: Token) -> Json:
 
 
 @get("/tokens", guards=may("manage_access"), summary="List API tokens, newest first")
-async def list_tokens(request: AnyRequest) -> Response[bytes]:
+async def list_tokens(
+    request: AnyRequest, cursor: FromQuery[str | None] = None, limit: FromQuery[int] = DEFAULT
+) -> Response[bytes]:
+    check_limit(limit)
+    before = read_cursor(cursor, tuple[RowId])
     tokens = await access.list_tokens(context(request), principal_of(request))
-    return reply({"items": [_view(token) for token in tokens], "next": None})
+    left = [token for token in tokens if before is None or token.id < before[0]]
+    return reply(listing(left[: limit + 1], limit, _view, lambda token: write_cursor(token.id)))
 
 
 @post(

@@ -18,7 +18,7 @@ Id = Annotated[str, typer.Argument(metavar="SERVICE", help="Id of a service.")]
 @app.command("list")
 def list_services(as_json: AsJson = False) -> None:
     """List services."""
-    found = Client.from_environment().get("services")
+    found = Client.from_environment().items("services")
     if as_json:
         return show.json(found)
     rows = [

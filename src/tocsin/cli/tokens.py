@@ -34,7 +34,7 @@ def create(
 @app.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
     """List tokens, revoked ones too."""
-    found = Client.from_environment().get("tokens")
+    found = Client.from_environment().items("tokens")
     if as_json:
         return show.json(found)
     rows = [

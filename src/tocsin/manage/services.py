@@ -15,7 +15,7 @@ from tocsin.core.incident import public_id
 from tocsin.core.severity import Severity, parse
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context
-from tocsin.manage.lists import time_text
+from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.store import knocks as knocking
 from tocsin.store import reading_alerts, reading_incidents
 from tocsin.store.knocks import Knock
@@ -69,11 +69,20 @@ async def _open_counts(ctx: Context) -> dict[str | None, dict[str, int]]:
     return counts
 
 
-async def list_services(ctx: Context, *, keys: bool = False) -> dict[str, Any]:
-    """`{"items", "next": null}`: every service, by id. `keys`: show integration keys."""
+async def list_services(
+    ctx: Context, *, keys: bool = False, limit: int | None = None, cursor: str | None = None
+) -> dict[str, Any]:
+    """`{"items", "next"}`: services by id, all of them without `limit`. `keys`: show integration keys. Raises Invalid."""
+    (after,) = read_cursor(cursor, tuple[str]) or ("",)
+    services = sorted((s for s in ctx.directory.services.values() if s.id > after), key=lambda service: service.id)
+    most = len(services) if limit is None else check_limit(limit)
     counts = await _open_counts(ctx)
-    services = sorted(ctx.directory.services.values(), key=lambda service: service.id)
-    return {"items": [service_view(s, counts.get(s.id, {}), keys) for s in services], "next": None}
+    return listing(
+        services[: most + 1],
+        most,
+        lambda service: service_view(service, counts.get(service.id, {}), keys),
+        lambda service: write_cursor(service.id),
+    )
 
 
 def _service(ctx: Context, id: str) -> Service:
