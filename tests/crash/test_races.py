@@ -205,10 +205,10 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
     await world.acknowledge(number)
     async with world.db.transaction() as tx:
         await tx.execute("UPDATE incidents SET moved_by_person = true, status = 'investigating'")
-    real = Opening.write
+    real = Opening.commit
     restored = False
 
-    async def after_the_end(self: Any, tx: Any) -> None:
+    async def after_the_end(self: Any, tx: Any) -> bool:
         nonlocal restored
         if not restored:
             restored = True
@@ -216,9 +216,9 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
                 ended = await intake.end_alerts(other, [("grouped", "one")], world.clock.now())
                 await settling.alerts_ended(other, list(ended.values()), world.clock.now(), "ended")
             assert (await world.incident(number))["status"] == "monitoring"
-        await real(self, tx)
+        return await real(self, tx)
 
-    patch(Opening, "write", after_the_end)
+    patch(Opening, "commit", after_the_end)
     before = world.phone("alice").times
     outcome = await world.fire("two", service="grouped", labels={"cluster": "eu"})
     assert (outcome.reason, outcome.incident) == (Reason.RELAPSED, number)
