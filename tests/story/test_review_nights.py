@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from .world import World
+from tocsin.store import timers
+
+from .world import MONDAY, World
 
 
 async def led(world: World, number: int) -> None:
@@ -35,4 +37,18 @@ async def test_what_could_not_be_sent_again_while_we_were_away_is_given_time_to(
     assert again.incident == outcome.incident
     assert world.phone("alice").times == 1
     await world.wait(minutes=6)
+    assert (await world.incident())["status"] == "resolved"
+
+
+async def test_the_watch_goes_on_while_an_alert_fires(world: World) -> None:
+    outcome = await world.fire()
+    async with world.db.transaction() as tx:  # a person says that it is restored, although it still fires
+        await tx.execute(
+            "UPDATE incidents SET status = 'monitoring', restored_at = $1, acknowledged_cycle = cycle", MONDAY
+        )
+        await timers.set_timer(tx, "watch", outcome.incident, outcome.incident, MONDAY + timedelta(minutes=30))
+    await world.wait(minutes=31)
+    assert (await world.incident())["status"] == "monitoring"
+    await world.ends()
+    await world.wait(minutes=31)
     assert (await world.incident())["status"] == "resolved"

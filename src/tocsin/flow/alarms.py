@@ -13,7 +13,7 @@ from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR
 from tocsin.flow.opening import Again, Newcomer, Opening
-from tocsin.flow.respond import finish
+from tocsin.flow.respond import WATCH, finish
 from tocsin.flow.settling import alerts_ended
 from tocsin.store import incidents, intake, mutes, timers
 from tocsin.store.notifications import Held
@@ -74,14 +74,21 @@ async def tally(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 
 
 async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """The stability watch is over: what stayed restored is resolved."""
+    """The stability watch is over: what stayed restored is resolved. While an alert still fires the watch goes on: a resolved
+    incident would keep it from ever paging again.
+    """
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
         locked = await incidents.lock(tx, [t.subject for t in due])
         ours = await timers.finish(tx, ctx.node, due)
+        firing = await intake.firing(tx, list(locked))
         for timer in due:
             incident = locked.get(timer.subject)
-            if timer.id in ours and incident is not None and incident.status == "monitoring":
+            if timer.id not in ours or incident is None or incident.status != "monitoring":
+                continue
+            if firing.get(incident.id):
+                await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
+            else:
                 await finish(tx, incident, ACTOR, now, "Stable through its watch", "observed")
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
