@@ -99,3 +99,20 @@ async def test_an_intake_that_stops_leaves_nobody_waiting(world: World, monkeypa
     async with asyncio.timeout(2):
         heard = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(h) for h in heard] == [Unavailable, Unavailable]
+
+
+async def test_a_failure_starts_the_next_rule_only_where_it_has_not_begun(world: World) -> None:
+    methods = [{"id": n, "type": "phone", "number": f"alice-{n}"} for n in ("hook", "mail", "sms")]
+    rules = [{"after": "0s", "method": "hook"}, {"after": "0s", "method": "mail"}, {"after": "5m", "method": "sms"}]
+    users = [
+        {"id": "alice", "contact_methods": methods, "notification_rules": {"high": rules}},
+        {"id": "bob"},
+        {"id": "carol"},
+    ]
+    world.ctx.directory = directory({"users": users, "teams": []})
+    world.breaks("alice-hook", DeliveryError("gone", permanent=True))
+    await world.fire("one")
+    assert (world.phone("alice-mail").times, world.phone("alice-sms").times) == (1, 0)
+    world.breaks("alice-mail", DeliveryError("gone", permanent=True))
+    await world.fire("two")
+    assert world.phone("alice-sms").times == 1, "nothing before it is left"

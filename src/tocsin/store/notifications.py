@@ -148,10 +148,13 @@ async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datet
     )
     await tx.execute(
         """UPDATE notifications SET due_at = $2 WHERE id IN (
-             SELECT DISTINCT ON (page_id) id FROM notifications
-             WHERE page_id = ANY($1::bigint[]) AND state = 'pending' AND owner IS NULL AND attempts = 0 AND due_at > $2
-             ORDER BY page_id, position)""",
-        [p[0] for p in pages], now,
+             SELECT DISTINCT ON (n.page_id) n.id FROM notifications n
+             JOIN notifications f ON f.page_id = n.page_id AND f.id = ANY($3::bigint[]) AND f.position < n.position
+             WHERE n.page_id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner IS NULL AND n.attempts = 0 AND n.due_at > $2
+               AND NOT EXISTS (SELECT FROM notifications m WHERE m.page_id = n.page_id AND m.state IN ('pending', 'delivered')
+                               AND m.position > f.position AND m.position < n.position)
+             ORDER BY n.page_id, n.position)""",
+        [p[0] for p in pages], now, [r[0] for r in rows],
     )  # fmt: skip
     ended = await tx.fetch(
         """UPDATE pages p SET state = 'undelivered', ended_at = $2
