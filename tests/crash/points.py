@@ -50,7 +50,8 @@ POINTS = (
     Point("opening: committed, a later one", f"{_FLOW}.opening:Opening.commit", passage=6),
     Point("before the pages are handed over", f"{_FLOW}.deliver:Deliveries.hand_over", "before", some=True, passage=2),
     Point("after the pages were handed over", f"{_FLOW}.deliver:Deliveries.hand_over", some=True, passage=4),
-    Point("before the sender is answered", f"{_INTAKE}.accept", passage=5),
+    Point("before the sender is answered", f"{_INTAKE}._commit", passage=5),
+    Point("before Prometheus is answered", f"{_INTAKE}.accept"),
     Point("the severity rose: the old paging is stopped", f"{_STORE}.incidents:stop_paging", inside=f"{_FLOW}.restart:restart"),
     Point("the severity rose: everything is written", f"{_FLOW}.restart:restart"),
     # Pages go out.

@@ -10,7 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.crash.sites import LEASE, TOKEN, Cluster, Node, Nursery, free_port
+from tests.crash import audit
+from tests.crash.sites import LEASE, TOKEN, Cluster, Node, Nursery, Site, free_port
+from tests.crash.storm import Storm
 from tests.fakes.sink import CLOSE, DRIP, GARBAGE, HANG, Answer, Sink, status
 
 IN_TIME = 1.5
@@ -144,3 +146,29 @@ async def test_a_long_queue_for_one_provider_keeps_nobody_else_waiting(
     async with House(nursery, database_url, folder, {"hangs": HANG}) as house:
         await house.fire("hangs", 0, 3000)
         await house.neighbours_are_well(24)
+
+
+async def test_what_waits_for_a_slow_provider_is_not_sent_once_it_is_answered(
+    nursery: Nursery, cluster: Cluster, folder: Path
+) -> None:
+    """The state is read again just before each send; only what has begun may finish."""
+    environment = {"TOCSIN_CHANNEL_LIMITS": "webhook.lane_limit=2", "TOCSIN_LEASE_SECONDS": "30"}
+    async with Site(nursery, await cluster.create(), folder, step="60s", environment=environment) as site:
+        site.sink.always("/alice", status(204, delay=0.5))
+        node = site.start()
+        await node.ready()
+        async with Storm(site, lambda: [node.url]) as storm:
+            sent = [await storm.trigger("api", f"k{n}") for n in range(20)]
+            numbers = [await storm.incident_of(one) for one in sent]
+            await asyncio.gather(*(storm.act("acknowledge", number) for number in numbers[5:]))
+            answered = time.monotonic()
+            await storm.rest()
+            await storm.answer_what_waits()
+            await storm.rest()
+            assert await audit.at_rest(storm) == []
+            titles = {f"k{n} is broken" for n in range(5, 20)}
+            after = [
+                r for r in site.sink.requests if r.monotonic > answered and r.json()["incident"]["title"] in titles
+            ]
+            assert len(after) <= 2, "no more than had begun"
+            assert len(site.sink.requests) < 20
