@@ -246,3 +246,16 @@ async def test_what_one_wave_of_a_batch_committed_goes_out_although_a_later_one_
     await world._delivered()
     assert world.phone("alice").times == 3, "without waiting for a lease to run out"
     assert (await world.row("SELECT count(*), max(count) FROM alerts")) == (3, 1), "and nothing was done twice"
+
+
+async def test_the_end_of_a_great_storm_takes_few_questions(world: World) -> None:
+    """When everything recovers at once: each question costs a round trip, and a batch has ten seconds."""
+    keys = [f"k{n}" for n in range(300)]
+    await world.send(*(world.event(key=key) for key in keys))
+    questions: list[str] = []
+    world.intake._connection.add_query_logger(lambda asked: questions.append(asked.query))
+    outcomes = await world.send(*(world.event("resolve", key) for key in keys))
+    assert {outcome.reason for outcome in outcomes} == {Reason.RESOLVED}
+    assert (await world.row("SELECT count(*) FROM incidents WHERE status <> 'resolved'"))[0] == 0
+    assert (await world.row("SELECT count(*) FROM timers"))[0] == 0
+    assert len(questions) < 30, questions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -76,7 +77,7 @@ async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
         raise Conflict(f"The incident is {incident.status}; there is nothing to acknowledge.")
     if incident.answered:
         return False
-    await incidents.stop_paging(tx, incident.id, now, "acknowledged", user_of(actor))
+    await incidents.stop_paging(tx, [incident.id], now, "acknowledged", user_of(actor))
     first = incident.acknowledged_at is None
     await incidents.update(
         tx, incident, acknowledged_cycle=incident.cycle, alarm=None,
@@ -111,7 +112,7 @@ async def acknowledge_page(ctx: Context, page: int) -> Result:
 
 async def finish(tx: Tx, incident: Incident, actor: str, now: datetime, note: str, certainty: str) -> None:
     """Resolve a locked, open incident."""
-    await incidents.stop_paging(tx, incident.id, now, "resolved", user_of(actor))
+    await incidents.stop_paging(tx, [incident.id], now, "resolved", user_of(actor))
     await timers.cancel(tx, "watch", incident.id)
     human: dict[str, object] = {}
     if user_of(actor) or actor.startswith("token:"):
@@ -338,14 +339,37 @@ def _declared(
     )  # fmt: skip
 
 
-async def settle(tx: Tx, incident: Incident, now: datetime) -> None:
-    """The last alert of a locked incident ended by its source: it resolves, or is watched when a person leads it."""
-    if not incident.open or incident.status == "monitoring":
-        return
-    if incident.status in ("detected", "acknowledged") and incident.origin == "event" and not incident.moved_by_person:
-        await finish(tx, incident, ACTOR, now, "All alerts resolved", "observed")
-        return
-    await incidents.stop_paging(tx, incident.id, now, "restored", None)
+async def settle(tx: Tx, found: Sequence[Incident], now: datetime) -> None:
+    """The last alerts of these locked incidents ended by their source: each resolves, or is watched when a person leads it.
+
+    Those that resolve do so together: when everything recovers at once there are many.
+    """
+    open_ones = [incident for incident in found if incident.open and incident.status != "monitoring"]
+    over = [incident for incident in open_ones if _ends_by_itself(incident)]
+    if over:
+        ids = [incident.id for incident in over]
+        await incidents.stop_paging(tx, ids, now, "resolved", None)
+        await incidents.end(tx, ids, now)
+        writing = Writing()
+        for incident in over:
+            data = {"certainty": "observed"}
+            entry = Entry(at=now, kind="resolved", actor=ACTOR, details="All alerts resolved", data=data)
+            writing.tell(incident.id, incident.link, [entry])
+        await write_story(tx, writing)
+    for incident in open_ones:
+        if not _ends_by_itself(incident):
+            await _watch(tx, incident, now)
+
+
+def _ends_by_itself(incident: Incident) -> bool:
+    """Nobody leads it: what its source says is all there is to say."""
+    return (
+        incident.status in ("detected", "acknowledged") and incident.origin == "event" and not incident.moved_by_person
+    )
+
+
+async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
+    await incidents.stop_paging(tx, [incident.id], now, "restored", None)
     await incidents.update(
         tx, incident, status="monitoring", restored_at=now, acknowledged_cycle=incident.cycle, alarm=None
     )

@@ -25,7 +25,7 @@ async def restart(
     `urgency` (default: the severity's) is how people are paged, when a person wants more than the severity asks for.
     """
     entries = _why(incident, severity, because, now)
-    await incidents.stop_paging(tx, incident.id, now, because.value, None)
+    await incidents.stop_paging(tx, [incident.id], now, because.value, None)
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,

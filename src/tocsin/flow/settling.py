@@ -46,9 +46,7 @@ async def alerts_ended(tx: Tx, ended: Sequence[tuple[int, int | None, str]], now
         link = writing.tell(number, incident.link, [entry])
         incident.timeline_seq, incident.timeline_head = link.seq, link.head
     await write_story(tx, writing)
-    for number, incident in locked.items():
-        if not left.get(number):
-            await settle(tx, incident, now)
+    await settle(tx, [incident for number, incident in locked.items() if not left.get(number)], now)
     await notify(tx, "timeline")
 
 

@@ -89,32 +89,43 @@ async def update(tx: Tx, incident: Incident, **changes: Any) -> None:
             setattr(incident, name, changes[name])
 
 
-async def stop_paging(tx: Tx, incident: int, now: datetime, reason: str, answered_by: str | None) -> None:
-    """End every page, notification and climb of the incident and remove their timers.
+async def stop_paging(tx: Tx, ids: Sequence[int], now: datetime, reason: str, answered_by: str | None) -> None:
+    """End every page, notification and climb of these incidents and remove their timers.
 
     Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered.
     """
     ended = await tx.fetch(
         """UPDATE pages SET state = CASE WHEN user_id = $3 THEN 'acknowledged' WHEN state = 'pending' THEN 'superseded'
                                          ELSE state END, ended_at = $2
-           WHERE incident_id = $1 AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING state""",
-        incident, now, answered_by,
+           WHERE incident_id = ANY($1::bigint[]) AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING state""",
+        list(ids), now, answered_by,
     )  # fmt: skip
     for row in ended:
         if row[0] != "delivered":
             PAGES.labels(row[0]).inc()
     await tx.execute(
-        "UPDATE notifications SET state = 'superseded', ended_at = $2 WHERE incident_id = $1 AND state = 'pending'",
-        incident, now,
+        """UPDATE notifications SET state = 'superseded', ended_at = $2
+           WHERE incident_id = ANY($1::bigint[]) AND state = 'pending'""",
+        list(ids), now,
     )  # fmt: skip
     await tx.execute(
         """WITH ended AS (
              UPDATE escalations SET state = 'stopped', ended_at = $2, ended_reason = $3, next_at = NULL
-             WHERE incident_id = $1 AND state IN ('running', 'held') RETURNING id
+             WHERE incident_id = ANY($1::bigint[]) AND state IN ('running', 'held') RETURNING id
            )
            DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM ended)""",
-        incident, now, reason,
+        list(ids), now, reason,
     )  # fmt: skip
+
+
+async def end(tx: Tx, ids: Sequence[int], now: datetime) -> None:
+    """Resolve these locked incidents; a stability watch is over with them."""
+    await tx.execute(
+        """UPDATE incidents SET status = 'resolved', resolved_at = $2, restored_at = COALESCE(restored_at, $2), alarm = NULL,
+                  acknowledged_cycle = cycle WHERE id = ANY($1::bigint[])""",
+        list(ids), now,
+    )  # fmt: skip
+    await tx.execute("DELETE FROM timers WHERE kind = 'watch' AND subject = ANY($1::bigint[])", list(ids))
 
 
 class Escalation(msgspec.Struct, kw_only=True):
