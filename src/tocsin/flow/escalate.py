@@ -29,6 +29,7 @@ from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
+from tocsin.store.ids import OutOfIds
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -300,7 +301,7 @@ async def move(
         try:
             told = _plan_moves(pager, moves)
             break
-        except IndexError:
+        except OutOfIds:
             await ctx.ids.reserve(tx, pages=500 + 20 * len(moves), notifications=1000 + 60 * len(moves))
     if preface is not None:
         incident = told[0][0]

@@ -21,7 +21,7 @@ from tocsin.flow.escalate import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
 from tocsin.store import incidents, intake, mutes
 from tocsin.store.database import Tx
-from tocsin.store.ids import incident_numbers
+from tocsin.store.ids import OutOfIds, incident_numbers
 from tocsin.store.notifications import Held
 from tocsin.store.writing import (
     SEPARATOR,
@@ -209,7 +209,7 @@ class Opening:
             try:
                 for draft in self.drafts:
                     self._draft(pager, writing, draft)
-            except IndexError:
+            except OutOfIds:
                 n = len(self.drafts)
                 await self.ctx.ids.reserve(tx, escalations=200 + 4 * n, pages=500 + 20 * n, notifications=1000 + 60 * n)
                 continue

@@ -20,7 +20,7 @@ from tocsin.flow.escalate import ACTOR, Pager, Preface, Subject, ladder_of, move
 from tocsin.flow.restart import restart
 from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
-from tocsin.store.ids import incident_numbers
+from tocsin.store.ids import OutOfIds, incident_numbers
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.writing import SEPARATOR, NewIncident, Writing, notify, write_incidents, write_paging, write_story
@@ -302,7 +302,7 @@ async def declare(
             try:
                 _declared(pager, number, actor, title, description, severity, services, reporter)
                 break
-            except IndexError:
+            except OutOfIds:
                 await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
         await write_incidents(tx, writing)
         await write_paging(tx, writing)

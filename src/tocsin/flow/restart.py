@@ -11,6 +11,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR, Pager, Preface, no_page, subject_of
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
+from tocsin.store.ids import OutOfIds
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.writing import Writing, write_paging, write_story
@@ -42,7 +43,7 @@ async def restart(
         unpaged = no_page(incident.urgency, policies)
         try:
             climbs = [] if unpaged else pager.begin(subject_of(incident, because), policies)
-        except IndexError:
+        except OutOfIds:
             await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
             writing = Writing()
             continue

@@ -7,6 +7,11 @@ from typing import Literal
 
 from tocsin.store.database import Tx
 
+
+class OutOfIds(Exception):
+    """More rows were planned than ids were reserved for: reserve and plan again."""
+
+
 Table = Literal["alerts", "escalations", "pages", "notifications"]
 
 _BLOCK = 1000
@@ -29,10 +34,11 @@ class Ids:
         self._short: dict[str, int] = {}
 
     def next(self, table: Table) -> int:
-        """The next id; IndexError when `reserve` was not asked for enough. It gives twice as many the next time."""
+        """The next id. Raises OutOfIds when `reserve` was not asked for enough; it gives twice as many the next time."""
         free = self._free[table]
         if not free:
             self._short[table] = 2 * self._given.get(table, _BLOCK)
+            raise OutOfIds(table)
         return free.popleft()
 
     async def reserve(self, tx: Tx, **counts: int) -> None:
