@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from tests.crash import audit
 from tests.crash.sites import Cluster, Node, Nursery, Site
 from tests.crash.storm import Storm
 
+from tocsin.postgres import server
+
 STEP = 4.0
 LATEST = 1.0
 """Seconds: promised for a healthy system."""
@@ -22,33 +24,50 @@ LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 class Watchmaker:
-    """A nursery whose nodes see the wall clock that a file says."""
+    """Programs with this `environment` see the wall clock that we set."""
 
     def __init__(self, file: Path) -> None:
+        assert LIBRARY is not None, "install faketime (make system does it)"
         self._file = file
         self.set(0)
-        self.nursery = Nursery(
-            {
-                "LD_PRELOAD": str(LIBRARY),
-                "FAKETIME_TIMESTAMP_FILE": str(file),
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "FAKETIME_CACHE_DURATION": "1",
-            }
-        )
+        self.environment = {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_CACHE_DURATION": "1",
+        }
 
     def set(self, seconds: int) -> None:
         """How far the wall clock is off from now on."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
+        new.chmod(0o644)
         os.replace(new, self._file)
 
 
 @pytest.fixture
-def watchmaker(tmp_path: Path) -> Iterator[Watchmaker]:
-    assert LIBRARY is not None, "install faketime (make system does it)"
-    made = Watchmaker(tmp_path / "clock")
+def watchmaker(folder: Path) -> Watchmaker:
+    return Watchmaker(folder / "clock")
+
+
+@pytest.fixture
+def odd_nursery(watchmaker: Watchmaker) -> Iterator[Nursery]:
+    """Its nodes see the watchmaker's clock."""
+    made = Nursery(watchmaker.environment)
     yield made
-    made.nursery.close()
+    made.close()
+
+
+@pytest.fixture
+async def odd_cluster(watchmaker: Watchmaker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    """Its database sees the watchmaker's clock."""
+    monkeypatch.setattr(server, "ENVIRONMENT", {**server.ENVIRONMENT, **watchmaker.environment})
+    made = Cluster()
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.close()
 
 
 async def said(node: Node, pattern: str, seconds: float = 12) -> re.Match[str]:
@@ -83,9 +102,9 @@ async def climbs_on_time(storm: Storm, key: str) -> None:
 
 @pytest.mark.parametrize("jump", [-3600, 3600], ids=["backwards", "forwards"])
 async def test_a_wall_clock_that_jumps_moves_no_page(
-    jump: int, cluster: Cluster, watchmaker: Watchmaker, folder: Path
+    jump: int, cluster: Cluster, watchmaker: Watchmaker, odd_nursery: Nursery, folder: Path
 ) -> None:
-    async with Site(watchmaker.nursery, await cluster.create(), folder, step=f"{STEP:.0f}s") as site:
+    async with Site(odd_nursery, await cluster.create(), folder, step=f"{STEP:.0f}s") as site:
         node = site.start()
         await node.ready()
         async with Storm(site, lambda: [node.url]) as storm:
@@ -102,10 +121,10 @@ async def test_a_wall_clock_that_jumps_moves_no_page(
 
 
 async def test_a_node_that_starts_with_a_wrong_clock_works_by_the_databases(
-    cluster: Cluster, watchmaker: Watchmaker, folder: Path
+    cluster: Cluster, watchmaker: Watchmaker, odd_nursery: Nursery, folder: Path
 ) -> None:
     watchmaker.set(-7 * 3600)
-    async with Site(watchmaker.nursery, await cluster.create(), folder, step=f"{STEP:.0f}s") as site:
+    async with Site(odd_nursery, await cluster.create(), folder, step=f"{STEP:.0f}s") as site:
         node = site.start()
         await node.ready()
         async with Storm(site, lambda: [node.url]) as storm:
@@ -114,5 +133,24 @@ async def test_a_node_that_starts_with_a_wrong_clock_works_by_the_databases(
                 "its clock is wrong indeed"
             )
             await climbs_on_time(storm, "one")
+            await storm.rest()
+            assert await audit.at_rest(storm) == []
+
+
+async def test_when_the_databases_clock_jumps_forwards_what_is_due_by_it_fires(
+    odd_cluster: Cluster, watchmaker: Watchmaker, nursery: Nursery, folder: Path
+) -> None:
+    async with Site(nursery, await odd_cluster.create(), folder, step="1800s") as site:
+        node = site.start()
+        await node.ready()
+        async with Storm(site, lambda: [node.url]) as storm:
+            sent = await storm.trigger("api", "one")
+            await site.sink.wait(1, "/alice-again")
+            assert not await storm.rows("SELECT FROM pages WHERE user_id = 'bob'")
+            watchmaker.set(1900)
+            await site.sink.wait(1, "/bob", timeout=10)
+            await said(node, "the estimate of the database's time was off.*seconds=1[89]")
+            assert not site.sink.at("/erin"), "her turn has not come by any clock"
+            await storm.act("acknowledge", await storm.incident_of(sent))
             await storm.rest()
             assert await audit.at_rest(storm) == []
