@@ -50,7 +50,7 @@ async def principal_of_token(ctx: Context, bearer: str) -> Principal:
     if bootstrap and hmac.compare_digest(digest(bearer), digest(bootstrap)):
         return Principal("token:bootstrap", "admin", None, "The bootstrap token")
     now = ctx.clock.now()
-    async with ctx.db.reading() as tx:
+    async with ctx.db.reading(reserved=True) as tx:
         found = await store.token(tx, digest(bearer)) if bearer.startswith(TOKEN_PREFIX) else None
         if found and (found.last_used_at is None or now - found.last_used_at >= SEEN_STEP):
             await store.touch_token(tx, found.id, now)
@@ -65,7 +65,7 @@ async def principal_of_session(ctx: Context, cookie: str) -> Principal:
     Raises Unauthenticated when the session is over or the person is gone.
     """
     now = ctx.clock.now()
-    async with ctx.db.reading() as tx:
+    async with ctx.db.reading(reserved=True) as tx:
         found = await store.session(tx, digest(cookie), now - SESSION_IDLE, now)
         if found and now - found.seen_at >= SEEN_STEP:
             await store.touch_session(tx, digest(cookie), now)
