@@ -18,7 +18,7 @@ from tocsin.core.timeline import Entry, Link, first_break
 
 UNDER_WAY = 1.0
 """Seconds: a page that arrives so soon after the acknowledgement was answered had begun before it."""
-IN_FLIGHT = 1.0
+IN_FLIGHT = 1.5
 """Seconds before a crash within which what arrived may not have been recorded."""
 
 ANY_TIME = (

@@ -234,6 +234,14 @@ class Node:
             signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
         assert await self.death(10)
 
+    def freeze(self) -> None:
+        """It stands still; what was in flight may come twice, as at a death."""
+        signal.pidfd_send_signal(self._descriptor, signal.SIGSTOP)
+        self.died_at = time.monotonic()
+
+    def thaw(self) -> None:
+        signal.pidfd_send_signal(self._descriptor, signal.SIGCONT)
+
     async def stop(self) -> None:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._descriptor, signal.SIGTERM)

@@ -80,3 +80,28 @@ async def test_nodes_are_stopped_one_after_the_other_and_nobody_notices(
             await raging
             await settled(storm, deaths=0)
             assert [node.log.name for node in site.nodes if "Traceback" in node.said()] == []
+
+
+async def test_a_node_that_stands_still_and_wakes_finds_its_work_done_by_others(
+    cluster: Cluster, nursery: Nursery, folder: Path
+) -> None:
+    """A frozen virtual machine: its leases ran out meanwhile, and nothing of what it believes is true any more."""
+    async with Site(nursery, await cluster.create(), folder) as site:
+        asleep, awake = site.start(port=free_port()), site.start(port=free_port())
+        await asyncio.gather(asleep.ready(), awake.ready())
+        site.sink.always("/alice", status(204, delay=0.3))
+        async with Storm(site, lambda: [asleep.url, awake.url]) as storm:
+            raging = asyncio.gather(
+                *(storm.trigger("api", f"own-{n}") for n in range(20)),
+                *(storm.trigger("grouped", f"joins-{n}", custom_details={"cluster": "one"}) for n in range(20)),
+                *(storm.expiring(f"expires-{n}", 2) for n in range(5)),
+            )
+            await asyncio.sleep(0.25)
+            asleep.freeze()
+            site.sink.always("/alice", OK)
+            await asyncio.sleep(LEASE + 3)
+            asleep.thaw()
+            await raging
+            await settled(storm, deaths=1)
+            assert asleep.alive
+            assert awake.alive
