@@ -156,7 +156,8 @@ def test_the_web_application_starts_at_the_root(house: House, browser: Browser) 
     made = house.api.declare(title=fresh("Seen"))
     reply = browser.visit("GET", "/")
     assert reply.status == 200
-    assert made["title"] in reply.text
+    assert "open incident" in reply.text
+    assert made["title"] in browser.visit("GET", "/incidents").text
     assert browser.visit("GET", f"/incidents/{made['id']}").status == 200
     assert browser.visit("GET", "/incidents/INC-00000000").status == 404
 

@@ -18,8 +18,10 @@ from tocsin.core.timeline import Entry, Link, first_break
 
 UNDER_WAY = 1.0
 """Seconds: a page that arrives so soon after the acknowledgement was answered had begun before it."""
-IN_FLIGHT = 1.5
-"""Seconds before a crash within which what arrived may not have been recorded."""
+IN_FLIGHT = 6.0
+"""Seconds before a crash within which what arrived may not have been recorded: a slow disk holds the record up."""
+LATE = 1.0
+"""Seconds after a crash within which what the dead node had sent may still arrive: the sink reads when it gets the processor."""
 
 ANY_TIME = (
     # What one snapshot of the database must satisfy at every moment, crash or not.
@@ -202,7 +204,7 @@ def _repeated(site: Site, arrived: dict[str, list[Received]], most: int) -> Iter
             continue  # refused there: these come again by right
         for first, second in pairwise(requests):
             twice += 1
-            if not any(first.monotonic - 0.1 <= death <= first.monotonic + IN_FLIGHT for death in deaths):
+            if not any(first.monotonic - LATE <= death <= first.monotonic + IN_FLIGHT for death in deaths):
                 yield f"I-4: {key} came to {first.path} again after {second.monotonic - first.monotonic:.2f} s without a crash between"
         if len(requests) > 1 + len(deaths):
             yield f"I-4: {key} came to {requests[0].path} {len(requests)} times in {len(deaths)} crashes"

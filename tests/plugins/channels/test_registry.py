@@ -159,7 +159,9 @@ async def test_cancelled_sends_break_nothing(bench: Bench, kind: str) -> None:
     for task in tasks:
         task.cancel()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(isinstance(e, asyncio.CancelledError) for e in ended)
+    # On a machine that stands still for a moment, some may have met their own timeout before.
+    assert all(isinstance(e, asyncio.CancelledError | DeliveryError) for e in ended)
+    assert any(isinstance(e, asyncio.CancelledError) for e in ended)
     bench.mend()
     await asyncio.sleep(0.6)  # a thread that hangs keeps its place until its own timeout
     assert (await channel.send(settings, message())).text
