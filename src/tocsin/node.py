@@ -107,6 +107,7 @@ async def _start(settings: Settings, options: Options, gate: Gate, stack: AsyncE
     await _greet(ctx)
     gc.collect()
     gc.freeze()  # what start-up made stays: the collector need not look at it again
+    gc.set_threshold(50_000, 20, 50)  # a storm makes many short-lived objects and no cycles: look more rarely
     log.info("ready", version=__version__, seconds=round(time.monotonic() - began, 2), node=str(ctx.node))
 
 
