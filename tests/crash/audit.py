@@ -5,6 +5,7 @@ The invariants are those of the architecture, I-1 to I-10 (docs/operations/guara
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
@@ -179,7 +180,10 @@ async def _arrived(connection: Any, storm: Storm, most_twice: int) -> list[str]:
     """What the providers got against what is written."""
     site = storm.site
     instance = await connection.fetchval("SELECT instance FROM configuration")
-    rows = await connection.fetch("SELECT id, incident_id, state, attempts FROM notifications")
+    now = time.monotonic()
+    rows = await connection.fetch(
+        "SELECT id, incident_id, state, extract(epoch FROM clock_timestamp() - ended_at)::float AS age FROM notifications"
+    )
     known = {f"{instance}-n{row['id']}": row for row in rows}
     arrived: dict[str, list[Received]] = defaultdict(list)
     for request in site.sink.requests:
@@ -189,6 +193,9 @@ async def _arrived(connection: Any, storm: Storm, most_twice: int) -> list[str]:
         if row["state"] == "delivered" and key not in arrived:
             found.append(f"I-3: notification {row['id']} is called delivered, and it never arrived")
     found += _repeated(site, arrived, most_twice)
+    for key, requests in arrived.items():
+        if key in known and known[key]["state"] == "delivered":
+            found += _after_the_record(site, requests, now - known[key]["age"])
     silenced = await _answered(connection, storm)
     for key, requests in arrived.items():
         found += _late(key, requests, silenced.get(known[key]["incident_id"]) if key in known else None)
@@ -210,6 +217,13 @@ def _repeated(site: Site, arrived: dict[str, list[Received]], most: int) -> Iter
             yield f"I-4: {key} came to {requests[0].path} {len(requests)} times in {len(deaths)} crashes"
     if twice > most:
         yield f"I-4: {twice} pages came twice, and at most {most} can have been in flight"
+
+
+def _after_the_record(site: Site, requests: list[Received], ended: float) -> Iterator[str]:
+    """What is recorded as delivered does not come again, crash or not; only a node that stood still may bring what it had begun."""
+    last = requests[-1]
+    if last.monotonic > ended + LATE and not any(node.stood_still for node in site.nodes):
+        yield f"I-4: {last.key} came to {last.path} again {last.monotonic - ended:.2f} s after it was delivered and recorded"
 
 
 async def _answered(connection: Any, storm: Storm) -> dict[int, float]:

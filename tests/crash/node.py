@@ -18,7 +18,10 @@ from typing import Any
 
 from tests.crash import points
 
-from tocsin import main
+from tocsin import host, main
+
+HEAVY = (host,)
+"""What the commands of the host import when they are called; here it is done before the fork."""
 
 
 def become(order: dict[str, Any]) -> None:

@@ -192,6 +192,7 @@ class Node:
         self._descriptor = os.pidfd_open(self.pid)
         self.died_at = 0.0
         """Monotonic time at which we saw its violent death."""
+        self.stood_still = False
 
     async def ready(self, seconds: float = 30) -> None:
         """Wait until it says that it does its job."""
@@ -238,6 +239,7 @@ class Node:
         """It stands still; what was in flight may come twice, as at a death."""
         signal.pidfd_send_signal(self._descriptor, signal.SIGSTOP)
         self.died_at = time.monotonic()
+        self.stood_still = True
 
     def thaw(self) -> None:
         signal.pidfd_send_signal(self._descriptor, signal.SIGCONT)
@@ -258,12 +260,13 @@ class Node:
 
 
 class StumblingSink(Sink):
-    """Answers 204; Dave's address does not exist; Carol's fails the first time that it gets a notification."""
+    """Answers 204; Dave's address does not exist; Carol's fails at first, and then takes longer than a lease goes unrenewed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.always("/dave", status(404))
-        self.stumbles = True
+        self.script("/carol", status(500), status(500))
+        self.always("/carol", status(204, delay=LEASE / 2))
 
 
 @dataclass
@@ -283,7 +286,6 @@ class Site:
 
     async def __aenter__(self) -> Self:
         await self.sink.start()
-        self.sink.script("/carol", status(500), status(500))
         self.config = self.folder / "tocsin.yaml"
         self.config.write_text(configuration(self.sink.url, self.step))
         self.data = None if self.database_url else self.folder / "data"

@@ -19,7 +19,7 @@ from tests.crash.points import POINTS, Point
 from tests.crash.sites import Cluster, Nursery, Site
 from tests.crash.storm import Storm
 
-AT_ONCE = 4
+AT_ONCE = 6
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
