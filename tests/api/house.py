@@ -11,9 +11,10 @@ from typing import Any
 
 from tocsin.api.doors import Accepts, Doors
 from tocsin.clock import TravelClock
-from tocsin.core.configuration import Service, decode
+from tocsin.core.configuration import Service
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
+from tocsin.core.spelling import decode
 from tocsin.flow.context import Context
 from tocsin.flow.intake import Intake
 from tocsin.plugins.sources.registry import sources

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import Schedule, decode
+from tocsin.core.configuration import Schedule
 from tocsin.core.incident import public_id
+from tocsin.core.spelling import decode
 from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store import knocks
 from tocsin.store.knocks import Knock

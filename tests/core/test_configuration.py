@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
-    ClockTime,
     ContactMethod,
-    Duration,
     EscalationPolicy,
     Layer,
     Rotation,
@@ -25,11 +23,9 @@ from tocsin.core.configuration import (
     Target,
     Team,
     User,
-    WallTime,
-    decode,
-    plain,
 )
 from tocsin.core.shape import faults, known_part, text_fault, unknown
+from tocsin.core.spelling import ClockTime, Duration, WallTime, decode, plain
 from tocsin.core.validation import Finding, World, check, is_email, zones
 
 WORLD = World({}, frozenset({"pagerduty"}))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import Duration, EscalationPolicy, Schedule, Service, Step, Target, Team, User, decode
+from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Step, Target, Team, User
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import (
     Ladder,
@@ -26,6 +26,7 @@ from tocsin.core.escalation import (
     start,
     turn,
 )
+from tocsin.core.spelling import Duration, decode
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 

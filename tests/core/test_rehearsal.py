@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Team, User, decode
+from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Team, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.rehearsal import RehearsalItem, climb, rehearse
 from tocsin.core.severity import Severity
+from tocsin.core.spelling import decode
 
 NIGHT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 RULES = {"high": [{"after": "0s", "method": "hook"}, {"after": "2m", "method": "mail"}]}

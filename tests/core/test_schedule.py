@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tocsin.core.calendar import instant, zone
-from tocsin.core.configuration import Schedule, decode
+from tocsin.core.configuration import Schedule
 from tocsin.core.errors import Invalid
 from tocsin.core.schedule import Shift, gaps, on_call, shadows, shifts, who
+from tocsin.core.spelling import decode
 
 BERLIN = "Europe/Berlin"
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import KINDS, decode
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Invalid, Problem
+from tocsin.core.spelling import decode
 from tocsin.core.validation import World
 from tocsin.manage.drafts import directory_of, draft
 from tocsin.manage.files import File, write

@@ -6,16 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import (
-    WEEKDAYS,
-    ClockTime,
-    Layer,
-    Override,
-    Restriction,
-    Rotation,
-    Schedule,
-    WallTime,
-)
+from tocsin.core.configuration import Layer, Override, Restriction, Rotation, Schedule
+from tocsin.core.spelling import WEEKDAYS, ClockTime, WallTime
 
 PLACES = [
     ("UTC", "2026-06-01T00:00"),

@@ -14,8 +14,9 @@ from tests.oracles.schedule import Oracle, clock, resolve
 from tests.oracles.strategies import schedules
 
 from tocsin.core.calendar import instant, stretches, zone
-from tocsin.core.configuration import Layer, Override, Restriction, Rotation, Schedule, WallTime, decode
+from tocsin.core.configuration import Layer, Override, Restriction, Rotation, Schedule
 from tocsin.core.schedule import Shift, gaps, shifts, who
+from tocsin.core.spelling import WallTime, decode
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 

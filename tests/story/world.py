@@ -11,9 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from tocsin.clock import TravelClock
-from tocsin.core.configuration import KINDS, decode
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory
 from tocsin.core.event import Event
+from tocsin.core.spelling import decode
 from tocsin.flow import respond
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context, Wake

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tocsin.core.configuration import ContactMethod, Duration, User
+from tocsin.core.configuration import ContactMethod, User
 from tocsin.core.severity import Urgency
+from tocsin.core.spelling import Duration
 
 FIRST_RETRY = 1.0
 """Seconds until the first retry; each further one waits twice as long."""

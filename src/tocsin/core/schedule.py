@@ -14,7 +14,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from tocsin.core.calendar import LATEST, bounded, instant, later, stretches, wall_of, zone
-from tocsin.core.configuration import WEEKDAYS, Layer, Override, Restriction, Schedule
+from tocsin.core.configuration import Layer, Override, Restriction, Schedule
+from tocsin.core.spelling import WEEKDAYS
 
 OVERRIDE = "override"
 """The layer of a shift that comes from an override."""

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
-from tocsin.core.configuration import ContactMethod, decode
+from tocsin.core.configuration import ContactMethod
+from tocsin.core.spelling import decode
 
 Path = tuple[str | int, ...]
 
@@ -30,7 +31,7 @@ class Fault(NamedTuple):
 def faults(raw: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
     """Everything that keeps `raw` from being a `kind` (a struct of `configuration`, or the type of one of its fields).
 
-    When there is nothing, `configuration.decode(raw, kind)` succeeds.
+    When there is nothing, `spelling.decode(raw, kind)` succeeds.
     """
     origin = get_origin(kind)
     if origin in (Union, UnionType):

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from tocsin.core.configuration import KINDS, LABELS, plain
+from tocsin.core.configuration import KINDS, LABELS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Forbidden, Problem
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Principal, allowed, require
 from tocsin.core.shape import short
+from tocsin.core.spelling import plain
 from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage import files as yaml_files

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tocsin.core.configuration import KINDS, LABELS, decode
+from tocsin.core.configuration import KINDS, LABELS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Invalid, Problem
 from tocsin.core.shape import Path, faults, short, text_fault, unknown
+from tocsin.core.spelling import decode
 from tocsin.core.validation import Finding, World, check
 from tocsin.manage.files import File, Node, read
 

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tocsin.core.configuration import KINDS, plain
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Problem
 from tocsin.core.shape import Path, short
+from tocsin.core.spelling import plain
 
 MOST_CHARACTERS = 2_000_000
 MOST_NODES = 500_000

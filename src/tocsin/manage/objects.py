@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.configuration import KINDS, LABELS, Object, decode, plain
+from tocsin.core.configuration import KINDS, LABELS, Object
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
 from tocsin.core.permission import Principal, allowed
 from tocsin.core.shape import faults, short
+from tocsin.core.spelling import decode, plain
 from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change, without_old_faults, world

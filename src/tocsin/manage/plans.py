@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from tocsin.core.configuration import KINDS, plain
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory, Origin
+from tocsin.core.spelling import plain
 from tocsin.core.validation import Carrier
 
 SECRET = "********"

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from tocsin.core.configuration import KINDS, decode
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Unavailable
 from tocsin.core.shape import known_part
+from tocsin.core.spelling import decode
 from tocsin.store.database import Tx
 
 _LOCK = 0x746F6373  # the advisory lock of whoever changes the configuration
