@@ -11,7 +11,20 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from tocsin.core.spelling import WEEKDAYS, ClockTime, Duration, Spelled, WallTime, Weekday, Written
+from tocsin.core.errors import Invalid
+from tocsin.core.severity import Severity, parse
+from tocsin.core.spelling import (
+    WEEKDAYS,
+    ClockTime,
+    Day,
+    Duration,
+    Spelled,
+    WallTime,
+    Weekday,
+    Written,
+    decode,
+    plain,
+)
 
 Role = Literal["admin", "manager", "responder", "observer", "stakeholder"]
 Tier = Literal["on_call", "senior", "architect", "executive"]
@@ -70,6 +83,97 @@ class NotificationRules(Written, frozen=True, kw_only=True):
     low: tuple[NotificationRule, ...] | None = None
 
 
+class Timeout(Spelled):
+    """A duration, or `off`."""
+
+    __slots__ = ("after",)
+
+    def __init__(self, after: Duration | None) -> None:
+        self.after = after
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        if not isinstance(value, str):
+            raise ValueError("write it as text, like 30m or off")
+        return cls(None if value == "off" else Duration.parse(value))
+
+    def plain(self) -> str:
+        return "off" if self.after is None else str(self.after)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timeout) and self.after == other.after
+
+    def __hash__(self) -> int:
+        return hash(self.after)
+
+    def __repr__(self) -> str:
+        return f"Timeout({self.plain()})"
+
+
+Paging = Literal["now", "business_hours", "never"]
+Progress = Literal["automatic", "prompt", "off"]
+Review = Literal["required", "short", "optional"]
+
+
+class RowChange(Written, frozen=True, kw_only=True):
+    """What the organisation or a service decides otherwise for one severity. What is left out stays as it is below.
+
+    core/matrix.py says what each field means and what it is when nobody writes it.
+    """
+
+    description: str | None = None
+    response_time: Duration | None = None
+    escalation_time: Duration | None = None
+    communication_frequency: Duration | None = None
+    resolution_target: Duration | None = None
+    page: Paging | None = None
+    progress: Progress | None = None
+    top: Tier | None = None
+    acknowledge_timeout: Timeout | None = None
+    review: Review | None = None
+    who: str | None = None
+    how: str | None = None
+
+
+class Severities(Spelled):
+    """Changes of the severity matrix, by severity. In file and JSON its keys are any names of severities."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Mapping[Severity, RowChange]) -> None:
+        self.rows = {severity: rows[severity] for severity in sorted(rows) if rows[severity] != RowChange()}
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        if not isinstance(value, dict):
+            raise ValueError("write severities as fields, like {sev1_critical: {response_time: 5m}}")
+        rows: dict[Severity, RowChange] = {}
+        for name, row in value.items():
+            try:
+                severity = parse(name)
+            except Invalid as error:
+                raise ValueError(str(error)) from None
+            if severity in rows:
+                raise ValueError(f"{severity.key} stands here twice: join them")
+            rows[severity] = decode(row, RowChange)
+        return cls(rows)
+
+    def plain(self) -> dict[str, Any]:
+        return {severity.key: plain(row) for severity, row in self.rows.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Severities) and self.rows == other.rows
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.rows.items()))
+
+    def __repr__(self) -> str:
+        return f"Severities({self.plain()})"
+
+
 class User(Written, frozen=True, kw_only=True):
     id: str
     name: str = ""
@@ -89,6 +193,7 @@ class BusinessHours(Written, frozen=True, kw_only=True):
     start: ClockTime = msgspec.field(name="from", default=ClockTime(540))
     end: ClockTime = msgspec.field(name="to", default=ClockTime(1020))
     time_zone: str | None = None
+    holidays: tuple[Day, ...] = ()
 
 
 class Team(Written, frozen=True, kw_only=True):
@@ -158,18 +263,39 @@ class Target(Written, frozen=True, kw_only=True):
 
 
 class Step(Written, frozen=True, kw_only=True):
-    """`after` counts from the first page of the round, absolute."""
+    """`after` counts from the first page of the round, absolute.
+
+    `round_robin`: of all people that the targets name, one is paged, each time the next one.
+    """
 
     after: Duration = Duration(0)
     tier: Tier = "on_call"
     targets: tuple[Target, ...]
+    round_robin: bool = False
+
+
+class Tiers(Written, frozen=True, kw_only=True):
+    """Whom each tier of a preset pages. An empty tier is skipped."""
+
+    on_call: tuple[Target, ...] = ()
+    senior: tuple[Target, ...] = ()
+    architect: tuple[Target, ...] = ()
+    executive: tuple[Target, ...] = ()
 
 
 class EscalationPolicy(Written, frozen=True, kw_only=True):
+    """Either written `steps`, or a `preset` with the people of its `tiers`; core/preset.py makes steps of those.
+
+    `secondary_after`: when the targets of a preset's first tier after the first one are paged (10 minutes when left out).
+    """
+
     id: str
     name: str = ""
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = ()
     repeat: int = 0
+    preset: Literal["standard", "fast"] | None = None
+    tiers: Tiers | None = None
+    secondary_after: Duration | None = None
 
 
 class Integration(Written, frozen=True, kw_only=True):
@@ -195,6 +321,7 @@ class Service(Written, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
     integrations: tuple[Integration, ...] = ()
     grouping: Grouping | None = None
+    severities: Severities = Severities({})
 
     @property
     def label(self) -> str:

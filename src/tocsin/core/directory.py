@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,12 @@ from tocsin.core.configuration import (
     Object,
     Schedule,
     Service,
+    Severities,
     Team,
     User,
 )
+
+NOTHING_CHANGED = Severities({})
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Directory:
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
     revision: int = 0
     integrations: Mapping[str, IntegrationRef] = field(default_factory=dict)
+    severities: Severities = NOTHING_CHANGED
+    memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
     @classmethod
     def of(
@@ -55,6 +61,7 @@ class Directory:
         default_escalation_policy: str | None = None,
         origins: Mapping[tuple[str, str], Origin] | None = None,
         revision: int = 0,
+        severities: Severities = NOTHING_CHANGED,
     ) -> Directory:
         """Index objects given per kind (the keys of `configuration.KINDS`)."""
         by_id: dict[str, dict[str, Any]] = {kind: {o.id: o for o in items} for kind, items in objects.items()}
@@ -69,6 +76,7 @@ class Directory:
             origins=origins or {},
             revision=revision,
             integrations={i.key: IntegrationRef(s, i) for s in services.values() for i in s.integrations},
+            severities=severities,
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:

@@ -12,7 +12,9 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
-from tocsin.core.configuration import ContactMethod
+from tocsin.core import severity
+from tocsin.core.configuration import ContactMethod, RowChange, Severities
+from tocsin.core.errors import Invalid
 from tocsin.core.spelling import decode
 
 Path = tuple[str | int, ...]
@@ -44,6 +46,8 @@ def faults(raw: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
         yield from _object_faults(raw, kind, path)
     elif kind is ContactMethod:
         yield from _method_faults(raw, path)
+    elif kind is Severities:
+        yield from _severities_faults(raw, path)
     else:
         yield from _value_faults(raw, kind, path)
 
@@ -79,6 +83,22 @@ def _method_faults(raw: Any, path: Path) -> Iterator[Fault]:
             yield Fault((*path, name), f"the field {name!r} is missing: add it")
     for name, value in raw.items():
         yield from _value_faults(value, str, (*path, name))
+
+
+def _severities_faults(raw: Any, path: Path) -> Iterator[Fault]:
+    if not isinstance(raw, dict):
+        yield Fault(path, f"write severities as fields here, like {{sev1_critical: {{...}}}}, not {_seen(raw)}")
+        return
+    seen: dict[severity.Severity, str] = {}
+    for name, row in raw.items():
+        try:
+            named = severity.parse(name)
+        except Invalid:
+            yield Fault((*path, name), unknown("severity", name, [one.key for one in severity.Severity]))
+            continue
+        if seen.setdefault(named, name) != name:
+            yield Fault((*path, name), f"{named.key} stands here twice, also as {short(seen[named])}: join them")
+        yield from faults(row, RowChange, (*path, name))
 
 
 def _value_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
@@ -117,6 +137,8 @@ def known_part(raw: Any, kind: Any) -> Any:
         return known_part(raw, next(k for k in get_args(kind) if k is not NoneType))
     if origin is tuple and isinstance(raw, list):
         return [known_part(one, get_args(kind)[0]) for one in raw]
+    if kind is Severities and isinstance(raw, dict):
+        return {name: known_part(row, RowChange) for name, row in raw.items()}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(raw, dict):
         fields = _fields(kind)
         return {name: known_part(value, fields[name].type) for name, value in raw.items() if name in fields}

@@ -6,7 +6,7 @@ The same spelling is the file format, the JSON of the API and the body stored in
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Any, Literal, Self, TypeVar
 
@@ -129,6 +129,34 @@ class ClockTime(_Text):
         return f"{self.minutes // 60:02d}:{self.minutes % 60:02d}"
 
 
+class Day(_Text):
+    """A calendar day (`2026-12-25`); the object that holds it names the zone."""
+
+    __slots__ = ()
+
+    def __init__(self, day: date) -> None:
+        self._value = day
+
+    @property
+    def date(self) -> date:
+        value: date = self._value
+        return value
+
+    @classmethod
+    def parse(cls, text: str) -> Day:
+        """Raise ValueError when `text` is not a day."""
+        try:
+            value = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else None
+        except ValueError:
+            value = None
+        if value is None or not 1970 <= value.year < 2200:
+            raise ValueError(f"{text!r} is not a day: write it like 2026-12-25")
+        return cls(value)
+
+    def __str__(self) -> str:
+        return self.date.isoformat()
+
+
 class Written(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A configured object, or a part of one."""
 
@@ -146,7 +174,7 @@ class Spelled:
         raise NotImplementedError
 
 
-_PARSED: dict[type, str] = {Duration: "10m", WallTime: "2026-01-05T09:00", ClockTime: "09:00"}
+_PARSED: dict[type, str] = {Duration: "10m", WallTime: "2026-01-05T09:00", ClockTime: "09:00", Day: "2026-12-25"}
 
 
 def _read(kind: Any, value: Any) -> Any:

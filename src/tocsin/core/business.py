@@ -1,0 +1,142 @@
+"""Business hours: when an ordinary working day of a team is, holidays left out.
+
+Hours hold by the wall clock of the instant, like the restrictions of a schedule: in a repeated hour both times. `days` and
+holidays name the day on which a window begins; `to` <= `from` crosses midnight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
+import msgspec
+
+from tocsin.core.calendar import LATEST, bounded, stretches, wall_of, zone
+from tocsin.core.configuration import BusinessHours, Team
+from tocsin.core.directory import Directory
+from tocsin.core.spelling import WEEKDAYS
+
+_DAY = timedelta(days=1)
+_AHEAD = timedelta(days=14)
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """The business hours of one team. Days are 0 (Monday) to 6, `start` and `end` minutes since midnight."""
+
+    days: tuple[int, ...] = (0, 1, 2, 3, 4)
+    start: int = 540
+    end: int = 1020
+    time_zone: str = "UTC"
+    holidays: tuple[date, ...] = ()
+
+    def __str__(self) -> str:
+        """`mon-fri 09:00-17:00 Europe/Berlin`."""
+        names = [WEEKDAYS[day] for day in self.days]
+        run = len(names) > 2 and self.days == tuple(range(self.days[0], self.days[-1] + 1))
+        days = f"{names[0]}-{names[-1]}" if run else ", ".join(names)
+        return f"{days} {_clock(self.start)}-{_clock(self.end)} {self.time_zone}"
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def business_hours_of(directory: Directory, service: str | None) -> Hours:
+    """The business hours of the team that owns a service: what it wrote, else Monday to Friday from 9 to 17.
+
+    Without a zone of its own: that of the team's first schedule (by id), else of the first schedule that the service's
+    escalation policy names, else UTC.
+    """
+    key = ("business_hours", service)
+    if key not in directory.memo:
+        directory.memo[key] = _hours_of(directory, service)
+    found: Hours = directory.memo[key]
+    return found
+
+
+def _hours_of(directory: Directory, service: str | None) -> Hours:
+    team = directory.team_of(service)
+    written = (team.business_hours if team else None) or BusinessHours()
+    return Hours(
+        tuple(sorted({WEEKDAYS.index(day) for day in written.days})),
+        written.start.minutes,
+        written.end.minutes,
+        written.time_zone or _zone_of(directory, team, service),
+        tuple(sorted({day.date for day in written.holidays})),
+    )
+
+
+def _zone_of(directory: Directory, team: Team | None, service: str | None) -> str:
+    if team is not None:
+        own = [schedule for schedule in directory.schedules.values() if schedule.team == team.id]
+        if own:
+            return min(own, key=lambda schedule: schedule.id).time_zone
+    policy = directory.policy_of(service)
+    for step in policy.steps if policy else ():
+        for target in step.targets:
+            if target.schedule is not None and (named := directory.schedules.get(target.schedule)) is not None:
+                return named.time_zone
+    return "UTC"
+
+
+def open_at(hours: Hours, now: datetime) -> bool:
+    """Are these business hours? The beginning is included, the end not."""
+    wall = wall_of(bounded(now), zone(hours.time_zone))
+    return any(start <= wall < end for start, end in _around(hours, wall.date()))
+
+
+def next_opening(hours: Hours, now: datetime) -> datetime:
+    """`now` when these are business hours, else when the next ones begin (UTC). The end of time when they never do."""
+    return next((max(start, bounded(now)) for start, _ in windows(hours, now)), LATEST)
+
+
+def later(hours: Hours, start: datetime, length: timedelta) -> datetime:
+    """When `length` of business time has passed since `start` (UTC). The end of time when that much never comes."""
+    if length <= timedelta():
+        return next_opening(hours, start)
+    for begin, end in windows(hours, start):
+        begin = max(begin, bounded(start))
+        if end - begin >= length:
+            return begin + length
+        length -= end - begin
+    return LATEST
+
+
+def windows(hours: Hours, after: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Business hours in order, as (from, to) in UTC, from the one that is open at `after` or comes next.
+
+    A window in which the clocks change comes in parts.
+    """
+    place, at = zone(hours.time_zone), bounded(after)
+    while hours.days and at < LATEST - 2 * _AHEAD:
+        ahead = at + _AHEAD
+        for begin, end, offset in stretches(place, at, ahead):
+            yield from _within(hours, begin, end, offset)
+        at = ahead
+
+
+def _within(hours: Hours, begin: datetime, end: datetime, offset: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """The windows inside one stretch of unchanging offset."""
+    first, last = (begin + offset).replace(tzinfo=None), (end + offset).replace(tzinfo=None)
+    day = first.date() - _DAY
+    while day <= last.date():
+        for start, stop in _on(hours, day):
+            start, stop = max(start, first), min(stop, last)
+            if start < stop:
+                yield begin + (start - first), begin + (stop - first)
+        day += _DAY
+
+
+def _around(hours: Hours, day: date) -> Iterator[tuple[datetime, datetime]]:
+    """The windows that begin on `day` or on the day before."""
+    yield from _on(hours, day - _DAY)
+    yield from _on(hours, day)
+
+
+def _on(hours: Hours, day: date) -> Iterator[tuple[datetime, datetime]]:
+    """The window that begins on `day`, in local time."""
+    if day.weekday() in hours.days and day not in hours.holidays:
+        midnight = datetime.combine(day, time())
+        length = hours.end - hours.start
+        start = midnight + timedelta(minutes=hours.start)
+        yield start, start + timedelta(minutes=length if length > 0 else length + 1440)

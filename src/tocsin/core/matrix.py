@@ -1,0 +1,221 @@
+"""The severity matrix: for each severity one row of policy, every field of which drives a timer or a message. Pure.
+
+Defaults come from the requirement rows S0-9 to S0-13, S0-62, S1-5 and S2-11 to S2-14, as settled by C-3, C-6, C-17 and C-20. The
+organisation overrides fields of a row, and a service those of the organisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
+from tocsin.core.configuration import Paging, Progress, Review, RowChange, Severities, Tier, Timeout
+from tocsin.core.directory import Directory
+from tocsin.core.severity import Severity, Urgency
+from tocsin.core.spelling import Duration, decode, plain
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What one severity means.
+
+    `response_time`: acknowledged within. `escalation_time`: whoever acknowledged has restored within, or the progress clock
+    goes on. `communication_frequency`: the next update follows within. `resolution_target`: restored within (held against what
+    happened). For a row that does not page `now`, response and escalation count business hours only, and updates that fall due
+    outside them wait for their beginning.
+
+    `page`: at once, in business hours, or never. `progress`: the progress clock pages by itself, prompts the commander, or is
+    off. `top`: the highest tier it reaches. `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
+    `review`: what kind of review it needs. `who` responds and `how` it is told, in words.
+    """
+
+    description: str
+    response_time: Duration
+    escalation_time: Duration
+    communication_frequency: Duration
+    resolution_target: Duration
+    page: Paging
+    progress: Progress
+    top: Tier
+    acknowledge_timeout: Duration | None
+    review: Review
+    who: str
+    how: str
+
+
+Matrix = Mapping[Severity, Row]
+
+
+def _minutes(count: int) -> Duration:
+    return Duration(count * 60)
+
+
+DEFAULTS: Matrix = {
+    Severity.SEV1: Row(
+        description="Complete outage: all users are affected",
+        response_time=_minutes(5),
+        escalation_time=_minutes(15),
+        communication_frequency=_minutes(15),
+        resolution_target=_minutes(30),
+        page="now",
+        progress="automatic",
+        top="executive",
+        acknowledge_timeout=None,
+        review="required",
+        who="Incident commander and all teams concerned",
+        how="Status page and executives",
+    ),
+    Severity.SEV2: Row(
+        description="Major functionality is impaired for most users",
+        response_time=_minutes(15),
+        escalation_time=_minutes(30),
+        communication_frequency=_minutes(30),
+        resolution_target=_minutes(120),
+        page="now",
+        progress="prompt",
+        top="executive",
+        acknowledge_timeout=None,
+        review="required",
+        who="On call, with escalation",
+        how="Status page and stakeholders",
+    ),
+    Severity.SEV3: Row(
+        description="Minor functionality is impaired, with limited impact",
+        response_time=_minutes(60),
+        escalation_time=_minutes(120),
+        communication_frequency=_minutes(120),
+        resolution_target=_minutes(480),
+        page="business_hours",
+        progress="off",
+        top="senior",
+        acknowledge_timeout=None,
+        review="short",
+        who="The team on call",
+        how="Internal",
+    ),
+    Severity.SEV4: Row(
+        description="Minimal impact, cosmetic or planned",
+        response_time=_minutes(240),
+        escalation_time=_minutes(480),
+        communication_frequency=_minutes(1440),
+        resolution_target=_minutes(1440),
+        page="never",
+        progress="off",
+        top="on_call",
+        acknowledge_timeout=None,
+        review="optional",
+        who="One person, in working hours",
+        how="Ticket only",
+    ),
+}
+"""The matrix of an organisation that configured none."""
+
+FIELDS: tuple[str, ...] = tuple(field.name for field in msgspec.structs.fields(Row))
+
+INFORM_AFTER = timedelta(minutes=10)
+"""How long after a SEV1 began its team's manager is informed (C-3); paged only when the ladder gets there."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The matrix of one service and the business hours of its team: what an incident keeps from its beginning to its end."""
+
+    rows: dict[Severity, Row]
+    hours: Hours
+
+    @property
+    def number(self) -> int:
+        """The same rules have the same number, on every node (64 bits of the SHA-256 of `encoded`)."""
+        return int.from_bytes(hashlib.sha256(self.encoded).digest()[:8], signed=True)
+
+    @property
+    def encoded(self) -> bytes:
+        """As JSON, the same bytes for the same rules; `read_rules` reads it."""
+        rows = {severity.key: plain(row) for severity, row in self.rows.items()}
+        return msgspec.json.encode({"rows": rows, "hours": self.hours}, order="deterministic")
+
+
+def matrix_of(directory: Directory, service: str | None) -> Matrix:
+    """The row of each severity for incidents of a service; without one, the organisation's."""
+    key = ("matrix", service)
+    if key not in directory.memo:
+        owner = directory.services.get(service) if service else None
+        made = changed(DEFAULTS, directory.severities)
+        directory.memo[key] = changed(made, owner.severities) if owner else made
+    found: Matrix = directory.memo[key]
+    return found
+
+
+def changed(matrix: Matrix, changes: Severities) -> Matrix:
+    """The matrix with some fields of some rows replaced."""
+    return {
+        severity: _row(row, changes.rows[severity]) if severity in changes.rows else row
+        for severity, row in matrix.items()
+    }
+
+
+def _row(row: Row, change: RowChange) -> Row:
+    given = {name: value for name in FIELDS if (value := getattr(change, name)) is not None}
+    return msgspec.structs.replace(
+        row, **{name: value.after if isinstance(value, Timeout) else value for name, value in given.items()}
+    )
+
+
+def rules_of(directory: Directory, service: str | None) -> tuple[int, Rules]:
+    """The rules that an incident of a service begins with, and their number."""
+    key = ("rules", service)
+    if key not in directory.memo:
+        rules = Rules(dict(matrix_of(directory, service)), business_hours_of(directory, service))
+        directory.memo[key] = rules.number, rules
+    found: tuple[int, Rules] = directory.memo[key]
+    return found
+
+
+def read_rules(encoded: bytes) -> Rules:
+    """What `Rules.encoded` wrote, also by another release: its unknown fields are left out, missing ones are the defaults."""
+    raw = msgspec.json.decode(encoded)
+    rows = {}
+    for severity, row in DEFAULTS.items():
+        known = {name: value for name, value in raw["rows"].get(severity.key, {}).items() if name in FIELDS}
+        rows[severity] = decode({**plain(row), **known}, Row)
+    return Rules(rows, msgspec.convert(raw["hours"], Hours))
+
+
+# --- what follows from a row ------------------------------------------------------------------------------------------
+
+
+def urgency(directory: Directory, service: str | None, severity: Severity, now: datetime) -> Urgency:
+    """How people are paged for an incident that begins (or rises to this severity) now."""
+    row = matrix_of(directory, service)[severity]
+    return urgency_of(row, business_hours_of(directory, service), now)
+
+
+def urgency_of(row: Row, hours: Hours, now: datetime) -> Urgency:
+    """The same under the rules that an incident keeps."""
+    if row.page == "business_hours":
+        return "high" if open_at(hours, now) else "low"
+    return "high" if row.page == "now" else "none"
+
+
+def after(row: Row, hours: Hours, since: datetime, length: timedelta) -> datetime:
+    """When `length` has passed for a row: by the wall when it pages at once, else counting business hours only."""
+    return since + length if row.page == "now" else later(hours, since, length)
+
+
+def respond_by(row: Row, hours: Hours, since: datetime) -> datetime:
+    """Until when somebody should have acknowledged."""
+    return after(row, hours, since, row.response_time.delta)
+
+
+def escalate_by(row: Row, hours: Hours, since: datetime) -> datetime:
+    """Until when it should be restored, before the progress clock goes on."""
+    return after(row, hours, since, row.escalation_time.delta)
+
+
+def update_by(row: Row, hours: Hours, since: datetime) -> datetime:
+    """Until when the next update should follow: a time outside business hours waits for their beginning unless the row pages
+    at once."""
+    at = since + row.communication_frequency.delta
+    return at if row.page == "now" else next_opening(hours, at)
