@@ -1,11 +1,13 @@
 """The ladder of one incident: whom to page, in what order, and when to look again.
 
 A policy has steps; a rung is one step in one round. `Ladder` says which rung fires next and when; `turn` fires it.
-Waiting is a value (`Ladder.next_at`), never a sleep. Tiers are carried on each rung, for the progress clock.
+Waiting is a value (`Ladder.next_at`), never a sleep. Tiers are carried on each rung, for the progress clock
+(core/progress.py), which goes up the same ladder.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +15,7 @@ from itertools import accumulate
 
 from tocsin.core.configuration import EscalationPolicy, Step, Target, Tier
 from tocsin.core.directory import Directory
+from tocsin.core.preset import Expanded
 from tocsin.core.schedule import who
 
 SHORTEST_GAP = timedelta(minutes=5)
@@ -33,11 +36,26 @@ class PageReason(StrEnum):
     ESCALATED = "escalated_by_person"
     SEVERITY_ROSE = "severity_rose"
     RELAPSE = "relapse"
+    NOT_RESTORED = "not_restored"
+    NO_PROGRESS = "acknowledge_timeout"
+    SNOOZE_OVER = "snooze_over"
+    ASKED = "paged_by_person"
+    ASSIGNED = "assigned"
+    RESPONDER = "added_as_responder"
+    HANDOVER = "handover"
+    HANDOVER_LAPSED = "handover_not_accepted"
+    ALL_HANDS = "all_hands"
+    PROMPT = "progress_prompt"
 
     @property
     def sentence(self) -> str:
         """For the person paged: `You are on call in the schedule.`"""
         return _SENTENCES[self]
+
+    @property
+    def from_ladder(self) -> bool:
+        """A rung pages for this reason, so its tier says more about why this person."""
+        return self not in _FROM_PEOPLE
 
 
 _SENTENCES = {
@@ -48,7 +66,27 @@ _SENTENCES = {
     PageReason.ESCALATED: "Someone escalated this incident.",
     PageReason.SEVERITY_ROSE: "The incident became more severe.",
     PageReason.RELAPSE: "The incident came back after it was restored.",
+    PageReason.NOT_RESTORED: "The incident was acknowledged, but it is not restored yet.",
+    PageReason.NO_PROGRESS: "You acknowledged this incident, and nothing has happened since.",
+    PageReason.SNOOZE_OVER: "The incident was snoozed; the snooze is over and it is still open.",
+    PageReason.ASKED: "Someone asks for you.",
+    PageReason.ASSIGNED: "This incident was assigned to you.",
+    PageReason.RESPONDER: "You were added as a responder.",
+    PageReason.HANDOVER: "You are asked to take over this incident: acknowledging accepts it.",
+    PageReason.HANDOVER_LAPSED: "Nobody accepted your handover: the incident is still yours.",
+    PageReason.ALL_HANDS: "All hands: everyone on call is asked to join.",
+    PageReason.PROMPT: "The incident is not restored yet: escalate if it needs the next tier.",
 }
+_FROM_PEOPLE = frozenset(
+    {
+        PageReason.MANAGER, PageReason.NO_PROGRESS, PageReason.ASKED, PageReason.ASSIGNED, PageReason.RESPONDER,
+        PageReason.HANDOVER, PageReason.HANDOVER_LAPSED, PageReason.ALL_HANDS, PageReason.PROMPT,
+    }
+)  # fmt: skip
+
+Turns = Callable[[int], int]
+"""The number of the turn that a step with `round_robin` takes now, by the step (from 0). Successive calls give successive
+numbers; who keeps count is outside of here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +141,25 @@ def start(policy: EscalationPolicy, now: datetime) -> Ladder:
 
 
 def turn(
-    policy: EscalationPolicy, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None = None
-) -> Turn:
+    policy: EscalationPolicy, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None = None,
+    already: Collection[str] = (), turns: Turns | None = None,
+) -> Turn:  # fmt: skip
     """Fire the rung that is due. Nothing happens before its time, or while the ladder is held.
 
     A rung that finds nobody brings the next one forward, into the same turn; later ones keep their times. When a whole
     pass finds nobody, so would all that follow: the ladder is exhausted at once. After downtime each overdue rung takes
     one turn, in order. `because` replaces the reason of the pages (a person escalated, the severity rose, a relapse).
+    `already`: people who were paged in this round and are passed over in what is left of it. Without `turns` a step with
+    `round_robin` begins with its first person.
     """
     ladder = _settle(policy, ladder)
+    this_round = ladder.round
     if ladder.next_at is None or now < ladder.next_at:
         return Turn((), ladder)
     fired: list[Rung] = []
     while ladder.step < len(policy.steps) and len(fired) < len(policy.steps):
-        rung = _fire(policy.steps[ladder.step], ladder, directory, now, because)
+        paged = already if ladder.round == this_round else ()
+        rung = fire(policy.steps[ladder.step], ladder, directory, now, because, paged, turns)
         fired.append(rung)
         ladder = _next(policy, ladder)
         if rung.pages:
@@ -141,7 +184,9 @@ def due(policy: EscalationPolicy, step: int, round_started_at: datetime) -> date
 
 
 def round_length(policy: EscalationPolicy) -> timedelta:
-    """The last `after` plus the gap before it; five minutes stand for that gap when there is none."""
+    """The last `after` plus the gap before it; five minutes stand for that gap when there is none. A preset says it itself."""
+    if isinstance(policy, Expanded):
+        return policy.lasts.delta
     offsets = _offsets(policy)
     if not offsets:
         return timedelta()
@@ -199,8 +244,14 @@ def _next(policy: EscalationPolicy, ladder: Ladder) -> Ladder:
     return Ladder(round, step, started, due(policy, step, started))
 
 
-def _fire(step: Step, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None) -> Rung:
-    """Resolve the targets of a step as they are now; who is named twice is paged once."""
+def fire(
+    step: Step, ladder: Ladder, directory: Directory, now: datetime, because: PageReason | None = None,
+    already: Collection[str] = (), turns: Turns | None = None,
+) -> Rung:  # fmt: skip
+    """Resolve the targets of a step as they are now; who is named twice is paged once, who is in `already` not again.
+
+    With `round_robin` one of them is paged: the one whose turn it is.
+    """
     pages: dict[str, PageIntent] = {}
     absent: list[str] = []
     for target in step.targets:
@@ -210,8 +261,11 @@ def _fire(step: Step, ladder: Ladder, directory: Directory, now: datetime, becau
             pages.setdefault(user, PageIntent(user, target.name, because or reason))
         if not present:
             absent.append(nobody)
-    nobody = "" if pages else "; ".join(absent) or "the step has no targets"
-    return Rung(ladder.round, ladder.step, step.tier, tuple(pages.values()), nobody)
+    left = tuple(page for page in pages.values() if page.user not in already)
+    if step.round_robin and len(left) > 1:
+        left = (left[(turns(ladder.step) if turns else 0) % len(left)],)
+    nobody = "everybody here was paged before" if pages else "; ".join(absent) or "the step has no targets"
+    return Rung(ladder.round, ladder.step, step.tier, left, "" if left else nobody)
 
 
 def _resolve(target: Target, directory: Directory, now: datetime) -> tuple[tuple[str, ...], PageReason, str]:
