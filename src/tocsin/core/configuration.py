@@ -33,13 +33,18 @@ Tier = Literal["on_call", "senior", "architect", "executive"]
 class ContactMethod(Spelled):
     """How to reach one person. `settings` holds the fields that the channel of that `type` declares.
 
-    In file and JSON they stand flat beside `id` and `type`.
+    In file and JSON they stand flat beside `id` and `type`. `typed`: a person entered it in a form or through the API, so it may
+    lead to public addresses only, and is used for pages once it is `verified`. What a file says is neither questioned.
+    Both are known of methods as they are stored, and are no part of what is written.
     """
 
-    __slots__ = ("id", "settings", "type")
+    __slots__ = ("id", "settings", "type", "typed", "verified")
 
-    def __init__(self, id: str, type: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, id: str, type: str, settings: Mapping[str, str], *, typed: bool = False, verified: bool = True
+    ) -> None:
         self.id, self.type, self.settings = id, type, dict(settings)
+        self.typed, self.verified = typed, verified
 
     @classmethod
     def read(cls, value: Any) -> Self:
@@ -174,7 +179,38 @@ class Severities(Spelled):
         return f"Severities({self.plain()})"
 
 
+class QuietHours(Written, frozen=True, kw_only=True):
+    """Low urgency waits from `from` to `to`, read in the person's own zone.
+
+    `days` names the day on which a window begins. `to` <= `from` crosses midnight.
+    """
+
+    days: tuple[Weekday, ...] = WEEKDAYS
+    start: ClockTime = msgspec.field(name="from")
+    end: ClockTime = msgspec.field(name="to")
+
+
+class Bundling(Written, frozen=True, kw_only=True):
+    """Incidents that come within `within` of each other are one message (`0s`: each its own).
+
+    `email`: e-mail is bundled, limited and quiet like a phone, too.
+    """
+
+    within: Duration = Duration(60)
+    email: bool = False
+
+
+class Limit(Written, frozen=True, kw_only=True):
+    """Contact methods of `type` ring at most `count` times within `within`."""
+
+    type: str
+    count: int
+    within: Duration = Duration(600)
+
+
 class User(Written, frozen=True, kw_only=True):
+    """`updates` names the contact methods that get updates besides pages."""
+
     id: str
     name: str = ""
     email: str = ""
@@ -182,6 +218,10 @@ class User(Written, frozen=True, kw_only=True):
     role: Role = "responder"
     contact_methods: tuple[ContactMethod, ...] = ()
     notification_rules: NotificationRules = NotificationRules()
+    quiet_hours: QuietHours | None = None
+    bundling: Bundling = Bundling()
+    limits: tuple[Limit, ...] = ()
+    updates: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -229,11 +269,15 @@ class Layer(Written, frozen=True, kw_only=True):
 
 
 class Override(Written, frozen=True, kw_only=True):
-    """`user` is on call from `from` (included) to `to` (not included), both local times in the schedule's zone."""
+    """`user` is on call from `from` (included) to `to` (not included), both local times in the schedule's zone.
+
+    `by` is who made it by hand (`user:alice`); such ones stay when a file that does not speak of them is applied.
+    """
 
     user: str
     start: WallTime = msgspec.field(name="from")
     end: WallTime = msgspec.field(name="to")
+    by: str = ""
 
 
 class Schedule(Written, frozen=True, kw_only=True):

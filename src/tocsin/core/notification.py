@@ -15,19 +15,42 @@ LONGEST_RETRY = 30.0
 
 
 def plan(user: User, urgency: Urgency) -> list[tuple[Duration, ContactMethod]]:
-    """The contact methods to use for one page, each with its delay from the page, in order.
+    """The contact methods to use for one page, each with its delay from the page, in order; never one that is not verified.
 
     Written rules are the whole truth. Without rules: all methods at once for high urgency; e-mail for low, or all methods when the
     person has no e-mail, because a page that reaches nobody is worse than a loud one.
     """
     rules = user.notification_rules.high if urgency == "high" else user.notification_rules.low
-    methods = {m.id: m for m in user.contact_methods}
+    usable = [m for m in user.contact_methods if m.verified]
+    methods = {m.id: m for m in usable}
     if rules is not None:
         chosen = [(rule.after, methods[rule.method]) for rule in rules if rule.method in methods]
         return sorted(chosen, key=lambda item: item[0])
-    mail = [m for m in user.contact_methods if m.type == "email"]
-    default = list(user.contact_methods) if urgency == "high" or not mail else mail
+    mail = [m for m in usable if m.type == "email"]
+    default = usable if urgency == "high" or not mail else mail
     return [(Duration(0), method) for method in default]
+
+
+def subscribed(user: User) -> list[ContactMethod]:
+    """The contact methods that get updates: those the person chose, as far as they are verified."""
+    return [m for m in user.contact_methods if m.verified and m.id in user.updates]
+
+
+PROFILE = "profile"
+"""The contact method that stands for a person's own mail address, when no contact method carries mail."""
+
+
+def for_news(user: User) -> list[ContactMethod]:
+    """Where a person is told what everyone must know who is on call (their shift changed): the methods that get updates.
+
+    When none was chosen, mail; without a method for mail the address of the profile serves.
+    """
+    if chosen := subscribed(user):
+        return chosen
+    mail = [method for method in user.contact_methods if method.type == "email" and method.verified]
+    if not mail and user.email:
+        return [ContactMethod(PROFILE, "email", {"address": user.email})]
+    return mail
 
 
 def retry_at(attempts: int, now: datetime, deadline: datetime, retry_after: float | None = None) -> datetime | None:

@@ -32,6 +32,8 @@ from tocsin.core.shape import Fault, Path, short, unknown
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\.]+(\.[^@\s<>()\[\],;:\"\\.]+)*")
+LONGEST_BUNDLING = 600
+"""Seconds that incidents may wait for each other on their way to one person."""
 ENOUGH = 200
 """Findings after which no further object is looked at."""
 
@@ -214,6 +216,32 @@ def _user(user: User, world: World) -> Iterator[Fault]:
             if rule.method not in names:
                 path = ("notification_rules", urgency, position, "method")
                 yield Fault(path, unknown("contact method", rule.method, names))
+    yield from _comfort(user, world, names)
+
+
+def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault]:
+    """Quiet hours, bundling, limits, subscriptions."""
+    if (quiet := user.quiet_hours) is not None:
+        if not quiet.days:
+            yield Fault(("quiet_hours", "days"), "quiet hours need days: name some, or leave days out for all seven")
+        if quiet.start.minutes == 1440:
+            yield Fault(("quiet_hours", "from"), 'quiet hours cannot begin at 24:00: write from: "00:00" and the next day')
+        if quiet.start.minutes == quiet.end.minutes:
+            yield Fault(("quiet_hours", "to"), "quiet hours that end when they begin would last for ever: write another time")
+    if user.bundling.within > LONGEST_BUNDLING:
+        yield Fault(("bundling", "within"), f"{user.bundling.within} is too long to wait for company: write at most 10m")
+    for position, limit in enumerate(user.limits):
+        path = ("limits", position)
+        if limit.type not in world.channels:
+            yield Fault((*path, "type"), unknown("type of contact method", limit.type, world.channels))
+        yield from _between(limit.count, 1, 1000, (*path, "count"))
+        if not 60 <= limit.within <= 86400:
+            yield Fault((*path, "within"), f"{limit.within} is out of range: write a duration from 1m to 1d")
+    yield from _repeated([limit.type for limit in user.limits], "limit for", ("limits",), "type")
+    for position, name in enumerate(user.updates):
+        if name not in names:
+            yield Fault(("updates", position), unknown("contact method", name, names))
+    yield from _repeated(user.updates, "contact method", ("updates",), field=None)
 
 
 def is_email(text: str) -> bool:

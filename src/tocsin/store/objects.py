@@ -60,7 +60,9 @@ async def load(tx: Tx) -> Directory:
     rows = await tx.fetch(
         """
         SELECT c.revision, c.settings ->> 'default_escalation_policy' AS default_policy,
-               o.kind, o.id, o.body, o.origin_file, o.origin_line
+               o.kind, o.id, o.body, o.origin_file, o.origin_line,
+               CASE WHEN o.kind = 'users' AND o.origin_file = '' THEN ARRAY(
+                 SELECT v.contact FROM contact_verifications v WHERE v.user_id = o.id AND v.verified_at IS NOT NULL) END AS verified
         FROM configuration c LEFT JOIN objects o ON o.kind = ANY($1)
         ORDER BY o.kind, o.id
         """,
@@ -72,7 +74,7 @@ async def load(tx: Tx) -> Directory:
     origins: dict[tuple[str, str], Origin] = {}
     for row in rows:
         if row["kind"] is not None:
-            objects[row["kind"]].append(_read(row["kind"], row["body"]))
+            objects[row["kind"]].append(_marked(_read(row["kind"], row["body"]), row["verified"]))
             if row["origin_file"]:
                 origins[row["kind"], row["id"]] = Origin(row["origin_file"], row["origin_line"])
     return Directory.of(objects, rows[0]["default_policy"], origins, rows[0]["revision"])
@@ -83,6 +85,14 @@ def _read(kind: str, body: Any) -> Any:
         return decode(body, KINDS[kind])
     except msgspec.ValidationError:
         return decode(known_part(body, KINDS[kind]), KINDS[kind])
+
+
+def _marked(one: Any, verified: Sequence[Any] | None) -> Any:
+    """Of a user that people entered (`verified` is then not None): which contact methods may be used."""
+    if verified is not None:
+        for method in one.contact_methods:
+            method.typed, method.verified = True, method.plain() in verified
+    return one
 
 
 async def save(
