@@ -1,0 +1,131 @@
+"""Whom each step of a policy would page over a span of time: an exact sweep, not samples.
+
+Between two boundaries of the shifts involved nobody comes and nobody goes, so one look at each stretch proves every instant of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from tocsin.core.configuration import EscalationPolicy, Target
+from tocsin.core.directory import Directory
+from tocsin.core.schedule import Shift, shifts
+
+Span = tuple[datetime, datetime]
+"""(from, to), half-open, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A span within which nothing changes: `steps[n]` are the people that step n (from 0) would page."""
+
+    start: datetime
+    end: datetime
+    steps: tuple[tuple[str, ...], ...]
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody whom some step would page."""
+        return frozenset(user for step in self.steps for user in step)
+
+
+class Rosters:
+    """The final shifts of every schedule in [start, end), each swept once."""
+
+    def __init__(self, directory: Directory, start: datetime, end: datetime) -> None:
+        self.directory, self.start, self.end = directory, start, end
+        self._shifts: dict[str, tuple[Shift, ...]] = {}
+
+    def shifts(self, schedule: str) -> tuple[Shift, ...]:
+        """Those of one schedule; empty for one that does not exist."""
+        found = self._shifts.get(schedule)
+        if found is None:
+            known = self.directory.schedules.get(schedule)
+            found = self._shifts[schedule] = shifts(known, self.start, self.end) if known else ()
+        return found
+
+    def gaps(self, schedule: str) -> list[Span]:
+        """When nobody who exists is on call."""
+        users = self.directory.users
+        present = [(s.start, s.end) for s in self.shifts(schedule) if s.user in users]
+        return uncovered(present, self.start, self.end)
+
+    def stretches(self, policy: EscalationPolicy) -> list[Stretch]:
+        """The policy over the whole span, in order, without gaps and overlaps."""
+        targets = {target.name: target for step in policy.steps for target in step.targets}
+        lines = {name: self._line(target) for name, target in targets.items()}
+        edges = sorted({self.start, self.end, *(at for starts, _ in lines.values() for at in starts)})
+        looks = {name: _look(*line) for name, line in lines.items()}
+        found: list[Stretch] = []
+        for a, b in pairwise(edges):
+            at = {name: look(a) for name, look in looks.items()}
+            steps = tuple(_merged(at[target.name] for target in step.targets) for step in policy.steps)
+            if found and found[-1].steps == steps:
+                found[-1] = Stretch(found[-1].start, b, steps)
+            else:
+                found.append(Stretch(a, b, steps))
+        return found
+
+    def _line(self, target: Target) -> tuple[list[datetime], list[tuple[str, ...]]]:
+        """The people behind one target as a function of time: from each of these instants on, these people."""
+        users = self.directory.users
+        if target.schedule is None:
+            team = self.directory.teams.get(target.team) if target.team is not None else None
+            people = (team.members if team else ()) if target.team is not None else (target.user or "",)
+            return [self.start], [tuple(user for user in people if user in users)]
+        starts, people_at = [self.start], [tuple[str, ...]()]
+        for shift in self.shifts(target.schedule):
+            if shift.start == starts[-1]:
+                starts.pop()
+                people_at.pop()
+            starts += [shift.start, shift.end]
+            people_at += [(shift.user,) if shift.user in users else (), ()]
+        return starts, people_at
+
+
+def _look(starts: Sequence[datetime], values: Sequence[tuple[str, ...]]) -> Callable[[datetime], tuple[str, ...]]:
+    return lambda at: values[bisect_right(starts, at) - 1]
+
+
+def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(user for group in groups for user in group))
+
+
+def uncovered(spans: Iterable[Span], start: datetime, end: datetime) -> list[Span]:
+    """What of [start, end) ordered, disjoint `spans` leave open."""
+    found = []
+    for a, b in spans:
+        if start < a:
+            found.append((start, a))
+        start = max(start, b)
+    if start < end:
+        found.append((start, end))
+    return found
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order of their start, with those that touch or overlap made one."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def common(left: Sequence[Span], right: Sequence[Span]) -> Iterator[Span]:
+    """Where two ordered lists of disjoint spans overlap."""
+    i = j = 0
+    while i < len(left) and j < len(right):
+        start, end = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
+        if start < end:
+            yield start, end
+        if left[i][1] < right[j][1]:
+            i += 1
+        else:
+            j += 1

@@ -1,0 +1,92 @@
+"""What a readiness check says: one thing that would go wrong, where, when, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from tocsin.core.coverage import Span
+
+Kind = Literal[
+    "coverage_gap", "empty_step", "dead_end", "unreachable_person", "unknown_user", "no_policy", "single_person",
+    "expiring_override", "dead_integration", "silent_integration", "failing_method", "no_runbook", "dst_night",
+]  # fmt: skip
+"""docs/guide/foresight.md says what each means (a test compares)."""
+
+Level = Literal["error", "warning", "note"]
+"""error: it would fail at night. warning: a risk. note: good to know."""
+
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`object` is `schedule:primary`, `policy:payments`, `user:bob` ...; `spans` are all times it is about (none: always).
+
+    `teams` are those who should know. `fix` says what to do about it.
+    """
+
+    kind: Kind
+    level: Level
+    object: str
+    sentence: str
+    fix: str
+    spans: tuple[Span, ...] = ()
+    teams: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same finding tomorrow has the same key."""
+        return f"{self.kind} {self.object}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What only a running server knows. Without one nothing is held against the configuration on these grounds.
+
+    `heard`: (service, integration) -> when it last sent; `since`: service -> how long it has been configured;
+    `bare`: service -> titles of recent alerts without a runbook; `failing`: (user, method) -> its latest error, when nothing
+    has gone through since.
+    """
+
+    heard: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    bare: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    failing: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def said(at: datetime, zone: ZoneInfo) -> str:
+    """`Sat 28 Nov 2026 20:00 +01:00`."""
+    local = at.astimezone(zone)
+    offset = local.strftime("%z")
+    return f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M} {offset[:3]}:{offset[3:5]}"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def times(spans: Sequence[Span], zone: ZoneInfo) -> str:
+    """`from A to B`, and how many more such times there are."""
+    start, end = spans[0]
+    more = f", and {len(spans) - 1} more time{'s' if len(spans) > 2 else ''}" if len(spans) > 1 else ""
+    return f"from {said(start, zone)} to {said(end, zone)}{more}"
+
+
+def plain(finding: Finding) -> dict[str, Any]:
+    """As JSON would have it, times as datetimes."""
+    first = finding.spans[0] if finding.spans else (None, None)
+    return {
+        "kind": finding.kind,
+        "level": finding.level,
+        "object": finding.object,
+        "from": first[0],
+        "to": first[1],
+        "sentence": finding.sentence,
+        "fix": finding.fix,
+        "spans": [{"from": start, "to": end} for start, end in finding.spans],
+        "teams": list(finding.teams),
+    }
