@@ -134,6 +134,7 @@ class RowChange(Written, frozen=True, kw_only=True):
     page: Paging | None = None
     progress: Progress | None = None
     top: Tier | None = None
+    inform_manager: Timeout | None = None
     acknowledge_timeout: Timeout | None = None
     review: Review | None = None
     who: str | None = None

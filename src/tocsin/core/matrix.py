@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -23,12 +24,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What one severity means.
 
     `response_time`: acknowledged within. `escalation_time`: whoever acknowledged has restored within, or the progress clock
-    goes on. `communication_frequency`: the next update follows within. `resolution_target`: restored within (held against what
-    happened). For a row that does not page `now`, response and escalation count business hours only, and updates that fall due
-    outside them wait for their beginning.
+    goes on. `communication_frequency`: the next update follows within. `resolution_target`: restored within. For a row that does
+    not page `now`, response and escalation count business hours only; an update or a target that falls due outside them waits for
+    their beginning.
 
     `page`: at once, in business hours, or never. `progress`: the progress clock pages by itself, prompts the commander, or is
-    off. `top`: the highest tier it reaches. `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
+    off. `top`: the highest tier it reaches. `inform_manager`: the manager of the team is told after this, without being paged
+    (None: never). `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
     `review`: what kind of review it needs. `who` responds and `how` it is told, in words.
     """
 
@@ -40,6 +42,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     page: Paging
     progress: Progress
     top: Tier
+    inform_manager: Duration | None
     acknowledge_timeout: Duration | None
     review: Review
     who: str
@@ -63,6 +66,7 @@ DEFAULTS: Matrix = {
         page="now",
         progress="automatic",
         top="executive",
+        inform_manager=_minutes(10),
         acknowledge_timeout=None,
         review="required",
         who="Incident commander and all teams concerned",
@@ -77,6 +81,7 @@ DEFAULTS: Matrix = {
         page="now",
         progress="prompt",
         top="executive",
+        inform_manager=None,
         acknowledge_timeout=None,
         review="required",
         who="On call, with escalation",
@@ -91,6 +96,7 @@ DEFAULTS: Matrix = {
         page="business_hours",
         progress="off",
         top="senior",
+        inform_manager=None,
         acknowledge_timeout=None,
         review="short",
         who="The team on call",
@@ -105,6 +111,7 @@ DEFAULTS: Matrix = {
         page="never",
         progress="off",
         top="on_call",
+        inform_manager=None,
         acknowledge_timeout=None,
         review="optional",
         who="One person, in working hours",
@@ -115,9 +122,6 @@ DEFAULTS: Matrix = {
 
 FIELDS: tuple[str, ...] = tuple(field.name for field in msgspec.structs.fields(Row))
 
-INFORM_AFTER = timedelta(minutes=10)
-"""How long after a SEV1 began its team's manager is informed (C-3); paged only when the ladder gets there."""
-
 
 class Rules(msgspec.Struct, frozen=True):
     """The matrix of one service and the business hours of its team: what an incident keeps from its beginning to its end."""
@@ -127,14 +131,14 @@ class Rules(msgspec.Struct, frozen=True):
 
     @property
     def number(self) -> int:
-        """The same rules have the same number, on every node (64 bits of the SHA-256 of `encoded`)."""
-        return int.from_bytes(hashlib.sha256(self.encoded).digest()[:8], signed=True)
+        """The same rules have the same number, on every node (64 bits of the SHA-256 of what they say)."""
+        said = msgspec.json.encode(self.plain(), order="deterministic")
+        return int.from_bytes(hashlib.sha256(said).digest()[:8], signed=True)
 
-    @property
-    def encoded(self) -> bytes:
-        """As JSON, the same bytes for the same rules; `read_rules` reads it."""
+    def plain(self) -> dict[str, Any]:
+        """As plain data; `read_rules` reads it."""
         rows = {severity.key: plain(row) for severity, row in self.rows.items()}
-        return msgspec.json.encode({"rows": rows, "hours": self.hours}, order="deterministic")
+        return {"rows": rows, "hours": msgspec.to_builtins(self.hours)}
 
 
 def matrix_of(directory: Directory, service: str | None) -> Matrix:
@@ -173,9 +177,8 @@ def rules_of(directory: Directory, service: str | None) -> tuple[int, Rules]:
     return found
 
 
-def read_rules(encoded: bytes) -> Rules:
-    """What `Rules.encoded` wrote, also by another release: its unknown fields are left out, missing ones are the defaults."""
-    raw = msgspec.json.decode(encoded)
+def read_rules(raw: Mapping[str, Any]) -> Rules:
+    """What `Rules.plain` wrote, also in another release: fields that it does not know are left out, missing ones are the defaults."""
     rows = {}
     for severity, row in DEFAULTS.items():
         known = {name: value for name, value in raw["rows"].get(severity.key, {}).items() if name in FIELDS}
@@ -215,7 +218,15 @@ def escalate_by(row: Row, hours: Hours, since: datetime) -> datetime:
 
 
 def update_by(row: Row, hours: Hours, since: datetime) -> datetime:
-    """Until when the next update should follow: a time outside business hours waits for their beginning unless the row pages
-    at once."""
-    at = since + row.communication_frequency.delta
+    """Until when the next update should follow."""
+    return working(row, hours, since + row.communication_frequency.delta)
+
+
+def restore_by(row: Row, hours: Hours, since: datetime) -> datetime:
+    """Until when it should be restored."""
+    return working(row, hours, since + row.resolution_target.delta)
+
+
+def working(row: Row, hours: Hours, at: datetime) -> datetime:
+    """`at`, or when business hours begin after it, unless the row pages at once."""
     return at if row.page == "now" else next_opening(hours, at)
