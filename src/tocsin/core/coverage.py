@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from tocsin.core.configuration import EscalationPolicy, Target
 from tocsin.core.directory import Directory
+from tocsin.core.preset import steps_of
 from tocsin.core.schedule import Shift, shifts
 
 Span = tuple[datetime, datetime]
@@ -56,14 +57,15 @@ class Rosters:
 
     def stretches(self, policy: EscalationPolicy) -> list[Stretch]:
         """The policy over the whole span, in order, without gaps and overlaps."""
-        targets = {target.name: target for step in policy.steps for target in step.targets}
+        written = steps_of(policy)
+        targets = {target.name: target for step in written for target in step.targets}
         lines = {name: self._line(target) for name, target in targets.items()}
         edges = sorted({self.start, self.end, *(at for starts, _ in lines.values() for at in starts)})
         looks = {name: _look(*line) for name, line in lines.items()}
         found: list[Stretch] = []
         for a, b in pairwise(edges):
             at = {name: look(a) for name, look in looks.items()}
-            steps = tuple(_merged(at[target.name] for target in step.targets) for step in policy.steps)
+            steps = tuple(_merged(at[target.name] for target in step.targets) for step in written)
             if found and found[-1].steps == steps:
                 found[-1] = Stretch(found[-1].start, b, steps)
             else:

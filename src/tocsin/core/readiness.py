@@ -20,6 +20,7 @@ from tocsin.core.errors import Invalid
 from tocsin.core.escalation import manager_of
 from tocsin.core.finding import LEVELS, Facts, Finding, Level, said, times
 from tocsin.core.notification import plan
+from tocsin.core.preset import steps_of
 from tocsin.core.schedule import OVERRIDE, who
 
 DAYS = 90
@@ -86,7 +87,7 @@ class Sweep:
 
     def zone_of(self, policy: EscalationPolicy) -> ZoneInfo:
         """The zone in which people think about a policy: its first schedule's."""
-        for step in policy.steps:
+        for step in steps_of(policy):
             for target in step.targets:
                 if (schedule := self.directory.schedules.get(target.schedule or "")) is not None:
                     return zone(schedule.time_zone)
@@ -107,7 +108,7 @@ class Sweep:
     def within(self, *names: str) -> list[EscalationPolicy]:
         """The policies that name a target such as `schedule:primary`."""
         return [
-            use.policy for use in self.uses if any(t.name in names for step in use.policy.steps for t in step.targets)
+            use.policy for use in self.uses if any(t.name in names for step in steps_of(use.policy) for t in step.targets)
         ]
 
 
@@ -152,7 +153,7 @@ def coverage_gaps(sweep: Sweep) -> Iterator[Finding]:
 
 def _unfilled(sweep: Sweep, policy: EscalationPolicy, schedule: str, gaps: Sequence[Span]) -> Iterator[Span]:
     """Those of the gaps in which a step that relies on the schedule pages nobody at all."""
-    for number, step in enumerate(policy.steps):
+    for number, step in enumerate(steps_of(policy)):
         if any(target.schedule == schedule for target in step.targets):
             empty = [(s.start, s.end) for s in sweep.lines[policy.id] if not s.steps[number]]
             yield from common(joined(empty), gaps)
@@ -168,7 +169,7 @@ def empty_steps(sweep: Sweep) -> Iterator[Finding]:
     """Steps that page nobody at some time, where that is not one schedule's gap."""
     for use in sweep.uses:
         policy = use.policy
-        for number, step in enumerate(policy.steps):
+        for number, step in enumerate(steps_of(policy)):
             empty = joined((s.start, s.end) for s in sweep.lines[policy.id] if not s.steps[number])
             lone = len(step.targets) == 1 and step.targets[0].schedule in sweep.directory.schedules
             if not empty or lone:
@@ -268,7 +269,7 @@ def unknown_users(sweep: Sweep) -> Iterator[Finding]:
     for team in sweep.directory.teams.values():
         named += [(u, "teams", team.id, (team.id,)) for u in [*team.members, *([team.manager] if team.manager else [])]]
     for use in sweep.uses:
-        stepped = [t.user for step in use.policy.steps for t in step.targets if t.user]
+        stepped = [t.user for step in steps_of(use.policy) for t in step.targets if t.user]
         named += [(u, "escalation_policies", use.policy.id, use.teams) for u in dict.fromkeys(stepped)]
     words = {"schedules": "schedule", "teams": "team", "escalation_policies": "policy"}
     for user, kind, id, owners in named:

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tocsin.core.alert import NoPage
 from tocsin.core.configuration import EscalationPolicy, Service, Tier
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import Rung, forward, last_resort, round_length, start, turn
+from tocsin.core.matrix import matrix_of
+from tocsin.core.matrix import urgency as urgency_at
 from tocsin.core.notification import plan
+from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
 
 
@@ -32,6 +36,20 @@ class RehearsalItem:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The future of one incident: how people are paged, every rung that fires, also those that find nobody, and the notifications.
+
+    `no_page` says why nobody is paged at all.
+    """
+
+    policy: EscalationPolicy | None
+    urgency: Urgency
+    rungs: tuple[tuple[datetime, Rung], ...] = ()
+    items: tuple[RehearsalItem, ...] = ()
+    no_page: NoPage | None = None
+
+
 def rehearse(
     directory: Directory,
     about: Service | EscalationPolicy,
@@ -48,15 +66,33 @@ def rehearse(
     policy = directory.policy_of(about.id) if isinstance(about, Service) else about
     if policy is None:
         raise Invalid(f"{about.id} has no escalation policy, and there is no default one", "/service")
-    if severity.urgency == "none":
-        return []
+    return list(foresee(directory, service, policy, severity, at, until).items)
+
+
+def foresee(
+    directory: Directory,
+    service: str | None,
+    policy: EscalationPolicy | None,
+    severity: Severity,
+    at: datetime,
+    until: datetime | None = None,
+) -> Rehearsal:
+    """The whole future of an incident of `service` that opens at `at` and pages by `policy`."""
+    urgency = urgency_at(directory, service, severity, at)
+    if urgency == "none":
+        return Rehearsal(policy, urgency, no_page=NoPage.SEVERITY)
+    if policy is None:
+        return Rehearsal(policy, urgency, no_page=NoPage.NO_POLICY)
+    row = matrix_of(directory, service)[severity]
+    ladder = expanded(policy, row.escalation_time, row.top)
+    rungs = tuple(climb(directory, ladder, service, urgency, at, until))
     items = [
         item
-        for when, rung in climb(directory, policy, service, severity.urgency, at, until)
-        for item in _notifications(directory, rung, severity.urgency, when)
+        for when, rung in rungs
+        for item in _notifications(directory, rung, urgency, when)
         if until is None or item.at <= until
     ]
-    return sorted(items, key=lambda item: item.at)
+    return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
 
 
 def climb(
