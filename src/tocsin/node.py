@@ -158,7 +158,7 @@ async def _context(settings: Settings, url: str, stack: AsyncExitStack) -> Conte
     clock.synchronise(*await db.time())
     async with db.reading() as tx:
         ours = await installation(tx)
-    opened = channels.create(settings)
+    opened = channels.create(settings, ours.push_key)
     for channel in opened.values():
         stack.push_async_callback(channel.close)
         await channel.open()

@@ -38,6 +38,10 @@ class Settings:
     bootstrap_token: str = field(default="", metadata=_SECRET)
     smtp_url: str = field(default="", metadata=_SECRET)
     mail_from: str = "tocsin@localhost"
+    twilio_account_sid: str = ""
+    twilio_auth_token: str = field(default="", metadata=_SECRET)
+    twilio_from: str = ""
+    twilio_url: str = "https://api.twilio.com"
     channel_limits: str = ""
     log_format: str = "text"
     lease_seconds: float = 10.0
@@ -136,6 +140,27 @@ def _mail_from(text: str) -> str:
     return text
 
 
+def _twilio_account_sid(text: str) -> str:
+    if not text.startswith("AC") or not text.isalnum() or not text.isascii():
+        raise ValueError(f"must be the account's id as Twilio's console shows it, beginning with AC, not {text!r}")
+    return text
+
+
+def _twilio_from(text: str) -> str:
+    """A number with its country, or a messaging service."""
+    number = text.startswith("+") and text[1:].isascii() and text[1:].isdigit() and 7 < len(text) < 17
+    if not number and not (text.startswith("MG") and text.isalnum()):
+        raise ValueError(f"must be a number like +4930901820, or a messaging service (MG...), not {text!r}")
+    return text
+
+
+def _twilio_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must look like https://api.twilio.com")
+    return text.rstrip("/")
+
+
 def _log_format(text: str) -> str:
     if text not in ("text", "json"):
         raise ValueError(f"must be text or json, not {text!r}")
@@ -160,6 +185,10 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "bootstrap_token": _long,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
+    "twilio_account_sid": _twilio_account_sid,
+    "twilio_auth_token": str,
+    "twilio_from": _twilio_from,
+    "twilio_url": _twilio_url,
     "channel_limits": str,
     "log_format": _log_format,
     "lease_seconds": _lease_seconds,

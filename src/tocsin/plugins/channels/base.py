@@ -50,12 +50,21 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     alerts_count: int = 0
 
 
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """News that is about no incident (a shift that changed): plain text, of which `text` may have several lines."""
+
+    heading: str
+    text: str
+    url: str
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One notification. `key` is the idempotency key: the same on every retry of this notification.
 
     `reason` is a sentence for the person ("You are on call for Payments primary"). `step` counts from 1.
     `acknowledge_url` is empty when there is nothing to acknowledge. `bundled` holds further incidents that travel in
-    the same message (catch-up after downtime; only for channels with `bundles`). `sent_at` is the time of this attempt.
+    the same message (only for channels with `bundles`), which the one link answers too. `sent_at` is the time of this attempt.
+    `public_only`: a person typed the address, so it may not lead into a private network.
     """
 
     type: Literal["page", "update"]
@@ -71,6 +80,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime
     instance: str = ""
     bundled: tuple[Brief, ...] = ()
+    public_only: bool = False
+    news: News | None = None
+    """What the message says instead when it is about no incident; `incident` then only repeats its heading and address."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -81,14 +93,18 @@ class Receipt(msgspec.Struct, frozen=True):
 
 class DeliveryError(Exception):
     """Not delivered. `permanent`: trying again the same way is pointless. `retry_after` (seconds): the provider's wish.
+    `gone`: the provider says that this device does not exist any more, so that it can be forgotten.
 
     The message is shown to people: it never holds a secret or a URL's path, query or credentials.
     """
 
-    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, permanent: bool, retry_after: float | None = None, gone: bool = False
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.gone = gone
 
 
 class Channel(Protocol):
@@ -96,13 +112,15 @@ class Channel(Protocol):
 
     `lane` names what a send may block: sends of one lane share `lane_limit` places, all sends of the channel share
     `concurrency`, so a slow provider never delays another. `timeout` (seconds) bounds one send. `bundles`: one message may
-    carry several incidents.
+    carry several incidents. `rings`: it disturbs (SMS, voice, push), so incidents are bundled, and people's limits and quiet hours
+    hold (flow/gather).
     """
 
     type: str
     label: str
     fields: tuple[Field, ...]
     bundles: bool
+    rings: bool
     concurrency: int
     lane_limit: int
     timeout: float

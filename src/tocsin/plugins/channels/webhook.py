@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 from yarl import URL
 
 from tocsin import __version__
-from tocsin.plugins.channels.base import Brief, DeliveryError, Field, Message, Receipt, field_problem
+from tocsin.plugins.channels.base import Brief, DeliveryError, Field, Message, News, Receipt, field_problem
 from tocsin.plugins.channels.names import Names
 
 MOST_RETRY_AFTER = 900.0
@@ -51,6 +51,20 @@ class _Body(msgspec.Struct, frozen=True):
     incident: _Incident
     acknowledge_url: str
     sent_at: datetime
+
+
+class _NewsBody(msgspec.Struct, frozen=True):
+    """News that is about no incident: the fields of `_Body`, and what it says."""
+
+    type: str
+    page_id: str
+    reason: str
+    step: int
+    user: str
+    incident: None
+    acknowledge_url: str
+    sent_at: datetime
+    news: News
 
 
 class _Target(NamedTuple):
@@ -85,6 +99,7 @@ class WebhookChannel:
         ),
     )
     bundles = False
+    rings = False
 
     def __init__(self, concurrency: int = 256, lane_limit: int = 64, timeout: float = 5.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
@@ -122,7 +137,7 @@ class WebhookChannel:
         except TimeoutError:
             raise DeliveryError(f"{target.place} did not answer within {self.timeout:g} s", permanent=False) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _network_error(target.place, error) from None
+            raise network_error(target.place, error) from None
 
     async def _post(self, target: _Target, headers: dict[str, str], body: bytes, now: datetime) -> Receipt:
         """One request; a second one, on a new connection, when a kept connection turns out to have been closed by the
@@ -159,6 +174,8 @@ class WebhookChannel:
 
 def encode(message: Message) -> bytes:
     """The body of the contract as JSON."""
+    if message.news is not None:
+        return _encode_news(message, message.news)
     brief = message.incident
     body = _Body(
         type=message.type,
@@ -174,6 +191,15 @@ def encode(message: Message) -> bytes:
         return _ENCODER.encode(body)
     except UnicodeEncodeError:  # half of a surrogate pair: escaped, as JSON allows
         return json.dumps(msgspec.to_builtins(body)).encode()
+
+
+def _encode_news(message: Message, news: News) -> bytes:
+    return _ENCODER.encode(
+        _NewsBody(
+            type=message.type, page_id="", reason=news.heading, step=message.step, user=message.user, incident=None,
+            acknowledge_url="", sent_at=message.sent_at.astimezone(UTC), news=news,
+        )
+    )  # fmt: skip
 
 
 def _incident(brief: Brief) -> _Incident:
@@ -270,7 +296,7 @@ def _date(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _network_error(place: str, error: Exception) -> DeliveryError:
+def network_error(place: str, error: Exception) -> DeliveryError:
     """What went wrong, in words of our own: the library's may quote the address."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return DeliveryError(f"{place}: its TLS certificate is not trusted", permanent=True)

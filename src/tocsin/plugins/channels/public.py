@@ -1,0 +1,54 @@
+"""Addresses that strangers may make us call: public ones only, so that nobody reaches into the network around us through us."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from aiohttp.abc import ResolveResult
+
+from tocsin.plugins.channels.names import Names
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address lies in the public internet (what an IPv6 address wraps is looked at, too)."""
+    try:
+        known = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(known, ipaddress.IPv6Address):
+        inner = known.ipv4_mapped or known.sixtofour or (known.teredo[1] if known.teredo else None) or _nat64(known)
+        if inner is not None:
+            known = inner
+    return known.is_global and not known.is_multicast
+
+
+def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    inside = address in ipaddress.ip_network("64:ff9b::/96")
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if inside else None
+
+
+def is_private_host(host: str) -> bool:
+    """Whether a host, as an address names it, is surely not public. (A name may still lead inside: `PublicNames` looks.)"""
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host.lower().rstrip(".").endswith(("localhost", ".local", ".internal")) or "." not in host
+    return not is_public(host)
+
+
+class PrivateAddressError(OSError):
+    """A name leads into a private network."""
+
+
+class PublicNames(Names):
+    """Resolves names to public addresses only. Raises PrivateAddressError when any of them is not: the answer is used at once,
+    so that it cannot change between the look and the call."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await super().resolve(host, port, family)
+        if not all(is_public(one["host"]) for one in found):
+            raise PrivateAddressError(f"{host} leads into a private network")
+        return found
