@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.fakes.browser import Browser
 from tests.fakes.mail import MailServer
 from tests.fakes.messages import brief, message
-from tests.fakes.sink import HANG, Sink, status
+from tests.fakes.sink import HANG, Answer, Sink, status
 
 from tocsin.core.errors import Invalid
 from tocsin.plugins.channels.base import Channel, DeliveryError
@@ -21,6 +22,8 @@ from tocsin.settings import Settings
 TYPES = sorted(FIELDS)
 LIMITS = " ".join(f"{kind}.timeout=0.5" for kind in TYPES)
 SECRET = "hunter2"
+ACCOUNT = "AC00000000000000000000000000000000"
+BROWSER = Browser("").settings
 
 
 class Bench(NamedTuple):
@@ -37,22 +40,29 @@ class Bench(NamedTuple):
             "webhook": {"url": f"http://bob:{SECRET}@{at}?token={SECRET}"},
             "email": {"address": "alice@example.com"},
             "apprise": {"url": f"json://bob:{SECRET}@{at}?+X-Token={SECRET}"},
+            "sms": {"number": "+1 212 555 0123"},
+            "voice": {"number": "+1 212 555 0123"},
+            "webpush": BROWSER | {"endpoint": f"http://{at}?token={SECRET}"},
         }[kind]
 
+    def _answer(self, answer: Answer) -> None:
+        for path in ("/ok", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"):
+            self.sink.always(path, answer)
+
     def break_providers(self) -> None:
-        self.sink.always("/ok", status(500))
+        self._answer(status(500))
         self.mail.refuse["alice@example.com"] = "450 4.2.1 busy"
 
     def refuse(self) -> None:
-        self.sink.always("/ok", status(404))
+        self._answer(status(404))
         self.mail.refuse["alice@example.com"] = "550 5.1.1 nobody"
 
     def hang(self) -> None:
-        self.sink.always("/ok", HANG)
+        self._answer(HANG)
         self.mail.hang_at = "DATA"
 
     def mend(self) -> None:
-        self.sink.always("/ok", status(200))
+        self._answer(status(200))
         self.mail.hang_at = ""
         self.mail.refuse.clear()
 
@@ -64,7 +74,13 @@ class Bench(NamedTuple):
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     async with Sink() as sink, MailServer(auth=("tocsin", SECRET)) as mail:
-        channels = create(Settings(smtp_url=mail.url, mail_from="tocsin@example.com", channel_limits=LIMITS))
+        channels = create(
+            Settings(
+                smtp_url=mail.url, mail_from="tocsin@example.com", channel_limits=LIMITS, twilio_url=sink.url(""),
+                twilio_account_sid=ACCOUNT, twilio_auth_token=SECRET, twilio_from="+12125550100",
+            ),
+            "7" * 64,
+        )  # fmt: skip
         for channel in channels.values():
             await channel.open()
         bench = Bench(channels, sink, mail)

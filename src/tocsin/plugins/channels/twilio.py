@@ -81,11 +81,12 @@ class Twilio:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
+        credentials = base64.b64encode(f"{self.account.sid}:{self.account.token}".encode()).decode()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency, resolver=Names(), ttl_dns_cache=30),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            auth=aiohttp.BasicAuth(self.account.sid, self.account.token),
+            headers={"Authorization": f"Basic {credentials}"},
         )
 
     async def close(self) -> None:

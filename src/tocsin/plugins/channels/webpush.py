@@ -82,6 +82,7 @@ class WebPushChannel:
         Field(name="subscribed", label="Subscribed", kind="text", required=False, help="written by Tocsin: yes"),
     )
     bundles = True
+    rings = True
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class WebPushChannel:
             )
         for name in ("endpoint", *_KEYS):
             if not settings.get(name):
-                return f"{name}: is missing (a browser's subscription has endpoint, p256dh and auth)"
+                return f"device: {name} is missing (a browser's subscription has endpoint, p256dh and auth)"
         return self._endpoint_problem(settings) or _keys_problem(settings)
 
     def _endpoint_problem(self, settings: Mapping[str, str]) -> str | None:
@@ -129,7 +130,7 @@ class WebPushChannel:
 
     def lane(self, settings: Mapping[str, str]) -> str:
         url = _url(settings.get("endpoint", ""))
-        return "none" if url is None else f"{url.host_subcomponent}:{url.port}"
+        return "invalid" if url is None else f"{url.host_subcomponent}:{url.port}"
 
     async def open(self) -> None:
         for guarded in (False, True):
