@@ -235,7 +235,7 @@ class World:
 
     async def _delivered(self) -> None:
         for _ in range(3000):
-            if not any(engine.deliveries.waiting for engine in self.engines):
+            if not any(engine.deliveries.waiting or engine.notices.waiting for engine in self.engines):
                 return
             await asyncio.sleep(0.002)
         raise AssertionError("deliveries did not come to rest")

@@ -11,7 +11,7 @@ from tocsin.core.timeline import Kind
 
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
-    "respond", "declare", "mute", "send_test_alert", "rehearse", "configure", "manage_access", "import_incidents",
+    "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "configure", "manage_access", "import_incidents",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -20,7 +20,7 @@ _STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents"})
 _OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
     "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
 }  # fmt: skip
-_RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "send_test_alert"}
+_RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "cover", "send_test_alert"}
 _MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure"}
 _ADMIN: frozenset[Permission] = frozenset(PERMISSIONS)
 
@@ -44,6 +44,7 @@ SAID: dict[Permission, str] = {
     "respond": "respond to incidents",
     "declare": "declare an incident",
     "mute": "silence alerts",
+    "cover": "hand shifts from one person to another",
     "send_test_alert": "send a test alert",
     "rehearse": "rehearse who would be paged",
     "configure": "change the configuration",
@@ -56,7 +57,7 @@ NEEDED_FOR: dict[Kind, Permission] = {
     **dict.fromkeys(
         (
             "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
-            "response_triggered",
+            "response_triggered", "copied", "manager_informed",
         ),
         "see_pages",
     ),

@@ -14,7 +14,8 @@ Kind = Literal[
     "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "escalated", "exhausted", "acknowledged",
     "status_updated", "severity_changed", "assigned", "role_assigned", "responder_added", "note_added",
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
-    "merged", "corrected",
+    "merged", "corrected", "copied",
+    "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

@@ -27,6 +27,9 @@ from tocsin.core.configuration import (
     Team,
     User,
 )
+from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
+from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -286,16 +289,20 @@ def _schedule(schedule: Schedule, known: Known) -> Iterator[Fault]:
     yield from _zone(schedule.time_zone, ("time_zone",))
     yield from _refer(known, "teams", schedule.team, ("team",))
     if not schedule.layers and not schedule.overrides:
-        yield Fault(("layers",), "nobody would ever be on call: add a layer with its users")
+        watched = ": shadows only watch, they never answer" if schedule.shadows else ""
+        yield Fault(("layers",), f"nobody would ever be on call{watched}: add a layer with its users")
     for position, layer in enumerate(schedule.layers):
         yield from _layer(layer, known, ("layers", position))
     yield from _repeated([layer.id for layer in schedule.layers], "layer", ("layers",))
-    for position, override in enumerate(schedule.overrides):
-        yield from _refer(known, "users", override.user, ("overrides", position, "user"))
-        if not override.start < override.end:
-            yield Fault(("overrides", position, "to"), f"{override.end} is not after {override.start}: end it later")
-    if schedule.shadows:
-        yield Fault(("shadows",), _not_yet("shadows"))
+    for position, above in hidden(schedule.layers):
+        layer, names = schedule.layers[position].id, ", ".join(above)
+        message = f"the layer {layer!r} could never be on call: later layers win, and {names} would always have someone"
+        yield Fault(("layers", position), f"{message} (move it below in the list, restrict the others, or remove it)")
+    for field, several in (("overrides", schedule.overrides), ("shadows", schedule.shadows)):
+        for position, one in enumerate(several):
+            yield from _refer(known, "users", one.user, (field, position, "user"))
+            if not one.start < one.end:
+                yield Fault((field, position, "to"), f"{one.end} is not after {one.start}: end it later")
 
 
 def _layer(layer: Layer, known: Known, path: Path) -> Iterator[Fault]:

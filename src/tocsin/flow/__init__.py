@@ -8,11 +8,14 @@
 6. `settling`  a source says that alerts ended or are looked at: their incidents follow
 7. `escalate`  a rung is due: whom to page, when to look again
 8. `restart`   paging starts over: the severity rose, the incident came back
-9. `deliver`   carry each notification
-10. `lanes`    places at providers, shared so that a slow one never holds up another
-11. `message`  what a notification says, and its signed link
-12. `receipts` what became of each send; pages that reach nobody bring the next rung forward
-13. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
-14. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
-15. `tick`     claims what is due and hands it to the stage that owns it
+9. `shadows`   who shadows a shift gets copies of its pages
+10. `deliver`   carry each notification
+11. `lanes`    places at providers, shared so that a slow one never holds up another
+12. `message`  what a notification says, and its signed link
+13. `receipts` what became of each send; pages that reach nobody bring the next rung forward
+14. `notices`  carry news that nobody has to answer
+15. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
+16. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
+17. `relieve`  a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+18. `tick`     claims what is due and hands it to the stage that owns it
 """

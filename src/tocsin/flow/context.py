@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -14,7 +15,9 @@ from tocsin.settings import Settings
 from tocsin.store.database import Database
 from tocsin.store.ids import Ids
 from tocsin.store.notifications import Held
+from tocsin.store.notices import Notice
 
+from tocsin.store.timers import Timer
 
 class Wake:
     """Wakes whoever waits for new work on this node: the timers, the deliveries, the readers of the stream.
@@ -67,6 +70,10 @@ class Context:
         """Let the other nodes hear of `topic` within a moment. Not part of the transaction: a NOTIFY inside one makes all commits
         of the database take turns, and whoever misses it looks for himself."""
         self.announced.add(topic)
+    carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
+    """Where news goes whose timers are leased to this node (flow/notices)."""
+    carrying: Counter[str] = field(default_factory=Counter)
+    """How much news is on its way by each channel."""
         self.wake.set("announced")
 
     @property

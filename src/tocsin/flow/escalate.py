@@ -30,6 +30,8 @@ from tocsin.flow.context import Context
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import OutOfIds
+from tocsin.flow.shadows import Copied, copies
+from tocsin.flow.turns import OutOfTurns, Turns
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -203,7 +205,9 @@ class Pager:
             climbed.entries.append(
                 self._entry("page_undelivered", f"{user.label} has no contact method for this", page=page, user=user.id)
             )
-        climbed.first = climbed.first or (user.id if rules else None)
+        if rules and climbed.first is None:
+            climbed.first, climbed.tier = user.id, rung.tier
+        self._copy(subject, rung, intent, page, climbed)
         return bool(rules)
 
     def _entry(self, kind: str, details: str, **data: object) -> Entry:
@@ -230,6 +234,12 @@ def response_entries(
     user = pager.directory.users.get(assignee) if assignee else None
     details = f"{user.label} is assigned" if user else "Nobody could be assigned"
     data = {
+    def _copy(self, subject: Subject, rung: Rung, intent: PageIntent, page: int, climbed: Climbed) -> None:
+        copied = Copied(subject.incident, page, rung.step + 1, intent.user, intent.via, subject.urgency)
+        made, told = copies(self.directory, copied, [each.user for each in rung.pages], self.now, self.loop)
+        self.writing.notices += made
+        climbed.entries += told
+
         "assignee": assignee,
         "paged": sorted({e.data["user"] for c in climbs for e in c.entries if e.kind == "paged"}),
     }

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Any
 
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import PageReason
@@ -42,13 +43,17 @@ def incident_url(ctx: Context, number: int) -> str:
 
 def brief(ctx: Context, letter: Letter) -> Brief:
     """The incident of a letter as messages tell it."""
-    service = ctx.directory.services.get(letter.service) if letter.service else None
+    return case_of(ctx, letter.incident_id, letter)
+
+
+def case_of(ctx: Context, number: int, case: Any) -> Brief:
+    """An incident as messages tell it, from a row that holds its title, severity, status, service and counts."""
+    service = ctx.directory.services.get(case.service) if case.service else None
     return Brief(
-        id=public_id(letter.incident_id), number=letter.incident_id,
-        name=display_name(letter.incident_id, letter.created_at), title=letter.title,
-        severity=Severity(letter.severity).key, status=letter.status, service=letter.service,
-        service_name=service.label if service else letter.service or "", url=incident_url(ctx, letter.incident_id),
-        created_at=letter.created_at, description=letter.description, alerts_count=letter.alerts_count,
+        id=public_id(number), number=number, name=display_name(number, case.created_at), title=case.title,
+        severity=Severity(case.severity).key, status=case.status, service=case.service,
+        service_name=service.label if service else case.service or "", url=incident_url(ctx, number),
+        created_at=case.created_at, description=case.description, alerts_count=case.alerts_count,
     )  # fmt: skip
 
 

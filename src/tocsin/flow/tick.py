@@ -12,9 +12,10 @@ import structlog
 
 from tocsin import __version__, metrics
 from tocsin.core.errors import Contended, Unavailable
-from tocsin.flow import alarms, escalate
+from tocsin.flow import alarms, clocks, escalate, notices, relieve
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
+from tocsin.flow.notices import Notices
 from tocsin.store import nodes, notifications, objects, timers
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
@@ -30,6 +31,9 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "watch": alarms.watch,
     "unmute": alarms.unmute,
 }
+    "notice": notices.due,
+    "rotation": relieve.rotation,
+    "handoff": relieve.relieve,
 """Every kind of timer and the stage that owns it."""
 
 BATCH = 500
@@ -53,6 +57,7 @@ class Engine:
         self._ctx = ctx
         self.deliveries = Deliveries(ctx)
         self._due = ctx.wake.event("timers")
+        self.notices = Notices(ctx)
         self._configured = ctx.wake.event("configuration")
         self._announced = ctx.wake.event("announced")
         self._tasks: list[asyncio.Task[None]] = []
@@ -82,6 +87,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.deliveries.stop()
         try:
+        await self.notices.stop()
             async with self._ctx.db.transaction() as tx:
                 await timers.release(tx, self._ctx.node, self._ctx.clock.now())
                 await nodes.leave(tx, self._ctx.node)

@@ -16,17 +16,20 @@ from tocsin.core.configuration import KINDS, LABELS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Forbidden, Problem
 from tocsin.core.incident import display_name, public_id
-from tocsin.core.permission import Principal, allowed, require
+from tocsin.core.permission import Permission, Principal, allowed, require
+from tocsin.core.rota import carried
 from tocsin.core.shape import short
 from tocsin.core.spelling import plain
 from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage import files as yaml_files
+from tocsin.manage import shift_news
 from tocsin.manage.access import FIRST_ADMIN
 from tocsin.manage.drafts import Draft, Place, complain, draft, explain, stored_place
 from tocsin.manage.files import File
 from tocsin.manage.plans import Plan, compare
 from tocsin.plugins.sources import registry
+from tocsin.store import notices
 from tocsin.store import objects as store
 from tocsin.store.database import Tx
 
@@ -63,13 +66,19 @@ async def apply(
 
 
 async def change(
-    ctx: Context, principal: Principal, decide: Callable[[Directory], Directory], *, dry_run: bool = False
+    ctx: Context,
+    principal: Principal,
+    decide: Callable[[Directory], Directory],
+    *,
+    dry_run: bool = False,
+    needs: Permission = "configure",
 ) -> Plan:
     """Replace the configuration by what `decide` makes of it, in one transaction; then use it on this node.
 
-    `decide` is pure, runs in a thread, and raises what shall stop the change. Raises Conflict, Forbidden.
+    `decide` is pure, runs in a thread, and raises what shall stop the change. `needs` is less than `configure` where `decide` lets
+    less be changed. Raises Conflict, Forbidden.
     """
-    require(principal, "configure")
+    require(principal, needs)
     async with ctx.db.transaction() as tx:
         await store.lock(tx)
         old = await store.load(tx)
@@ -82,6 +91,7 @@ async def change(
 
 def _applied(old: Directory, wanted: Draft, world: World, prune: bool) -> Directory:
     """The directory after the files, checked as a whole. Raises Invalid."""
+    wanted.objects["schedules"] = [carried(old.schedules.get(one.id), one) for one in wanted.objects["schedules"]]
     kept = {kind: [] if prune else _kept(old, wanted, kind) for kind in KINDS}
     objects = {kind: [*kept[kind], *wanted.objects[kind]] for kind in KINDS}
     default = wanted.default_escalation_policy
@@ -157,7 +167,9 @@ async def _write(
         return msgspec.structs.replace(made, dry_run=dry_run, revision=old.revision)
     changes, moved = _changes(old, new)
     settings = {"default_escalation_policy": new.default_escalation_policy}
-    revision = await store.save(tx, changes, principal.id, ctx.clock.now(), settings=settings, moved=moved)
+    now = ctx.clock.now()
+    revision = await store.save(tx, changes, principal.id, now, settings=settings, moved=moved)
+    await notices.add(tx, await asyncio.to_thread(shift_news.news, old, new, revision, principal.id, now))
     return msgspec.structs.replace(made, revision=revision)
 
 
@@ -237,5 +249,5 @@ def _adopt(ctx: Context, fresh: Directory) -> bool:
     if fresh.revision <= ctx.directory.revision:
         return False
     ctx.directory = fresh
-    ctx.wake.set("configuration")
+    ctx.wake.set("configuration", "timers")
     return True

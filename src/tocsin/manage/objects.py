@@ -117,6 +117,27 @@ async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> St
     return removed[0]
 
 
+def merged(old: Directory, kind: str, name: str, body: Any) -> Any:
+    """The object as it would be with the top-level fields in `body` replaced. Raises Invalid."""
+    if not isinstance(body, dict):
+        raise Invalid("Write the fields to change as a JSON object")
+    present = plain(old.kind(kind)[name]) if name in old.kind(kind) else {}
+    whole = {**present, **_without_additions(_named(body, name))}
+    return _read(kind, {k: v for k, v in whole.items() if v is not None})
+
+
+def with_object(ctx: Context, old: Directory, kind: str, name: str, one: Object | None) -> Directory:
+    """The directory with one object written (as made by hand) or removed, checked. Raises Invalid, Conflict."""
+    new = _with(old, kind, name, one)
+    _check_object(old, new, kind, name, world(ctx))
+    return new
+
+
+def refuse_of_file(old: Directory, kind: str, name: str) -> None:
+    """Raise NotFound when there is no such object, Conflict when it belongs to a file."""
+    _refuse_of_file(old, kind, name)
+
+
 async def _change(
     ctx: Context, principal: Principal, kind: str, name: str, decide: Callable[[Directory], Directory]
 ) -> None:

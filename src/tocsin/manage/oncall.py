@@ -92,8 +92,12 @@ async def shifts(
         raise Invalid("The range is empty: `to` must come after `from`", "/to")
     if until - begin > LONGEST:
         raise Invalid("The range is longer than a year: ask for less at a time", "/to")
-    final = await asyncio.to_thread(core.shifts, found, begin, until)
-    return {"items": [_shift_view(found, shift) for shift in final], "next": None}
+    return {"items": await asyncio.to_thread(final_shifts, found, begin, until), "next": None}
+
+
+def final_shifts(schedule: Schedule, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    """`{user, from, to, layer}` of each final shift, in the schedule's own zone."""
+    return [_shift_view(schedule, shift) for shift in core.shifts(schedule, start, end)]
 
 
 def _shift_view(schedule: Schedule, shift: Shift) -> dict[str, Any]:

@@ -49,11 +49,13 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     domain = _domain(message.instance)
     thread = f"<incident-{message.incident.number}@{domain}>"
     mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:24]}@{domain}>"
-    mail["In-Reply-To"] = thread
-    mail["References"] = thread
+    if message.news is None:
+        mail["In-Reply-To"] = thread
+        mail["References"] = thread
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["X-Tocsin-Incident"] = header(message.incident.id)
+    if message.news is None:
+        mail["X-Tocsin-Incident"] = header(message.incident.id)
     mail["Idempotency-Key"] = header(message.key)
     if message.type == "page":
         mail["Importance"] = "high"
@@ -70,18 +72,23 @@ def subject(message: Message) -> str:
     title = header(case.title)
     if len(title) > _SUBJECT_LETTERS:
         title = title[: _SUBJECT_LETTERS - 1] + "…"
+    if message.news is not None:
+        return title
     more = f" and {len(message.bundled)} more" if message.bundled else ""
     return f"[{_severity(case.severity)[0]}] {title} ({header(case.name)}){more}"
 
 
 def bodies(message: Message) -> tuple[str, str]:
     """The mail's text and its HTML."""
-    values, templates = _values(message), _templates()
-    return templates.get_template("page.txt").render(values), templates.get_template("page.html").render(values)
+    name, templates = "page" if message.news is None else "news", _templates()
+    values = _values(message)
+    return templates.get_template(f"{name}.txt").render(values), templates.get_template(f"{name}.html").render(values)
 
 
 def push(message: Message) -> str:
     """A few lines for a small screen, the links first."""
+    if message.news is not None:
+        return f"{_paragraphs(message.news.text)}\n{message.news.url}"
     return _templates().get_template("push.txt").render(_values(message)).strip()
 
 
@@ -94,6 +101,7 @@ def _values(message: Message) -> dict[str, Any]:
         "zone": str(zone),
         "case": _case(message.incident, zone, message.sent_at),
         "others": [_case(brief, zone, message.sent_at) for brief in message.bundled],
+        "said": _paragraphs(message.news.text) if message.news else "",
     }
 
 

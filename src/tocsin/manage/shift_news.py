@@ -1,0 +1,97 @@
+"""A shift that changes is news for both sides: who loses it, and who gains it. Written to the outbox with the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tocsin.core.calendar import zone
+from tocsin.core.configuration import Schedule, User
+from tocsin.core.directory import Directory
+from tocsin.core.notification import for_news
+from tocsin.core.rota import Change, changes
+from tocsin.store.notices import NewNotice
+
+AHEAD = timedelta(weeks=8)
+"""How far ahead a shift must lie at most to be told of when it changes."""
+PATIENCE = timedelta(days=1)
+"""How long a provider is tried."""
+MOST = 12
+"""Lines of each kind in one message."""
+
+
+def news(old: Directory, new: Directory, revision: int, actor: str, now: datetime) -> list[NewNotice]:
+    """One message for each person and schedule, by each of their methods for news. Takes a while: call it in a thread.
+
+    A new schedule is no change of anybody's shift; a removed one is.
+    """
+    made: list[NewNotice] = []
+    for name, before in old.schedules.items():
+        after = new.schedules.get(name)
+        if after == before:
+            continue
+        told = changes(before, after, now, now + AHEAD)
+        for person in dict.fromkeys(p for change in told for p in (change.before, change.after) if p):
+            if person in new.users:
+                made += _notices(new, before, person, told, (revision, actor, now))
+    return made
+
+
+def _notices(
+    directory: Directory, schedule: Schedule, person: str, told: Sequence[Change], by: tuple[int, str, datetime]
+) -> Iterator[NewNotice]:
+    revision, actor, now = by
+    user, label = directory.users[person], schedule.name or schedule.id
+    text = _text(directory, user, told, actor)
+    for method in for_news(user):
+        yield NewNotice(
+            key=f"shifts:{schedule.id}:{revision}:{person}:{method.id}", kind="shift_change", user_id=person,
+            method=method.id, channel=method.type, heading=f"Your shifts changed: {label}", text=text,
+            path=f"/schedules/{schedule.id}", created_at=now, due_at=now, deadline_at=now + PATIENCE,
+        )  # fmt: skip
+
+
+def _text(directory: Directory, user: User, told: Sequence[Change], actor: str) -> str:
+    def name(person: str | None) -> str:
+        known = directory.users.get(person) if person else None
+        return known.label if known else person or "nobody"
+
+    place = zone(user.time_zone)
+    lost = [change for change in told if change.before == user.id]
+    gained = [change for change in told if change.after == user.id]
+    parts = [
+        *_listed("You are not on call any more:", lost, lambda c: f"{name(c.after)} is", place),
+        *_listed("You are on call now:", gained, lambda c: f"instead of {name(c.before)}", place),
+    ]
+    kind, _, who = actor.partition(":")
+    return "\n".join([*parts, f"Changed by {name(who) if kind == 'user' else actor}."])
+
+
+def _listed(head: str, several: Sequence[Change], said: Callable[[Change], str], place: ZoneInfo) -> Iterator[str]:
+    if not several:
+        return
+    yield head
+    for change in several[:MOST]:
+        yield f"- {span(change.start, change.end, place)}: {said(change)}"
+    if len(several) > MOST:
+        yield f"- and {len(several) - MOST} more within the next {AHEAD.days // 7} weeks"
+    yield ""
+
+
+def span(start: datetime, end: datetime, place: ZoneInfo) -> str:
+    """`Mon 9 Mar 2026 09:00 to Mon 16 Mar 2026 09:00 (UTC+01:00)`; with both offsets when the clocks change in between."""
+    a, b = start.astimezone(place), end.astimezone(place)
+    first, last = _offset(a), _offset(b)
+    zones = first if first == last else f"{first} to {last}"
+    until = f"{b:%H:%M}" if a.date() == b.date() else _moment(b)
+    return f"{_moment(a)} to {until} ({zones})"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b %Y %H:%M}"
+
+
+def _offset(at: datetime) -> str:
+    text = at.strftime("%z")
+    return f"UTC{text[:3]}:{text[3:5]}"
