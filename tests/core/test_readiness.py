@@ -150,12 +150,14 @@ def test_integrations_that_never_sent_or_fell_silent_are_found_where_a_server_kn
     known = organisation(integrations=INTEGRATIONS)
     assert found(known) == [], "offline nobody knows"
     old = MONDAY - timedelta(days=200)
-    facts = Facts(since={"api": old}, heard={("api", "prom"): MONDAY - timedelta(days=70)})
+    facts = Facts(
+        since={("api", "events"): old, ("api", "prom"): old}, heard={("api", "prom"): MONDAY - timedelta(days=70)}
+    )
     assert brief(found(known, facts)) == [
         ("warning", "dead_integration", "integration:api/events"),
         ("warning", "silent_integration", "integration:api/prom"),
     ]
-    new = Facts(since={"api": MONDAY - timedelta(hours=1)})
+    new = Facts(since={("api", "events"): MONDAY - timedelta(hours=1)})
     assert found(known, new) == [], "it was set up a moment ago"
 
 

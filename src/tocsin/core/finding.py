@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tocsin.core.coverage import Span
@@ -47,13 +47,13 @@ class Finding:
 class Facts:
     """What only a running server knows. Without one nothing is held against the configuration on these grounds.
 
-    `heard`: (service, integration) -> when it last sent; `since`: service -> how long it has been configured;
+    `heard`: (service, integration) -> when it last sent; `since`: the same -> since when it is configured;
     `bare`: service -> titles of recent alerts without a runbook; `failing`: (user, method) -> its latest error, when nothing
     has gone through since.
     """
 
     heard: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
-    since: Mapping[str, datetime] = field(default_factory=dict)
+    since: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     bare: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failing: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
@@ -74,19 +74,3 @@ def times(spans: Sequence[Span], zone: ZoneInfo) -> str:
     start, end = spans[0]
     more = f", and {len(spans) - 1} more time{'s' if len(spans) > 2 else ''}" if len(spans) > 1 else ""
     return f"from {said(start, zone)} to {said(end, zone)}{more}"
-
-
-def plain(finding: Finding) -> dict[str, Any]:
-    """As JSON would have it, times as datetimes."""
-    first = finding.spans[0] if finding.spans else (None, None)
-    return {
-        "kind": finding.kind,
-        "level": finding.level,
-        "object": finding.object,
-        "from": first[0],
-        "to": first[1],
-        "sentence": finding.sentence,
-        "fix": finding.fix,
-        "spans": [{"from": start, "to": end} for start, end in finding.spans],
-        "teams": list(finding.teams),
-    }

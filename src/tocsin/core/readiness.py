@@ -26,7 +26,7 @@ from tocsin.core.schedule import OVERRIDE, who
 DAYS = 90
 MOST_DAYS = 366
 NEVER_HEARD = timedelta(days=2)
-"""A service configured longer ago than this should have been heard from."""
+"""An integration configured longer ago than this should have been heard from."""
 SILENT = timedelta(days=60)
 """An integration that sent before, and not for so long, may be broken."""
 SOON = timedelta(days=14)
@@ -108,7 +108,9 @@ class Sweep:
     def within(self, *names: str) -> list[EscalationPolicy]:
         """The policies that name a target such as `schedule:primary`."""
         return [
-            use.policy for use in self.uses if any(t.name in names for step in steps_of(use.policy) for t in step.targets)
+            use.policy
+            for use in self.uses
+            if any(t.name in names for step in steps_of(use.policy) for t in step.targets)
         ]
 
 
@@ -299,10 +301,10 @@ def services_without_policy(sweep: Sweep) -> Iterator[Finding]:
 def integrations(sweep: Sweep) -> Iterator[Finding]:
     """Integrations that never sent anything, and those that fell silent. Only a server knows."""
     for service in sweep.directory.services.values():
-        since = sweep.facts.since.get(service.id)
-        if since is None:
-            continue
         for integration in service.integrations:
+            since = sweep.facts.since.get((service.id, integration.id))
+            if since is None:
+                continue
             heard = sweep.facts.heard.get((service.id, integration.id))
             name = f"The integration {integration.id} of {service.label}"
             fix = f"Send a test alert through {integration.id}, or remove it{sweep.where('services', service.id)}."

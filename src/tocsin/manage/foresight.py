@@ -1,0 +1,255 @@
+"""What would become of a payload, or of an incident of a service, at a time: parsed by the real source, decided by the real rules.
+
+Nothing here reads a database: the same functions serve a server and a file on its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from tocsin.core import severity as severities
+from tocsin.core.alert import NoPage, group_key
+from tocsin.core.configuration import Service
+from tocsin.core.directory import Directory
+from tocsin.core.errors import Invalid
+from tocsin.core.escalation import PageReason, Rung
+from tocsin.core.event import Event
+from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
+from tocsin.core.severity import Severity
+from tocsin.manage.lists import read_time, time_text
+from tocsin.plugins.sources import registry
+
+LONGEST = timedelta(days=31)
+"""The longest span that is rehearsed."""
+
+Muted = Callable[[Service, Event, datetime], "Quiet | None"]
+"""Why an alert would page nobody at that time: a silence, a maintenance window, a cause that hides it. None: it would page."""
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Something holds an alert back: what, and until when (None: nobody knows)."""
+
+    sentence: str
+    until: datetime | None
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to rehearse: a `service` (with `severity`), or a `payload` of a `source`, or a payload for a named service.
+
+    `payload` is the body as JSON, or as text. `severity` counts more than the payload's own. `at` defaults to now.
+    """
+
+    service: str | None = None
+    source: str | None = None
+    payload: Any = None
+    severity: str | None = None
+    at: str | None = None
+    until: str | None = None
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One incident that would open: what its alerts are, and what they would be called."""
+
+    service: Service
+    severity: Severity
+    title: str
+    events: tuple[Event, ...]
+
+
+def rehearse(directory: Directory, question: Question, now: datetime, muted: Muted) -> dict[str, Any]:
+    """`{"items", "next", "at", "until", "service", "cases"}`; items are `{at, user, method, step, tier, reason}` in order.
+
+    A case: `{service, title, severity, urgency, policy, muted, sentence, rungs}` with rungs `{at, step, round, tier, people: [{user,
+    name, reason, via}], nobody}`. Raises Invalid.
+    """
+    at = read_time(question.at, "at") or now.astimezone(UTC)
+    until = read_time(question.until, "until")
+    if until is not None and until < at:
+        raise Invalid("`until` lies before `at`: give a later time", "/until")
+    if until is not None and until - at > LONGEST:
+        raise Invalid(f"Rehearse at most {LONGEST.days} days at once", "/until")
+    found: list[RehearsalItem] = []
+    cases = []
+    for case in cases_of(directory, question, at):
+        view, items = _case(directory, case, at, until, muted)
+        cases.append(view)
+        found += items
+    found.sort(key=lambda item: item.at)
+    return {
+        "items": [item_view(item) for item in found],
+        "next": None,
+        "at": time_text(at),
+        "until": time_text(until),
+        "cases": cases,
+    }
+
+
+def item_view(item: RehearsalItem) -> dict[str, Any]:
+    return {
+        "at": time_text(item.at),
+        "user": item.user,
+        "method": item.method,
+        "step": item.step,
+        "tier": item.tier,
+        "reason": item.reason,
+    }
+
+
+# --- what would open --------------------------------------------------------------------------------------------------
+
+
+def cases_of(directory: Directory, question: Question, at: datetime) -> list[Case]:
+    """The incidents that a question is about. Raises Invalid."""
+    chosen = None if question.severity is None else severities.parse(question.severity)
+    if question.payload is None:
+        if question.service is None:
+            raise Invalid("Name a service, or give a payload with its source", "/service")
+        service = service_of(directory, question.service)
+        severity = chosen or Severity.SEV2
+        title = f"{severity.name} incident of {service.label}"
+        event = Event(action="trigger", dedup_key="rehearsal", title=title)
+        return [Case(service, severity, title, (event,))]
+    service, events = _received(directory, question, at)
+    triggers = [event for event in events if event.action == "trigger"]
+    groups: dict[str, list[Event]] = {}
+    for event in triggers:
+        key = group_key(service.grouping, event)
+        groups.setdefault(f"alert {event.dedup_key}" if key is None else f"group {key}", []).append(event)
+    return [
+        Case(
+            service,
+            chosen or min(severities.from_source(event.severity) for event in group),
+            group[0].title,
+            tuple(group),
+        )
+        for group in groups.values()
+    ]
+
+
+def service_of(directory: Directory, id: str) -> Service:
+    found = directory.services.get(id)
+    if found is None:
+        raise Invalid(f"There is no service {id!r}", "/service")
+    return found
+
+
+def _received(directory: Directory, question: Question, at: datetime) -> tuple[Service, list[Event]]:
+    """The service that the payload is for, and what the source makes of it."""
+    every = registry.sources()
+    if question.source is None or question.source not in every:
+        known = ", ".join(every)
+        raise Invalid(f"{question.source!r} is not a source: name one of {known}", "/source")
+    source = every[question.source]
+    payload = question.payload
+    body = payload.encode() if isinstance(payload, str) else msgspec.json.encode(payload)
+    parsed = source.parse(body, at)
+    if parsed.refusal is not None:
+        said = parsed.refusal.body.decode("utf-8", "replace").strip()
+        raise Invalid(f"{source.label} refuses this payload: {said}", "/payload")
+    return _addressee(directory, question, parsed.key, source.types), parsed.events
+
+
+def _addressee(directory: Directory, question: Question, key: str, types: frozenset[str]) -> Service:
+    """The named service; else the owner of the key in the payload; else the only service that takes such payloads."""
+    if question.service is not None:
+        return service_of(directory, question.service)
+    if key in directory.integrations:
+        return directory.integrations[key].service
+    fitting = [s for s in directory.services.values() if any(i.type in types for i in s.integrations)]
+    if len(fitting) == 1:
+        return fitting[0]
+    known = ", ".join(service.id for service in fitting) or "none has an integration for it"
+    raise Invalid(f"Which service is this payload for? Name one: {known}", "/service")
+
+
+# --- what would become of it ------------------------------------------------------------------------------------------
+
+
+def _case(
+    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted
+) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:
+    quiet = [muted(case.service, event, at) for event in case.events]
+    held = quiet[0] if quiet and all(quiet) else None
+    policy = directory.policy_of(case.service.id)
+    begins = at if held is None else held.until
+    future = None if begins is None else foresee(directory, case.service.id, policy, case.severity, begins, until)
+    later = held is not None and (until is None or begins is None or begins > until)
+    items = future.items if future is not None and not later else ()
+    view = {
+        "service": case.service.id,
+        "title": case.title,
+        "alerts": len(case.events),
+        "severity": case.severity.key,
+        "urgency": future.urgency if future else None,
+        "policy": policy.id if policy else None,
+        "muted": held and {"sentence": held.sentence, "until": time_text(held.until)},
+        "sentence": _sentence(directory, case, held, future),
+        "rungs": [rung_view(directory, when, rung) for when, rung in future.rungs] if future and not later else [],
+    }
+    return view, items
+
+
+def rung_view(directory: Directory, at: datetime, rung: Rung) -> dict[str, Any]:
+    """`{at, step, round, tier, people: [{user, name, reason, sentence, via}], nobody}`, step and round from 1."""
+    return {
+        "at": time_text(at),
+        "step": rung.step + 1,
+        "round": rung.round + 1,
+        "tier": rung.tier,
+        "people": [
+            {
+                "user": page.user,
+                "name": directory.users[page.user].label,
+                "reason": page.reason.value,
+                "sentence": PageReason(page.reason).sentence,
+                "via": page.via,
+            }
+            for page in rung.pages
+        ],
+        "nobody": rung.nobody,
+    }
+
+
+_NO_PAGE = {
+    NoPage.SEVERITY: "Nobody is paged: {severity} pages nobody.",
+    NoPage.NO_POLICY: "Nobody is paged: neither {service} nor the organisation has an escalation policy.",
+}
+
+
+def _sentence(directory: Directory, case: Case, held: Quiet | None, future: Rehearsal | None) -> str:
+    """What would happen, in one breath."""
+    before = "" if held is None else f"{held.sentence} "
+    if future is None:
+        return f"{before}Nobody is paged."
+    if future.no_page is not None:
+        words = _NO_PAGE.get(future.no_page, "Nobody is paged.")
+        return before + words.format(severity=case.severity.name, service=case.service.label)
+    first = next((item for item in future.items if item.method), None)
+    if first is None:
+        return f"{before}Nobody can be reached: no step finds a person with a contact method."
+    people = list(dict.fromkeys(directory.users[item.user].label for item in future.items if item.at == first.at))
+    who = ", ".join(people)
+    if held is not None:
+        return f"{before}If the alert still fires then, {who} {'is' if len(people) == 1 else 'are'} paged first."
+    return f"{who} {'is' if len(people) == 1 else 'are'} paged first, {_urgently(future)}."
+
+
+def _urgently(future: Rehearsal) -> str:
+    return "loudly" if future.urgency == "high" else "gently, and nobody after that until business hours begin"
+
+
+def never_muted(service: Service, event: Event, at: datetime) -> None:
+    """Without a server no silences are known."""
+    return
+
+
+def lanes(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """The items of each person, people in the order in which they are first reached."""
+    people: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        people.setdefault(item["user"], []).append(item)
+    yield from people.items()
