@@ -57,7 +57,7 @@ NEEDED_FOR: dict[Kind, Permission] = {
     **dict.fromkeys(
         (
             "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
-            "response_triggered", "copied", "manager_informed",
+            "response_triggered", "copied",
         ),
         "see_pages",
     ),

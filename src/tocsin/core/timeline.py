@@ -15,7 +15,6 @@ Kind = Literal[
     "status_updated", "severity_changed", "assigned", "role_assigned", "responder_added", "note_added",
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
     "merged", "corrected", "copied",
-    "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

@@ -27,8 +27,6 @@ from tocsin.core.configuration import (
     Team,
     User,
 )
-from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
-from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
 from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
 

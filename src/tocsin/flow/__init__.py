@@ -16,6 +16,5 @@
 14. `notices`  carry news that nobody has to answer
 15. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
 16. `alarms`   the other timers: alerts end, alerts are counted, a watch is over, a silence ends
-17. `relieve`  a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-18. `tick`     claims what is due and hands it to the stage that owns it
+17. `tick`     claims what is due and hands it to the stage that owns it
 """

@@ -14,10 +14,10 @@ from tocsin.plugins.channels.base import Channel
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 from tocsin.store.ids import Ids
-from tocsin.store.notifications import Held
 from tocsin.store.notices import Notice
-
+from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
+
 
 class Wake:
     """Wakes whoever waits for new work on this node: the timers, the deliveries, the readers of the stream.
@@ -65,15 +65,15 @@ class Context:
     hand_over: Callable[[Sequence[Held]], None] = lambda held: None
     """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
     node takes them)."""
+    carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
+    """Where news goes whose timers are leased to this node (flow/notices)."""
+    carrying: Counter[str] = field(default_factory=Counter)
+    """How much news is on its way by each channel."""
 
     def announce(self, topic: str) -> None:
         """Let the other nodes hear of `topic` within a moment. Not part of the transaction: a NOTIFY inside one makes all commits
         of the database take turns, and whoever misses it looks for himself."""
         self.announced.add(topic)
-    carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
-    """Where news goes whose timers are leased to this node (flow/notices)."""
-    carrying: Counter[str] = field(default_factory=Counter)
-    """How much news is on its way by each channel."""
         self.wake.set("announced")
 
     @property

@@ -27,11 +27,10 @@ from tocsin.core.notification import plan
 from tocsin.core.severity import Urgency
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
+from tocsin.flow.shadows import Copied, copies
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import OutOfIds
-from tocsin.flow.shadows import Copied, copies
-from tocsin.flow.turns import OutOfTurns, Turns
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -205,10 +204,15 @@ class Pager:
             climbed.entries.append(
                 self._entry("page_undelivered", f"{user.label} has no contact method for this", page=page, user=user.id)
             )
-        if rules and climbed.first is None:
-            climbed.first, climbed.tier = user.id, rung.tier
+        climbed.first = climbed.first or (user.id if rules else None)
         self._copy(subject, rung, intent, page, climbed)
         return bool(rules)
+
+    def _copy(self, subject: Subject, rung: Rung, intent: PageIntent, page: int, climbed: Climbed) -> None:
+        copied = Copied(subject.incident, page, rung.step + 1, intent.user, intent.via, subject.urgency)
+        made, told = copies(self.directory, copied, [each.user for each in rung.pages], self.now)
+        self.writing.notices += made
+        climbed.entries += told
 
     def _entry(self, kind: str, details: str, **data: object) -> Entry:
         return Entry(at=self.now, kind=kind, actor=ACTOR, details=details, data=dict(data))  # type: ignore[arg-type]
@@ -234,12 +238,6 @@ def response_entries(
     user = pager.directory.users.get(assignee) if assignee else None
     details = f"{user.label} is assigned" if user else "Nobody could be assigned"
     data = {
-    def _copy(self, subject: Subject, rung: Rung, intent: PageIntent, page: int, climbed: Climbed) -> None:
-        copied = Copied(subject.incident, page, rung.step + 1, intent.user, intent.via, subject.urgency)
-        made, told = copies(self.directory, copied, [each.user for each in rung.pages], self.now, self.loop)
-        self.writing.notices += made
-        climbed.entries += told
-
         "assignee": assignee,
         "paged": sorted({e.data["user"] for c in climbs for e in c.entries if e.kind == "paged"}),
     }

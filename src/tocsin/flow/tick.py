@@ -12,7 +12,7 @@ import structlog
 
 from tocsin import __version__, metrics
 from tocsin.core.errors import Contended, Unavailable
-from tocsin.flow import alarms, clocks, escalate, notices, relieve
+from tocsin.flow import alarms, escalate, notices
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
 from tocsin.flow.notices import Notices
@@ -30,10 +30,8 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "tally": alarms.tally,
     "watch": alarms.watch,
     "unmute": alarms.unmute,
-}
     "notice": notices.due,
-    "rotation": relieve.rotation,
-    "handoff": relieve.relieve,
+}
 """Every kind of timer and the stage that owns it."""
 
 BATCH = 500
@@ -56,8 +54,8 @@ class Engine:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self.deliveries = Deliveries(ctx)
-        self._due = ctx.wake.event("timers")
         self.notices = Notices(ctx)
+        self._due = ctx.wake.event("timers")
         self._configured = ctx.wake.event("configuration")
         self._announced = ctx.wake.event("announced")
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,8 +84,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.deliveries.stop()
-        try:
         await self.notices.stop()
+        try:
             async with self._ctx.db.transaction() as tx:
                 await timers.release(tx, self._ctx.node, self._ctx.clock.now())
                 await nodes.leave(tx, self._ctx.node)

@@ -16,7 +16,6 @@ from tocsin.metrics import PAGES
 from tocsin.store import notices
 from tocsin.store.database import Tx
 from tocsin.store.notices import NewNotice
-from tocsin.store.rows import Json, Rows, Words
 
 SEPARATOR = "\x1f"
 """Joins lists of ids and tags on their way into a text[] (unnest cannot carry arrays of arrays)."""
@@ -141,9 +140,9 @@ class Writing:
     pages: list[NewPage] = field(default_factory=list)
     notifications: list[NewNotification] = field(default_factory=list)
     timers: list[NewTimer] = field(default_factory=list)
+    notices: list[NewNotice] = field(default_factory=list)
     entries: list[tuple[int, int, Entry, bytes]] = field(default_factory=list)
     """(incident, seq, entry, hash) of the timeline."""
-    notices: list[NewNotice] = field(default_factory=list)
 
     def tell(self, incident: int, link: Link, entries: Iterable[Entry]) -> Link:
         """Append to the incident's story; returns where its chain ends now (the caller stores it on the incident)."""
@@ -275,13 +274,13 @@ async def write_paging(tx: Tx, writing: Writing) -> None:
     """Insert the escalations, pages, notifications and timers of `writing`."""
     if not (writing.escalations or writing.pages or writing.timers):
         return
-    await tx.execute(_PAGING, *_paged(writing))
+    await tx.execute(
+        _PAGING,
+        *columns(writing.escalations, 11), *columns(writing.pages, 15), *columns(writing.notifications, 10),
+        *columns(writing.timers, 4),
+    )  # fmt: skip
     if writing.notices:
         await notices.add(tx, writing.notices)
-    _count(writing)
-
-
-def _count(writing: Writing) -> None:
     for state, count in Counter(page.state for page in writing.pages).items():
         PAGES.labels(state).inc(count)
 

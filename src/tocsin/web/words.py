@@ -82,11 +82,6 @@ ENTRIES = {
     "merged": ("", "plus", "Merged"),
     "corrected": ("", "note", "Corrected"),
     "copied": ("", "eye", "Copy for a shadow"),
-    "response_late": ("bad", "clock", "Not acknowledged in time"),
-    "update_due": ("", "clock", "Update due"),
-    "manager_informed": ("note", "person", "Manager informed"),
-    "target_missed": ("bad", "clock", "Not restored in time"),
-    "business_hours_began": ("", "clock", "Business hours began"),
 }
 """Kind of timeline entry -> (tone, icon, words)."""
 
