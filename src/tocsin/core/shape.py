@@ -13,13 +13,15 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import msgspec
 
 from tocsin.core import severity
-from tocsin.core.configuration import ContactMethod, RowChange, Severities
+from tocsin.core.configuration import ContactMethod, RowChange, Severities, Timeout
 from tocsin.core.errors import Invalid
-from tocsin.core.spelling import decode
+from tocsin.core.spelling import Duration, decode
 
 Path = tuple[str | int, ...]
 
 LONGEST_TEXT = 4096
+MINUTE, LONGEST_TIME = Duration(60), Duration(90 * 86400)
+"""Between them lies each time that a severity names."""
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,8})")
 
 
@@ -98,7 +100,18 @@ def _severities_faults(raw: Any, path: Path) -> Iterator[Fault]:
             continue
         if seen.setdefault(named, name) != name:
             yield Fault((*path, name), f"{named.key} stands here twice, also as {short(seen[named])}: join them")
-        yield from faults(row, RowChange, (*path, name))
+        wrong = list(faults(row, RowChange, (*path, name)))
+        yield from wrong or _row_faults(decode(row, RowChange), (*path, name))
+
+
+def _row_faults(row: RowChange, path: Path) -> Iterator[Fault]:
+    for field in _fields(RowChange):
+        value = getattr(row, field)
+        length = value.after if isinstance(value, Timeout) else value
+        if isinstance(length, Duration) and not MINUTE <= length <= LONGEST_TIME:
+            yield Fault((*path, field), f"{length} is out of range: write at least 1m and at most 90d")
+        elif field in ("description", "who", "how") and value is not None and len(value) > 500:
+            yield Fault((*path, field), f"this has {len(value)} characters: shorten it to 500")
 
 
 def _value_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:

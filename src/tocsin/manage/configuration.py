@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import structlog
 
-from tocsin.core.configuration import KINDS, LABELS
-from tocsin.core.directory import Directory, Origin
+from tocsin.core.configuration import KINDS, LABELS, Severities
+from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, Forbidden, Problem
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Permission, Principal, allowed, require
@@ -31,6 +32,7 @@ from tocsin.manage.plans import Plan, compare
 from tocsin.plugins.sources import registry
 from tocsin.store import notices
 from tocsin.store import objects as store
+from tocsin.store.access import audit
 from tocsin.store.database import Tx
 
 log = structlog.get_logger("tocsin.configuration")
@@ -102,7 +104,20 @@ def _applied(old: Directory, wanted: Draft, world: World, prune: bool) -> Direct
         fresh = without_old_faults(found, objects, {kind: len(kept[kind]) for kind in KINDS}, old, world)
         wanted.problems += _explained(fresh, old, kept, wanted)
     complain(wanted.problems)
-    return Directory.of(objects, default, _origins(old, kept, wanted), old.revision)
+    origins = _origins(old, kept, wanted)
+    severities = _severities(old, wanted, prune, origins)
+    return Directory.of(objects, default, origins, old.revision, severities)
+
+
+def _severities(old: Directory, wanted: Draft, prune: bool, origins: dict[tuple[str, str], Origin]) -> Severities:
+    """The organisation's severities after the files; their place is added to `origins`."""
+    if wanted.severities_place is not None:
+        origins[SEVERITIES] = wanted.severities_place.origin
+    elif prune:
+        return NOTHING_CHANGED
+    elif SEVERITIES in old.origins:
+        origins[SEVERITIES] = old.origins[SEVERITIES]
+    return wanted.severities if wanted.severities_place is not None else old.severities
 
 
 def _explained(
@@ -166,11 +181,31 @@ async def _write(
     if dry_run or not (made.items or made.moved):
         return msgspec.structs.replace(made, dry_run=dry_run, revision=old.revision)
     changes, moved = _changes(old, new)
-    settings = {"default_escalation_policy": new.default_escalation_policy}
     now = ctx.clock.now()
-    revision = await store.save(tx, changes, principal.id, now, settings=settings, moved=moved)
+    revision = await store.save(tx, changes, principal.id, now, settings=_settings(new), moved=moved)
+    await _audit_severities(tx, principal, old, new, now)
     await notices.add(tx, await asyncio.to_thread(shift_news.news, old, new, revision, principal.id, now))
     return msgspec.structs.replace(made, revision=revision)
+
+
+def _settings(new: Directory) -> dict[str, Any]:
+    origin = new.origins.get(SEVERITIES)
+    return {
+        "default_escalation_policy": new.default_escalation_policy,
+        "severities": plain(new.severities) or None,
+        "severities_origin": {"file": origin.file, "line": origin.line} if origin and origin.file else None,
+    }
+
+
+async def _audit_severities(tx: Tx, principal: Principal, old: Directory, new: Directory, now: datetime) -> None:
+    """What severity means is policy: each change of it is in the audit trail, whoever made it and by which door."""
+    before = {"organisation": old.severities, **{f"service:{s.id}": s.severities for s in old.services.values()}}
+    after = {"organisation": new.severities, **{f"service:{s.id}": s.severities for s in new.services.values()}}
+    for subject in sorted(before.keys() | after.keys()):
+        was, is_now = before.get(subject, NOTHING_CHANGED), after.get(subject, NOTHING_CHANGED)
+        if was != is_now:
+            data = {"before": plain(was), "after": plain(is_now)}
+            await audit(tx, now, principal.id, "severities.change", subject, data)
 
 
 def _changes(old: Directory, new: Directory) -> tuple[list[store.Change], list[store.Change]]:

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tocsin.core.configuration import KINDS, LABELS
-from tocsin.core.directory import Directory, Origin
+from tocsin.core.configuration import KINDS, LABELS, Severities
+from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Invalid, Problem
 from tocsin.core.shape import Path, faults, short, text_fault, unknown
 from tocsin.core.spelling import decode
 from tocsin.core.validation import Finding, World, check
 from tocsin.manage.files import File, Node, read
 
-NOT_BUILT = ("severities", "mutes", "heartbeats", "runbooks", "slos", "prevention_rules", "status_pages")
+NOT_BUILT = ("runbooks", "slos", "prevention_rules", "status_pages")
 """Sections of the format whose capability this release does not have: refused when filled, never ignored."""
 
-SETTINGS = ("default_escalation_policy",)
+SETTINGS = ("default_escalation_policy", "severities")
 MOST_FILES = 1000
 MOST_PROBLEMS = 100
 ENOUGH = 200
@@ -56,6 +56,8 @@ class Draft:
     unreadable: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
     default_escalation_policy: str | None = None
     default_place: Place | None = None
+    severities: Severities = NOTHING_CHANGED
+    severities_place: Place | None = None
     problems: list[Problem] = field(default_factory=list)
     whole: bool = True
 
@@ -88,6 +90,8 @@ def _add_file(made: Draft, name: str, node: Node) -> None:
     for key, (_, section) in node.value.items():
         if key in KINDS:
             _add_section(made, root, key, section)
+        elif key == "severities":
+            _add_severities(made, root, key, section)
         elif key in SETTINGS:
             _add_default(made, root, key, section)
         elif key in NOT_BUILT:
@@ -149,6 +153,23 @@ def _add_default(made: Draft, root: Place, key: str, section: Node) -> None:
         made.default_escalation_policy, made.default_place = value, place
 
 
+def _add_severities(made: Draft, root: Place, key: str, section: Node) -> None:
+    """An empty section says nothing, like an empty list of objects."""
+    if section.value in (None, "null", "~", {}, []):
+        return
+    place = Place(f"/{key}", Origin(root.origin.file, section.line), section)
+    wrong = [place.problem(*fault) for fault in islice(faults(section.plain(), Severities), ENOUGH)]
+    made.problems += wrong
+    if wrong:
+        return
+    found = decode(section.plain(), Severities)
+    if made.severities_place and made.severities != found:
+        first = f"{made.severities_place.origin.file}:{made.severities_place.origin.line}"
+        made.problems.append(place.problem((), f"{key} is set twice, to something else at {first}: join them"))
+    else:
+        made.severities, made.severities_place = found, place
+
+
 def complain(problems: Sequence[Problem], what: str = "The configuration") -> None:
     """Raise Invalid with these problems, by file and line, when there are any."""
     if not problems:
@@ -196,4 +217,6 @@ def directory_of(files: Sequence[File], world: World) -> Directory:
         for kind in KINDS
         for one, place in zip(made.objects[kind], made.places[kind], strict=True)
     }
-    return Directory.of(made.objects, made.default_escalation_policy, origins)
+    if made.severities_place:
+        origins[SEVERITIES] = made.severities_place.origin
+    return Directory.of(made.objects, made.default_escalation_policy, origins, severities=made.severities)

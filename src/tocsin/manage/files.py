@@ -247,6 +247,8 @@ def write(directory: Directory) -> str:
             parts.append(_dump({kind: [plain(objects[name]) for name in sorted(objects)]}, flow=None))
     if directory.default_escalation_policy is not None:
         parts.append(_dump({"default_escalation_policy": directory.default_escalation_policy}, flow=False))
+    if directory.severities:
+        parts.append(_dump({"severities": plain(directory.severities)}, flow=None))
     return "".join(parts)
 
 

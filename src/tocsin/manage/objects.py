@@ -198,7 +198,7 @@ def _with(old: Directory, kind: str, name: str, one: Object | None) -> Directory
     if one is not None:
         objects[kind].append(one)
     origins = {at: origin for at, origin in old.origins.items() if at != (kind, name)}
-    return Directory.of(objects, old.default_escalation_policy, origins, old.revision)
+    return Directory.of(objects, old.default_escalation_policy, origins, old.revision, old.severities)
 
 
 def _check_object(old: Directory, new: Directory, kind: str, name: str, world: World) -> None:

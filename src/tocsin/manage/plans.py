@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from tocsin.core.configuration import KINDS
-from tocsin.core.directory import Directory, Origin
+from tocsin.core.configuration import KINDS, Severities
+from tocsin.core.directory import SEVERITIES, Directory, Origin
 from tocsin.core.spelling import plain
 from tocsin.core.validation import Carrier
 
@@ -65,6 +65,8 @@ def compare(old: Directory, new: Directory, channels: Mapping[str, Carrier]) -> 
                 written.append(Item("~", kind, name, fields, origin.file, origin.line))
             elif origin != old.origins.get((kind, name), Origin()):
                 moved += 1
+    if old.severities == new.severities and old.origins.get(SEVERITIES) != new.origins.get(SEVERITIES):
+        moved += 1
     return Plan((*written, *_settings(old, new), *removed), moved)
 
 
@@ -74,6 +76,20 @@ def _settings(old: Directory, new: Directory) -> Iterator[Item]:
         name = "default_escalation_policy"
         action: Literal["+", "~", "-"] = "+" if before is None else "-" if after is None else "~"
         yield Item(action, "settings", name, (FieldChange(name, before, after),))
+    if fields := tuple(severity_changes(old.severities, new.severities)):
+        origin = (new if new.severities else old).origins.get(SEVERITIES, Origin())
+        verb: Literal["+", "~", "-"] = "~" if old.severities and new.severities else "+" if new.severities else "-"
+        yield Item(verb, "settings", "severities", fields, origin.file, origin.line)
+
+
+def severity_changes(old: Severities, new: Severities) -> Iterator[FieldChange]:
+    """What differs between two sets of changes of the matrix, field by field: `sev1_critical.response_time`."""
+    before, after = plain(old), plain(new)
+    for name in [*before, *(n for n in after if n not in before)]:
+        was, is_now = before.get(name, {}), after.get(name, {})
+        for part in [*was, *(n for n in is_now if n not in was)]:
+            if was.get(part) != is_now.get(part):
+                yield FieldChange(f"{name}.{part}", was.get(part), is_now.get(part))
 
 
 def _fields(old: Any, new: Any, channels: Mapping[str, Carrier]) -> Iterator[FieldChange]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 import msgspec
 
-from tocsin.core.configuration import KINDS
-from tocsin.core.directory import Directory, Origin
+from tocsin.core.configuration import KINDS, Severities
+from tocsin.core.directory import SEVERITIES, Directory, Origin
 from tocsin.core.errors import Unavailable
 from tocsin.core.shape import known_part
 from tocsin.core.spelling import decode
 from tocsin.store.database import Tx
+
+T = TypeVar("T")
 
 _LOCK = 0x746F6373  # the advisory lock of whoever changes the configuration
 
@@ -60,6 +62,7 @@ async def load(tx: Tx) -> Directory:
     rows = await tx.fetch(
         """
         SELECT c.revision, c.settings ->> 'default_escalation_policy' AS default_policy,
+               c.settings -> 'severities' AS severities, c.settings -> 'severities_origin' AS severities_origin,
                o.kind, o.id, o.body, o.origin_file, o.origin_line,
                CASE WHEN o.kind = 'users' AND o.origin_file = '' THEN ARRAY(
                  SELECT v.contact FROM contact_verifications v WHERE v.user_id = o.id AND v.verified_at IS NOT NULL) END AS verified
@@ -77,14 +80,22 @@ async def load(tx: Tx) -> Directory:
             objects[row["kind"]].append(_marked(_read(row["kind"], row["body"]), row["verified"]))
             if row["origin_file"]:
                 origins[row["kind"], row["id"]] = Origin(row["origin_file"], row["origin_line"])
-    return Directory.of(objects, rows[0]["default_policy"], origins, rows[0]["revision"])
+    first = rows[0]
+    if first["severities_origin"]:
+        origins[SEVERITIES] = Origin(first["severities_origin"]["file"], first["severities_origin"]["line"])
+    severities = _decoded(first["severities"] or {}, Severities)
+    return Directory.of(objects, first["default_policy"], origins, first["revision"], severities)
+
+
+def _decoded(body: Any, kind: type[T]) -> T:
+    try:
+        return decode(body, kind)
+    except msgspec.ValidationError:
+        return decode(known_part(body, kind), kind)
 
 
 def _read(kind: str, body: Any) -> Any:
-    try:
-        return decode(body, KINDS[kind])
-    except msgspec.ValidationError:
-        return decode(known_part(body, KINDS[kind]), KINDS[kind])
+    return _decoded(body, KINDS[kind])
 
 
 def _marked(one: Any, verified: Sequence[Any] | None) -> Any:
@@ -101,7 +112,7 @@ async def save(
     actor: str,
     now: datetime,
     *,
-    settings: Mapping[str, str | None] | None = None,
+    settings: Mapping[str, Any] | None = None,
     moved: Sequence[Change] = (),
 ) -> int:
     """Write one revision: objects, their history, the settings given (None removes one), and the call to every node.
