@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -223,4 +224,14 @@ async def audit(
     await tx.execute(
         "INSERT INTO audit (at, actor, action, subject, data) VALUES ($1, $2, $3, $4, $5)",
         at, actor, action, subject, data or {},
+    )  # fmt: skip
+
+
+async def audited(tx: Tx, action: str, subject: str, limit: int) -> list[Mapping[str, Any]]:
+    """Lines of the audit trail about one subject (`at`, `actor`, `data`), newest first."""
+    return list(
+        await tx.fetch(
+            "SELECT at, actor, data FROM audit WHERE action = $1 AND subject = $2 ORDER BY id DESC LIMIT $3",
+            action, subject, limit,
+        )
     )  # fmt: skip
