@@ -16,7 +16,7 @@ from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
 from tocsin.flow import respond
-from tocsin.flow.respond import Result
+from tocsin.flow.acts import Result
 from tocsin.manage import edits, explain, incidents, ladders
 from tocsin.manage.lists import DEFAULT, read_time
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from tocsin.core.alert import NoPage
-from tocsin.core.configuration import EscalationPolicy
+from tocsin.core.configuration import EscalationPolicy, Tier
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import (
     LAST_PATIENCE,
@@ -23,20 +24,25 @@ from tocsin.core.escalation import (
     start,
     turn,
 )
+from tocsin.core.matrix import matrix_of
 from tocsin.core.notification import plan
-from tocsin.core.severity import Urgency
+from tocsin.core.preset import expanded
+from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
+from tocsin.flow.rules import known_rules, learn
 from tocsin.flow.shadows import Copied, copies
+from tocsin.flow.turns import OutOfTurns, Turns
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import OutOfIds
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
-from tocsin.store.writing import NewEscalation, NewNotification, NewPage, NewTimer, Writing, write_paging, write_story
+from tocsin.store.writing import Clock, NewEscalation, NewNotification, NewPage, NewTimer, Writing, write_paging, write_story
 
 ACTOR = "tocsin"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,28 +66,40 @@ class Climbed:
     alarm: str | None = None
     first: str | None = None
     """The first person paged."""
+    tier: Tier | None = None
+    """The tier on which that person stands."""
     entries: list[Entry] = field(default_factory=list)
 
 
 class Pager:
     """Plans pages for one node at one instant, into one `Writing`. No database in here."""
 
-    def __init__(self, ctx: Context, now: datetime, writing: Writing) -> None:
+    def __init__(self, ctx: Context, now: datetime, writing: Writing, turns: Turns | None = None) -> None:
         self.directory: Directory = ctx.directory
+        self.loop = ctx.in_the_loop
         self.ids = ctx.ids
         self.node = ctx.node
         self.now = now
         self.leased = now + timedelta(seconds=ctx.lease)
         self.writing = writing
+        self.turns = turns or Turns()
+        self.turns.begin()
+        self.already: Mapping[int, Collection[str]] = {}
+        """By incident: people whom its ladder paged in this round, and who are passed over in what is left of it."""
         self.last_resort: set[int] = set()
         """Incidents whose manager was paged already in their present cycle."""
         self.held: list[Held] = []
         """Notifications born leased to this node: handed to the deliveries once committed."""
 
-    def policies(self, services: Sequence[str]) -> list[EscalationPolicy]:
-        """Each distinct policy of the affected services, in their order; the default one when there are none."""
-        found = [self.directory.policy_of(service) for service in services] or [self.directory.policy_of(None)]
-        return list({policy.id: policy for policy in found if policy is not None}.values())
+    def policies(self, services: Sequence[str], severity: Severity) -> list[EscalationPolicy]:
+        """Each distinct policy of the affected services as it is for this severity, in their order; the default one when there are
+        none."""
+        found: dict[str, EscalationPolicy] = {}
+        for service in services or (None,):
+            policy = self.directory.policy_of(service)
+            if policy is not None and policy.id not in found:
+                found[policy.id] = policy_at(self.directory, policy, service, severity)
+        return list(found.values())
 
     def begin(self, subject: Subject, policies: Sequence[EscalationPolicy]) -> list[Climbed]:
         """Start one climb for each policy; its first rung fires now."""
@@ -120,7 +138,10 @@ class Pager:
         climbed = Climbed(ladder, "running" if subject.urgency == "high" else "held")
         fired = 0
         while True:
-            turned = turn(policy, ladder, self.directory, self.now, subject.because)
+            turned = turn(
+                policy, ladder, self.directory, self.now, subject.because, self.already.get(subject.incident, ()),
+                lambda step: self.turns.take(policy.id, step),
+            )  # fmt: skip
             reached = self._pages(subject, policy, turned, escalation, climbed)
             fired += len(turned.rungs)
             if turned.next is None or (not reached and turned.rungs and fired >= len(policy.steps)):
@@ -172,8 +193,13 @@ class Pager:
         escalation: int | None,
         until: datetime,
         climbed: Climbed,
+        clock: Clock = "response",
+        note: str = "",
     ) -> bool:
-        """One page with its notifications; False when the person has no contact method to use."""
+        """One page with its notifications; False when the person has no contact method to use.
+
+        `clock`: what sends it, `note`: what whoever asked for it says.
+        """
         user = self.directory.users[intent.user]
         page = self.ids.next("pages")
         rules = plan(user, subject.urgency)
@@ -192,7 +218,7 @@ class Pager:
                 id=page, incident_id=subject.incident, escalation_id=escalation, user_id=user.id, cycle=subject.cycle,
                 round=rung.round, step=rung.step + 1, tier=rung.tier, via=intent.via, reason=intent.reason.value,
                 urgency=subject.urgency, state="pending" if rules else "undelivered", created_at=self.now,
-                deadline_at=until, ended_at=None if rules else self.now,
+                deadline_at=until, ended_at=None if rules else self.now, clock=clock, note=note,
             )
         )  # fmt: skip
         data = {"page": page, "user": user.id, "step": rung.step + 1, "round": rung.round, "tier": rung.tier, "via": intent.via,
@@ -204,13 +230,14 @@ class Pager:
             climbed.entries.append(
                 self._entry("page_undelivered", f"{user.label} has no contact method for this", page=page, user=user.id)
             )
-        climbed.first = climbed.first or (user.id if rules else None)
+        if rules and climbed.first is None:
+            climbed.first, climbed.tier = user.id, rung.tier
         self._copy(subject, rung, intent, page, climbed)
         return bool(rules)
 
     def _copy(self, subject: Subject, rung: Rung, intent: PageIntent, page: int, climbed: Climbed) -> None:
         copied = Copied(subject.incident, page, rung.step + 1, intent.user, intent.via, subject.urgency)
-        made, told = copies(self.directory, copied, [each.user for each in rung.pages], self.now)
+        made, told = copies(self.directory, copied, [each.user for each in rung.pages], self.now, self.loop)
         self.writing.notices += made
         climbed.entries += told
 
@@ -288,32 +315,37 @@ def _still_paging(incident: Incident | None, climb: Escalation) -> bool:
 Move = tuple[Incident, Escalation, Ladder, PageReason | None]
 
 
-Preface = Callable[[str | None], Entry]
-"""The entry that a story of paging begins with, once it is known who is paged first."""
+Preface = Callable[[str | None, Tier | None], Entry]
+"""The entry that a story of paging begins with, once it is known who is paged first, and on which tier."""
 
 
 async def move(
-    ctx: Context, tx: Tx, moves: Sequence[Move], now: datetime, preface: Preface | None = None
+    ctx: Context,
+    tx: Tx,
+    moves: Sequence[Move],
+    now: datetime,
+    preface: Preface | None = None,
+    already: Mapping[int, Collection[str]] | None = None,
 ) -> list[Held]:
     """Let climbs of locked incidents fire what is due on their ladders, and write all of it.
 
-    With `preface` all of them belong to one incident.
+    With `preface` all of them belong to one incident. `already`: people who are passed over, by incident.
     """
     if not moves:
         return []
+    await learn(ctx, tx, [incident.matrix for incident, *_ in moves])
     resorted = await incidents.managers_paged(tx, [incident.id for incident, *_ in moves])
-    while True:
-        writing = Writing()
-        pager = Pager(ctx, now, writing)
+
+    def make(pager: Pager) -> list[tuple[Incident, Climbed]]:
         pager.last_resort |= resorted
-        try:
-            told = _plan_moves(pager, moves)
-            break
-        except OutOfIds:
-            await ctx.ids.reserve(tx, pages=500 + 20 * len(moves), notifications=1000 + 60 * len(moves))
+        pager.already = already or {}
+        return _plan_moves(ctx, pager, moves)
+
+    pager, told = await planned(ctx, tx, now, make, len(moves))
+    writing = pager.writing
     if preface is not None:
-        incident = told[0][0]
-        writing.tell(incident.id, incident.link, [preface(next((c.first for _, c in told if c.first), None))])
+        incident, first = told[0][0], next((c for _, c in told if c.first), Climbed(None, ""))
+        writing.tell(incident.id, incident.link, [preface(first.first, first.tier)])
     for incident, climbed in told:
         writing.tell(incident.id, _link(writing, incident), climbed.entries)
         alarm, assignee = climbed.alarm or incident.alarm, incident.assignee or climbed.first
@@ -325,11 +357,11 @@ async def move(
     return pager.held
 
 
-def _plan_moves(pager: Pager, moves: Sequence[Move]) -> list[tuple[Incident, Climbed]]:
+def _plan_moves(ctx: Context, pager: Pager, moves: Sequence[Move]) -> list[tuple[Incident, Climbed]]:
     told = []
     for incident, escalation, ladder, because in moves:
         subject = subject_of(incident, because)
-        policy = policy_of(pager.directory, incident, escalation)
+        policy = policy_of(ctx, incident, escalation)
         climbed = pager.climb(subject, policy, ladder, escalation.id)
         told.append((incident, climbed))
         _settled(escalation, climbed)
@@ -337,10 +369,43 @@ def _plan_moves(pager: Pager, moves: Sequence[Move]) -> list[tuple[Incident, Cli
     return told
 
 
-def policy_of(directory: Directory, incident: Incident, escalation: Escalation) -> EscalationPolicy:
+def policy_of(ctx: Context, incident: Incident, escalation: Escalation) -> EscalationPolicy:
     """The policy that a climb follows now: its own; when that was removed, the service's; without one, nobody is left to page."""
-    own = directory.escalation_policies.get(escalation.policy)
-    return own or directory.policy_of(incident.service) or EscalationPolicy(id=escalation.policy, steps=())
+    own = ctx.directory.escalation_policies.get(escalation.policy) or ctx.directory.policy_of(incident.service)
+    if own is None:
+        return EscalationPolicy(id=escalation.policy, steps=())
+    row = known_rules(ctx, incident.matrix, incident.service).rows[Severity(incident.severity)]
+    return expanded(own, row.escalation_time, row.top)
+
+
+def policy_at(
+    directory: Directory, policy: EscalationPolicy, service: str | None, severity: Severity
+) -> EscalationPolicy:
+    """The policy with its steps: a preset is scaled, and capped, as the severity says."""
+    if policy.preset is None:
+        return policy
+    row = matrix_of(directory, service)[severity]
+    return expanded(policy, row.escalation_time, row.top)
+
+
+async def planned(
+    ctx: Context, tx: Tx, now: datetime, make: Callable[[Pager], T], size: int = 1
+) -> tuple[Pager, T]:
+    """Plan pages until there are ids and turns enough for all of them. `size`: how many incidents are paged about."""
+    turns = Turns()
+    while True:
+        pager = Pager(ctx, now, Writing(), turns)
+        try:
+            made = make(pager)
+        except OutOfIds:
+            await ctx.ids.reserve(
+                tx, escalations=50 + 4 * size, pages=500 + 20 * size, notifications=1000 + 60 * size
+            )
+        except OutOfTurns as missing:
+            await turns.hold(tx, missing)
+        else:
+            await turns.keep(tx)
+            return pager, made
 
 
 def _link(writing: Writing, incident: Incident) -> Link:
@@ -359,7 +424,11 @@ async def come_forward(
     moves: list[Move] = []
     for climb in found.values():
         incident = locked[climb.incident_id]
+        if climb.state == "progress":
+            climb.next_at = now
+            await incidents.move_escalations(tx, [climb], now)
+            await timers.set_timer(tx, "progress", incident.id, incident.id, now)
         if _still_paging(incident, climb):
-            policy = policy_of(ctx.directory, incident, climb)
+            policy = policy_of(ctx, incident, climb)
             moves.append((incident, climb, forward(policy, ladder_of(climb), now), None))
     return await move(ctx, tx, moves, now)

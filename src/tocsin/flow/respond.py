@@ -2,71 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import msgspec
-
-from tocsin.core.configuration import EscalationPolicy
+from tocsin.core.configuration import EscalationPolicy, Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
-from tocsin.core.escalation import Ladder, PageReason, due, forward
+from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
 from tocsin.core.incident import check_move, mttr_minutes
 from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
-from tocsin.core.timeline import Entry, Kind, Link
+from tocsin.core.tier import ABOUT, rank
+from tocsin.core.timeline import Entry, Link
+from tocsin.flow import handover, summon
+from tocsin.flow.acts import Result, checked, known, label, locked, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Pager, Preface, Subject, ladder_of, move, no_page, policy_of, response_entries
+from tocsin.flow.escalate import (
+    ACTOR,
+    Pager,
+    Preface,
+    Subject,
+    ladder_of,
+    move,
+    no_page,
+    planned,
+    policy_of,
+    response_entries,
+)
+from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.flow.restart import restart
-from tocsin.store import incidents, intake, timers
+from tocsin.flow.rules import CLOCK, Beginning, beginning, keep, kept, learn
+from tocsin.store import incidents, intake, messages, timers
 from tocsin.store.database import Tx
-from tocsin.store.ids import OutOfIds, incident_numbers
-from tocsin.store.incidents import Escalation, Incident
+from tocsin.store.ids import incident_numbers
+from tocsin.store.incidents import Escalation, Incident, Reached
 from tocsin.store.notifications import Held
-from tocsin.store.writing import SEPARATOR, NewIncident, Writing, notify, write_incidents, write_paging, write_story
-
-LONGEST_TEXT = 10_000
-"""Characters of a note, a reason or a description."""
-
-
-class Result(msgspec.Struct):
-    """What an action did: `changed` is False when it had been done before; `sentence` tells a person."""
-
-    number: int
-    changed: bool
-    sentence: str
-
-
-async def _locked(tx: Tx, number: int) -> Incident:
-    """The incident, ours until the transaction ends. Ask for the time after this, or the story is not in order of time."""
-    found = await incidents.lock(tx, [number])
-    if number not in found:
-        raise NotFound(f"There is no incident {number}")
-    return found[number]
-
-
-def _text(text: str, pointer: str, needed: bool = True) -> str:
-    text = text.replace("\x00", "\ufffd").strip()
-    if needed and not text:
-        raise Invalid("write something here", pointer)
-    if len(text) > LONGEST_TEXT:
-        raise Invalid(f"shorten this to {LONGEST_TEXT} characters", pointer)
-    return text
-
-
-async def tell(tx: Tx, incident: Incident, now: datetime, kind: Kind, actor: str, details: str, **data: object) -> None:
-    """Append one entry to a locked incident's story."""
-    writing = Writing()
-    entry = Entry(at=now, kind=kind, actor=actor, details=details, data=dict(data))
-    link = writing.tell(incident.id, incident.link, [entry])
-    incident.timeline_seq, incident.timeline_head = link.seq, link.head
-    await write_story(tx, writing)
-
-
-def user_of(actor: str) -> str | None:
-    """The user behind an actor (`user:alice` -> `alice`)."""
-    return actor.removeprefix("user:") if actor.startswith("user:") else None
-
+from tocsin.store.rows import SEPARATOR, Words
+from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging, write_story
 
 async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
     """Acknowledge a locked incident: stops the response clock. False when its present cycle was answered before.
@@ -77,10 +49,10 @@ async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
         raise Conflict(f"The incident is {incident.status}; there is nothing to acknowledge.")
     if incident.answered:
         return False
-    await incidents.stop_paging(tx, [incident.id], now, "acknowledged", user_of(actor))
+    await incidents.stop_response(tx, incident.id, now, user_of(actor))
     first = incident.acknowledged_at is None
     await incidents.update(
-        tx, incident, acknowledged_cycle=incident.cycle, alarm=None,
+        tx, incident, acknowledged_cycle=incident.cycle, alarm=None, prompted_at=None,
         status="acknowledged" if incident.status == "detected" else incident.status,
         acknowledged_at=incident.acknowledged_at or now, acknowledged_by=incident.acknowledged_by or actor,
         engaged_at=incident.engaged_at or now, assignee=(user_of(actor) if first else None) or incident.assignee,
@@ -91,14 +63,27 @@ async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
 
 async def acknowledge(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Acknowledge; of two at once one wins and the other hears who. Raises NotFound; Conflict when resolved."""
-    notes = _text(notes, "/notes", needed=False)
+    notes = checked(notes, "/notes", needed=False)
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
-        changed = await answer(tx, incident, actor, ctx.clock.now(), notes)
-        if changed:
-            await notify(tx, "timeline")
-    ctx.wake.set("timeline")
-    return Result(number, changed, "Acknowledged" if changed else f"Already acknowledged by {incident.acknowledged_by}")
+        incident = await locked(tx, number)
+        result = await _acknowledged(ctx, tx, incident, actor, ctx.clock.now(), notes)
+        if result.changed:
+            await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+    return result
+
+
+async def _acknowledged(
+    ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, notes: str = ""
+) -> Result:
+    """Answer; what was asked of this very person in particular (to take over, to join) is answered with it."""
+    changed, user = await answer(tx, incident, actor, now, notes), user_of(actor)
+    if user is not None and await handover.accept(ctx, tx, incident, user, now):
+        return Result(incident.id, True, f"{label(ctx.directory, user)} has the incident now")
+    joined = user is not None and not changed and await summon.join(ctx, tx, incident, user, now)
+    if changed or joined:
+        return Result(incident.id, True, "Acknowledged" if changed else "Answered: you are a responder now")
+    return Result(incident.id, False, f"Already acknowledged by {incident.acknowledged_by}")
 
 
 async def acknowledge_page(ctx: Context, page: int) -> Result:
@@ -110,10 +95,33 @@ async def acknowledge_page(ctx: Context, page: int) -> Result:
     return await acknowledge(ctx, found[0], f"user:{found[1]}")
 
 
+async def acknowledge_link(ctx: Context, token: str) -> list[Result]:
+    """Acknowledge what a signed link is about, in the name of the person who got it: the incident of one page, or every open incident
+    that one message named. Raises NotFound; Conflict when the only one is resolved.
+    """
+    page, message = page_of_link(ctx, token), message_of_link(ctx, token)
+    if page is not None:
+        return [await acknowledge_page(ctx, page)]
+    if message is None:
+        raise NotFound("This link is not one of ours, or was cut short on its way.")
+    results = []
+    async with ctx.db.transaction() as tx:
+        carried = await messages.pages_of(tx, message)
+        found = await incidents.lock(tx, [number for number, _ in carried])
+        now = ctx.clock.now()
+        for number, user in dict(carried).items():
+            if number in found and found[number].open:
+                results.append(await _acknowledged(ctx, tx, found[number], f"user:{user}", now))
+        await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+    return results
+
+
 async def finish(tx: Tx, incident: Incident, actor: str, now: datetime, note: str, certainty: str) -> None:
     """Resolve a locked, open incident."""
     await incidents.stop_paging(tx, [incident.id], now, "resolved", user_of(actor))
     await timers.cancel(tx, "watch", incident.id)
+    await timers.cancel(tx, CLOCK, incident.id)
     human: dict[str, object] = {}
     if user_of(actor) or actor.startswith("token:"):
         human = {
@@ -122,16 +130,16 @@ async def finish(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
         }
     await incidents.update(
         tx, incident, status="resolved", resolved_at=now, restored_at=incident.restored_at or now, alarm=None,
-        acknowledged_cycle=incident.cycle, **human,
+        acknowledged_cycle=incident.cycle, **incidents.AT_REST, **human,
     )  # fmt: skip
     await tell(tx, incident, now, "resolved", actor, note or "Resolved", certainty=certainty)
 
 
 async def resolve(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Resolve from any open state; its open alerts end too. Again when resolved: no change. Raises NotFound; Conflict when closed."""
-    notes = _text(notes, "/notes", needed=False)
+    notes = checked(notes, "/notes", needed=False)
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
+        incident = await locked(tx, number)
         now = ctx.clock.now()
         if incident.status == "resolved":
             return Result(number, False, "Already resolved")
@@ -145,9 +153,9 @@ async def resolve(ctx: Context, number: int, actor: str, notes: str = "") -> Res
 
 async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Back to `investigating`, keeping created_at and detected_at. Pages nobody. Raises NotFound; Conflict when it is open."""
-    notes = _text(notes, "/notes", needed=False)
+    notes = checked(notes, "/notes", needed=False)
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
+        incident = await locked(tx, number)
         now = ctx.clock.now()
         if incident.open:
             raise Conflict(f"The incident is {incident.status}: only a resolved or closed one can be reopened.")
@@ -169,71 +177,114 @@ async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Resu
 
 async def note(ctx: Context, number: int, actor: str, text: str) -> Result:
     """Add a note to the story. Raises NotFound; Invalid when it is empty or too long."""
-    text = _text(text, "/text")
+    text = checked(text, "/text")
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
+        incident = await locked(tx, number)
         await tell(tx, incident, ctx.clock.now(), "note_added", actor, text)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return Result(number, True, "Noted")
 
 
-async def assign(ctx: Context, number: int, actor: str, user: str) -> Result:
-    """Make `user` the assignee. Raises NotFound; Invalid when there is no such user; Conflict when resolved."""
-    if user not in ctx.directory.users:
-        raise Invalid(f"there is no user {user!r}", "/user")
+async def assign(ctx: Context, number: int, actor: str, user: str, *, page: bool = False) -> Result:
+    """Make `user` the assignee; with `page` they are paged, too. An open handover is over with it.
+
+    Raises NotFound; Invalid when there is no such user; Conflict when resolved.
+    """
+    known(ctx.directory, user)
+    held: list[Held] = []
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
-        if not incident.open:
-            raise Conflict(f"The incident is {incident.status}.")
-        if incident.assignee == user:
+        incident = await locked_open(tx, number)
+        name = label(ctx.directory, user)
+        if incident.assignee == user and not page:
             return Result(number, False, f"Already assigned to {user}")
-        old = incident.assignee
+        now, old = ctx.clock.now(), incident.assignee
+        if incident.handover is not None:
+            await handover.forget(tx, incident, now)
         await incidents.update(tx, incident, assignee=user)
-        label = ctx.directory.users[user].label
-        await tell(tx, incident, ctx.clock.now(), "assigned", actor, f"Assigned to {label}", user=user, **{"from": old})
+        await tell(tx, incident, now, "assigned", actor, f"Assigned to {name}", user=user, page=page, **{"from": old})
+        if page:
+            intent = PageIntent(user, f"user:{user}", PageReason.ASSIGNED)
+            held = await summon.call(ctx, tx, incident, now, [intent], "")
         await notify(tx, "timeline")
-    ctx.wake.set("timeline")
-    return Result(number, True, f"Assigned to {label}")
+    summon.sent(ctx, held)
+    return Result(number, True, f"Assigned to {name}" + (", who was paged" if page else ""))
 
 
 async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result:
-    """Page the next rung of every climb now; an incident that paged nobody yet begins to. An answered one pages in a new cycle.
+    """Page the next rung of every climb now, but whoever was paged in this round already; an incident that paged nobody yet begins
+    to. An answered one pages in a new cycle. A snooze is over with it.
 
     Raises NotFound; Invalid without a reason; Conflict when resolved or nobody is left.
     """
-    reason = _text(reason, "/reason")
+    reason = checked(reason, "/reason")
     async with ctx.db.transaction() as tx:
-        incident = await _locked(tx, number)
+        incident = await locked_open(tx, number)
         now = ctx.clock.now()
-        if not incident.open:
-            raise Conflict(f"The incident is {incident.status}.")
+        await learn(ctx, tx, [incident.matrix])
         climbs = [c for c in await incidents.escalations_of(tx, number) if c.cycle == incident.cycle]
         moves = [(climb, ladder) for climb in climbs if (ladder := _next_rung(ctx, incident, climb, now)) is not None]
         if climbs and not moves:
-            raise Conflict("The escalation policy is exhausted: nobody is left to page. Assign somebody instead.")
+            raise Conflict(_exhausted(ctx, incident, climbs))
+        reached = (await incidents.reached(tx, [number]))[number]
+        preface = _preface(ctx, incident, actor, reason, now, moves, reached)
         before = incident.assignee
-        rungs = [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves]
-
-        def preface(to: str | None) -> Entry:
-            text = f"Escalated from {before or 'nobody'} to {to or 'nobody'}. {reason}"
-            data = {"reason": reason, "rungs": rungs, "from": before, "to": to}
-            return Entry(at=now, kind="escalated", actor=actor, details=text, data=data)
-
-        await incidents.update(tx, incident, escalations_count=incident.escalations_count + 1, assignee=None)
+        await incidents.update(
+            tx, incident, escalations_count=incident.escalations_count + 1, assignee=None, prompted_at=None,
+            snoozed_at=None, snoozed_until=None, snoozed_by=None,
+        )  # fmt: skip
+        await timers.cancel(tx, "snooze", number)
+        rounds = {(climb.cycle, climb.round) for climb, _ in moves}
+        already = {one.user for one in reached if (one.cycle, one.round) in rounds}
         held = await (
-            _climb_on(ctx, tx, incident, moves, now, preface) if moves else _begin(ctx, tx, incident, now, preface)
+            _climb_on(ctx, tx, incident, moves, now, preface, already)
+            if moves
+            else _begin(ctx, tx, incident, now, preface)
         )
         await incidents.update(tx, incident, assignee=incident.assignee or before)
         await notify(tx, "timeline")
-    ctx.hand_over(held)
-    ctx.wake.set("timeline")
+    summon.sent(ctx, held)
     return Result(number, True, f"Escalated to {incident.assignee}" if incident.assignee else "Escalated")
+
+
+def _exhausted(ctx: Context, incident: Incident, climbs: Sequence[Escalation]) -> str:
+    """Which ladders have no rung left, and where each ended."""
+    ends = []
+    for climb in climbs:
+        steps = policy_of(ctx, incident, climb).steps
+        last = f" after step {len(steps)} ({ABOUT[steps[-1].tier].name.lower()})" if steps else ""
+        ends.append(f"{climb.policy}{last}")
+    return (
+        f"The escalation policy is exhausted: {', '.join(ends)}; nobody is left to page."
+        " Assign somebody instead, or page a person or a team."
+    )
+
+
+def _preface(
+    ctx: Context, incident: Incident, actor: str, reason: str, now: datetime, moves: list[tuple[Escalation, Ladder]],
+    reached: Sequence[Reached],
+) -> Preface:  # fmt: skip
+    """`Escalated from on call (Alice Ng) to senior (Bob). The reason`."""
+    stood: Tier = max((one.tier for one in reached), key=rank, default="on_call")
+    before, rungs = incident.assignee, [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves]
+
+    def entry(to: str | None, tier: Tier | None) -> Entry:
+        old = f"{ABOUT[stood].name.lower()} ({label(ctx.directory, before)})"
+        new = f"{ABOUT[tier].name.lower()} ({label(ctx.directory, to)})" if tier else "nobody"
+        data = {
+            "reason": reason, "cause": "person", "rungs": rungs, "from": before, "to": to, "from_tier": stood,
+            "to_tier": tier,
+        }  # fmt: skip
+        return Entry(
+            at=now, kind="escalated", actor=actor, details=f"Escalated from {old} to {new}. {reason}", data=data
+        )
+
+    return entry
 
 
 async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, preface: Preface) -> list[Held]:
     """A person wants somebody paged although the severity pages nobody."""
-    if not Pager(ctx, now, Writing()).policies(incident.affected_services):
+    if not Pager(ctx, now, Writing()).policies(incident.affected_services, Severity(incident.severity)):
         raise Conflict("There is no escalation policy to page by: assign somebody instead.")
     return await restart(
         ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high", preface=preface
@@ -241,14 +292,16 @@ async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, prefac
 
 
 async def _climb_on(
-    ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime, preface: Preface
-) -> list[Held]:
+    ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime, preface: Preface,
+    already: Collection[str],
+) -> list[Held]:  # fmt: skip
     if incident.answered:
         await incidents.update(tx, incident, cycle=incident.cycle + 1)
         await incidents.renew_cycle(tx, [climb.id for climb, _ in moves], incident.cycle)
     for climb, _ in moves:
         climb.cycle, climb.state = incident.cycle, "running"
-    return await move(ctx, tx, [(incident, c, ladder, PageReason.ESCALATED) for c, ladder in moves], now, preface)
+    asked = [(incident, climb, ladder, PageReason.ESCALATED) for climb, ladder in moves]
+    return await move(ctx, tx, asked, now, preface, {incident.id: already})
 
 
 def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime) -> Ladder | None:
@@ -257,7 +310,7 @@ def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetim
     While nobody answered, later rungs keep their times. After an answer those times are long past, so the round is moved: the
     rungs after this one follow at the distances that the policy gives.
     """
-    policy = policy_of(ctx.directory, incident, climb)
+    policy = policy_of(ctx, incident, climb)
     if climb.state == "exhausted" or climb.step >= len(policy.steps):
         return None
     ladder = ladder_of(climb)
@@ -284,7 +337,7 @@ async def declare(
 
     Raises Invalid for an empty title, an unknown service, or when there is neither a service nor a default escalation policy.
     """
-    title, description = _text(title, "/title"), _text(description, "/description", needed=False)
+    title, description = checked(title, "/title"), checked(description, "/description", needed=False)
     if len(title) > 1024:
         raise Invalid("shorten the title to 1024 characters", "/title")
     for position, service in enumerate(services):
@@ -294,19 +347,19 @@ async def declare(
         raise Invalid("name an affected service, or configure default_escalation_policy", "/affected_services")
     services = list(dict.fromkeys(services))
     now = ctx.clock.now()
+    begun = beginning(ctx, services[0] if services else None, severity, now)
     async with ctx.db.transaction() as tx:
         (number,) = await incident_numbers(tx, 1)
-        while True:
-            writing = Writing()
-            pager = Pager(ctx, now, writing)
-            try:
-                _declared(pager, number, actor, title, description, severity, services, reporter)
-                break
-            except OutOfIds:
-                await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
-        await write_incidents(tx, writing)
-        await write_paging(tx, writing)
+
+        def make(pager: Pager) -> None:
+            _declared(pager, number, actor, title, description, severity, services, reporter, begun)
+
+        pager, _ = await planned(ctx, tx, now, make)
+        fresh = await keep(ctx, tx, [begun], now)
+        await write_incidents(tx, pager.writing)
+        await write_paging(tx, pager.writing)
         await notify(tx, "timeline", "timers")
+    kept(ctx, fresh)
     ctx.hand_over(pager.held)
     ctx.wake.set("timeline", "timers")
     return number
@@ -314,13 +367,13 @@ async def declare(
 
 def _declared(
     pager: Pager, number: int, actor: str, title: str, description: str, severity: Severity, services: list[str],
-    reporter: str | None,
+    reporter: str | None, begun: Beginning,
 ) -> None:  # fmt: skip
     now, writing = pager.now, pager.writing
-    policies: list[EscalationPolicy] = pager.policies(services)
-    unpaged = no_page(severity.urgency, policies)
+    policies: list[EscalationPolicy] = pager.policies(services, severity)
     first = services[0] if services else None
-    climbs = [] if unpaged else pager.begin(Subject(number, 1, severity.urgency, first), policies)
+    unpaged = no_page(begun.urgency, policies)
+    climbs = [] if unpaged else pager.begin(Subject(number, 1, begun.urgency, first), policies)
     assignee = next((c.first for c in climbs if c.first), None)
     created = Entry(
         at=now, kind="incident_created", actor=actor, details=f"{title} ({severity.name})",
@@ -329,14 +382,16 @@ def _declared(
     link = writing.tell(number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs)])
     writing.incidents.append(
         NewIncident(
-            id=number, title=title, description=description, severity=severity.value, urgency=severity.urgency,
-            status="detected", service=first, affected_services=SEPARATOR.join(services), assignee=assignee,
-            tags=SEPARATOR.join(tags([title, description], services)), origin="person", reporter=reporter or actor,
+            id=number, title=title, description=description, severity=severity.value, urgency=begun.urgency,
+            status="detected", service=first, affected_services=Words(SEPARATOR.join(services)), assignee=assignee,
+            tags=Words(SEPARATOR.join(tags([title, description], services))), origin="person", reporter=reporter or actor,
             group_key=None, no_page_reason=unpaged.value if unpaged else None,
             alarm=next((c.alarm for c in climbs if c.alarm), None), created_at=now, detected_at=now, impact_started_at=None,
-            alerts_count=0, timeline_seq=link.seq, timeline_head=link.head,
+            alerts_count=0, timeline_seq=link.seq, timeline_head=link.head, matrix=begun.number,
+            next_update_at=begun.next_update_at,
         )
     )  # fmt: skip
+    writing.timers += begun.timer(number)
 
 
 async def settle(tx: Tx, found: Sequence[Incident], now: datetime) -> None:
@@ -371,7 +426,8 @@ def _ends_by_itself(incident: Incident) -> bool:
 async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
     await incidents.stop_paging(tx, [incident.id], now, "restored", None)
     await incidents.update(
-        tx, incident, status="monitoring", restored_at=now, acknowledged_cycle=incident.cycle, alarm=None
+        tx, incident, status="monitoring", restored_at=now, acknowledged_cycle=incident.cycle, alarm=None,
+        **incidents.AT_REST,
     )
     await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
     await tell(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tocsin.core.alert import NoPage
 from tocsin.core.escalation import PageReason
+from tocsin.core.matrix import update_by, urgency_of
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Pager, Preface, no_page, subject_of
+from tocsin.flow.escalate import ACTOR, Climbed, Pager, Preface, no_page, planned, subject_of
+from tocsin.flow.rules import rules_for, strike
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
-from tocsin.store.ids import OutOfIds
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
-from tocsin.store.writing import Writing, write_paging, write_story
+from tocsin.store.writing import write_paging, write_story
 
 
 async def restart(
@@ -23,43 +25,45 @@ async def restart(
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
-    `urgency` (default: the severity's) is how people are paged, when a person wants more than the severity asks for.
+    `urgency` (default: the severity's, under the rules that the incident keeps) is how people are paged, when a person wants more than the severity asks for.
     """
     entries = _why(incident, severity, because, now)
+    rules = await rules_for(ctx, tx, incident)
+    row = rules.rows[severity]
     await incidents.stop_paging(tx, [incident.id], now, because.value, None)
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,
-        "urgency": urgency or severity.urgency,
+        "urgency": urgency or urgency_of(row, rules.hours, now),
+        "clocks_since": now,
     }
+    if severity != incident.severity:
+        changes["next_update_at"] = update_by(row, rules.hours, now)
     if because is PageReason.RELAPSE:
         changes |= {"status": "investigating", "restored_at": None}
         await timers.cancel(tx, "watch", incident.id)
-    await incidents.update(tx, incident, **changes)
-    writing = Writing()
-    while True:
-        pager = Pager(ctx, now, writing)
-        policies = pager.policies(incident.affected_services)
+    await incidents.update(tx, incident, **incidents.AT_REST, **changes)
+
+    def make(pager: Pager) -> tuple[NoPage | None, list[Climbed]]:
+        policies = pager.policies(incident.affected_services, severity)
         unpaged = no_page(incident.urgency, policies)
-        try:
-            climbs = [] if unpaged else pager.begin(subject_of(incident, because), policies)
-        except OutOfIds:
-            await ctx.ids.reserve(tx, escalations=50, pages=500, notifications=1000)
-            writing = Writing()
-            continue
-        break
+        return unpaged, [] if unpaged else pager.begin(subject_of(incident, because), policies)
+
+    pager, (unpaged, climbs) = await planned(ctx, tx, now, make)
+    writing = pager.writing
     alarm = next((c.alarm for c in climbs if c.alarm), None)
-    first = next((c.first for c in climbs if c.first), None)
-    prefaced = [preface(first)] if preface is not None else []
+    first = next((c for c in climbs if c.first), Climbed(None, ""))
+    prefaced = [preface(first.first, first.tier)] if preface is not None else []
     told = [*prefaced, *entries, *(entry for climbed in climbs for entry in climbed.entries)]
     writing.tell(incident.id, incident.link, told)
     await incidents.update(
         tx,
         incident,
         alarm=alarm,
-        assignee=incident.assignee or first,
+        assignee=incident.assignee or first.first,
         no_page_reason=unpaged.value if unpaged else None,
     )
+    writing.timers += strike(rules, incident, now)
     await write_paging(tx, writing)
     await write_story(tx, writing)
     return pager.held
@@ -70,6 +74,10 @@ def _why(incident: Incident, severity: Severity, because: PageReason, now: datet
     if because is PageReason.RELAPSE:
         entries.append(
             Entry(at=now, kind="relapsed", actor=ACTOR, details="Its alert came back during the stability watch")
+        )
+    if because is PageReason.BUSINESS_HOURS:
+        entries.append(
+            Entry(at=now, kind="business_hours_began", actor=ACTOR, details="Business hours began: it pages loudly now")
         )
     if severity != incident.severity:
         old = Severity(incident.severity)

@@ -9,9 +9,10 @@ import msgspec
 
 from tocsin.core.alert import Reason
 from tocsin.core.timeline import Entry
+from tocsin.flow.acts import tell
 from tocsin.flow.batch import Run
 from tocsin.flow.escalate import ACTOR
-from tocsin.flow.respond import answer, settle, tell
+from tocsin.flow.respond import answer, settle
 from tocsin.store import incidents, intake
 from tocsin.store.database import Tx
 from tocsin.store.intake import NewEvent, Touched

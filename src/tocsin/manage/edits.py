@@ -6,7 +6,7 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import public_id
 from tocsin.core.tag import tags
 from tocsin.flow.context import Context
-from tocsin.flow.respond import LONGEST_TEXT, Result, tell
+from tocsin.flow.acts import LONGEST_TEXT, Result, tell
 from tocsin.store import incidents
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import notify

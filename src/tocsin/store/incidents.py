@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.core.configuration import Tier
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
@@ -28,6 +29,8 @@ class Incident(msgspec.Struct, kw_only=True):
     service: str | None
     affected_services: list[str]
     assignee: str | None
+    responders: list[str]
+    roles: dict[str, str]
     tags: list[str]
     origin: str
     moved_by_person: bool
@@ -44,6 +47,14 @@ class Incident(msgspec.Struct, kw_only=True):
     closed_at: datetime | None
     alerts_count: int
     escalations_count: int
+    snoozed_at: datetime | None
+    snoozed_until: datetime | None
+    snoozed_by: str | None
+    handover: dict[str, str] | None
+    prompted_at: datetime | None
+    matrix: int | None
+    clocks_since: datetime | None
+    next_update_at: datetime | None
     timeline_seq: int
     timeline_head: bytes
 
@@ -60,6 +71,11 @@ class Incident(msgspec.Struct, kw_only=True):
         """Somebody answered the present cycle of paging."""
         return self.acknowledged_cycle >= self.cycle
 
+    @property
+    def restored(self) -> bool:
+        """Watched, or over: nothing presses any more."""
+        return self.status in ("monitoring", "resolved", "closed")
+
 
 _FIELDS = tuple(f.name for f in msgspec.structs.fields(Incident))
 _LOCK = f"SELECT {', '.join(_FIELDS)} FROM incidents WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE"
@@ -72,8 +88,10 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
 
 _COLUMNS = frozenset(
     ("title", "description", "severity", "urgency", "status", "assignee", "tags", "moved_by_person", "cycle",
-     "acknowledged_cycle", "no_page_reason", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at",
-     "resolved_at", "closed_at", "alerts_count", "escalations_count", "timeline_seq", "timeline_head"),
+     "acknowledged_cycle", "no_page_reason", "responders", "snoozed_at", "snoozed_until", "snoozed_by", "handover",
+     "prompted_at", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at",
+     "closed_at", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "timeline_seq",
+     "timeline_head"),
 )  # fmt: skip
 
 
@@ -89,8 +107,12 @@ async def update(tx: Tx, incident: Incident, **changes: Any) -> None:
             setattr(incident, name, changes[name])
 
 
+AT_REST: dict[str, Any] = {"snoozed_at": None, "snoozed_until": None, "snoozed_by": None, "handover": None, "prompted_at": None}
+"""The columns of an incident about which nothing is to come any more."""
+
+
 async def stop_paging(tx: Tx, ids: Sequence[int], now: datetime, reason: str, answered_by: str | None) -> None:
-    """End every page, notification and climb of these incidents and remove their timers.
+    """End every page, notification and climb of these incidents, of both clocks, and remove their timers.
 
     Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered.
     """
@@ -111,21 +133,106 @@ async def stop_paging(tx: Tx, ids: Sequence[int], now: datetime, reason: str, an
     await tx.execute(
         """WITH ended AS (
              UPDATE escalations SET state = 'stopped', ended_at = $2, ended_reason = $3, next_at = NULL
-             WHERE incident_id = ANY($1::bigint[]) AND state IN ('running', 'held') RETURNING id
+             WHERE incident_id = ANY($1::bigint[]) AND state IN ('running', 'held', 'progress') RETURNING id
+           ), clocks AS (
+             DELETE FROM timers WHERE kind IN ('progress', 'snooze', 'handover') AND subject = ANY($1::bigint[])
            )
            DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM ended)""",
         list(ids), now, reason,
     )  # fmt: skip
 
 
+async def stop_response(tx: Tx, incident: int, now: datetime, answered_by: str | None) -> None:
+    """Somebody answered: the response clock of one incident stops, with its pages; the progress clock looks where it stands.
+
+    Of `answered_by` every page ends acknowledged, whatever sent it. What people asked of others goes on.
+    """
+    ended = await tx.fetch(
+        """UPDATE pages SET state = CASE WHEN user_id = $3 THEN 'acknowledged' WHEN state = 'pending' THEN 'superseded'
+                                         ELSE state END, ended_at = $2
+           WHERE incident_id = $1 AND (clock = 'response' OR user_id = $3) AND state IN ('pending', 'delivered')
+             AND ended_at IS NULL RETURNING id, state""",
+        incident, now, answered_by,
+    )  # fmt: skip
+    for row in ended:
+        if row["state"] != "delivered":
+            PAGES.labels(row["state"]).inc()
+    await tx.execute(
+        """UPDATE notifications SET state = 'superseded', ended_at = $2
+           WHERE page_id = ANY($1::bigint[]) AND state = 'pending'""",
+        [row["id"] for row in ended], now,
+    )  # fmt: skip
+    await tx.execute(
+        """WITH ended AS (
+             UPDATE escalations SET state = 'stopped', ended_at = $2, ended_reason = 'acknowledged', next_at = NULL
+             WHERE incident_id = $1 AND state IN ('running', 'held', 'progress') RETURNING id
+           ), clock AS (
+             INSERT INTO timers (kind, subject, incident_id, due_at, set_for) VALUES ('progress', $1, $1, $2, $2)
+             ON CONFLICT (kind, subject) DO UPDATE
+               SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = ''
+           )
+           DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM ended)""",
+        incident, now,
+    )  # fmt: skip
+
+
+async def stop_own(tx: Tx, incident: int, user: str, now: datetime) -> int:
+    """One person answers their own pages, also those that an acknowledgement by somebody else left. Returns how many."""
+    ended = await tx.fetch(
+        """UPDATE pages SET state = 'acknowledged', ended_at = $3
+           WHERE incident_id = $1 AND user_id = $2 AND clock <> 'response' AND state IN ('pending', 'delivered', 'undelivered')
+             AND (ended_at IS NULL OR state = 'undelivered') RETURNING id""",
+        incident, user, now,
+    )  # fmt: skip
+    await tx.execute(
+        """UPDATE notifications SET state = 'superseded', ended_at = $2
+           WHERE page_id = ANY($1::bigint[]) AND state = 'pending'""",
+        [row["id"] for row in ended], now,
+    )  # fmt: skip
+    if ended:
+        PAGES.labels("acknowledged").inc(len(ended))
+    return len(ended)
+
+
+async def stop_asked(tx: Tx, incident: int, user: str, now: datetime) -> None:
+    """What a person asked of somebody is not needed any more: such pages of theirs stop, unanswered."""
+    ended = await tx.fetch(
+        """UPDATE pages SET state = CASE WHEN state = 'pending' THEN 'superseded' ELSE state END, ended_at = $3
+           WHERE incident_id = $1 AND user_id = $2 AND clock = 'person' AND state IN ('pending', 'delivered') AND ended_at IS NULL
+           RETURNING id""",
+        incident, user, now,
+    )  # fmt: skip
+    await tx.execute(
+        """UPDATE notifications SET state = 'superseded', ended_at = $2
+           WHERE page_id = ANY($1::bigint[]) AND state = 'pending'""",
+        [row["id"] for row in ended], now,
+    )  # fmt: skip
+
+
+async def pause(tx: Tx, incident: int, now: datetime) -> None:
+    """Nothing about a snoozed incident rings: what the progress clock sent stops, and the clock with it."""
+    ended = await tx.fetch(
+        """UPDATE pages SET state = CASE WHEN state = 'pending' THEN 'superseded' ELSE state END, ended_at = $2
+           WHERE incident_id = $1 AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING id""",
+        incident, now,
+    )  # fmt: skip
+    await tx.execute(
+        """UPDATE notifications SET state = 'superseded', ended_at = $2
+           WHERE page_id = ANY($1::bigint[]) AND state = 'pending'""",
+        [row["id"] for row in ended], now,
+    )  # fmt: skip
+    await tx.execute("DELETE FROM timers WHERE kind = 'progress' AND subject = $1", incident)
+
+
 async def end(tx: Tx, ids: Sequence[int], now: datetime) -> None:
     """Resolve these locked incidents; a stability watch is over with them."""
     await tx.execute(
         """UPDATE incidents SET status = 'resolved', resolved_at = $2, restored_at = COALESCE(restored_at, $2), alarm = NULL,
-                  acknowledged_cycle = cycle WHERE id = ANY($1::bigint[])""",
+                  acknowledged_cycle = cycle, snoozed_at = NULL, snoozed_until = NULL, snoozed_by = NULL, handover = NULL,
+                  prompted_at = NULL WHERE id = ANY($1::bigint[])""",
         list(ids), now,
     )  # fmt: skip
-    await tx.execute("DELETE FROM timers WHERE kind = 'watch' AND subject = ANY($1::bigint[])", list(ids))
+    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'clock') AND subject = ANY($1::bigint[])", list(ids))
 
 
 class Escalation(msgspec.Struct, kw_only=True):
@@ -157,13 +264,34 @@ async def escalations_of(tx: Tx, incident: int) -> list[Escalation]:
     return [Escalation(**row) for row in rows]
 
 
+async def escalations_of_all(tx: Tx, incidents: Sequence[int]) -> dict[int, list[Escalation]]:
+    """All climbs of several incidents, by incident, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_CLIMB} FROM escalations WHERE incident_id = ANY($1::bigint[]) ORDER BY id", sorted(set(incidents))
+    )
+    found: dict[int, list[Escalation]] = {number: [] for number in incidents}
+    for row in rows:
+        found[row["incident_id"]].append(Escalation(**row))
+    return found
+
+
+async def last_acts(tx: Tx, incidents: Sequence[int]) -> dict[int, datetime]:
+    """When a person last did something about each incident (an acknowledgement by its source counts, too)."""
+    rows = await tx.fetch(
+        """SELECT incident_id, max(at) FROM timeline WHERE incident_id = ANY($1::bigint[])
+             AND (actor LIKE 'user:%' OR actor LIKE 'token:%' OR kind = 'acknowledged') GROUP BY incident_id""",
+        sorted(set(incidents)),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) -> None:
     """Write where climbs stand now; those that are over are dated."""
     if climbs:
         await tx.execute(
             """UPDATE escalations e SET round = r.round, step = r.step, round_started_at = r.started, next_at = r.next,
                       state = r.state, ended_at = CASE WHEN r.state IN ('stopped', 'exhausted') THEN $7::timestamptz END,
-                      ended_reason = CASE WHEN r.state = 'exhausted' THEN 'exhausted' END
+                      ended_reason = CASE r.state WHEN 'exhausted' THEN 'exhausted' WHEN 'stopped' THEN 'top' END
                FROM unnest($1::bigint[], $2::int[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[])
                  AS r(id, round, step, started, next, state)
                WHERE e.id = r.id AND e.id = ANY($1::bigint[])""",
@@ -186,6 +314,30 @@ async def managers_paged(tx: Tx, ids: Sequence[int]) -> set[int]:
         sorted(set(ids)), PageReason.MANAGER.value,
     )  # fmt: skip
     return {row[0] for row in rows}
+
+
+class Reached(msgspec.Struct, frozen=True):
+    """Somebody whom a rung paged, and whose page was not lost or stopped on its way."""
+
+    user: str
+    cycle: int
+    round: int
+    step: int
+    tier: Tier
+
+
+async def reached(tx: Tx, incidents: Sequence[int]) -> dict[int, list[Reached]]:
+    """By incident, whom its ladder paged so far, in order."""
+    rows = await tx.fetch(
+        """SELECT incident_id, user_id, cycle, round, step, tier FROM pages
+           WHERE incident_id = ANY($1::bigint[]) AND clock <> 'person' AND state IN ('pending', 'delivered', 'acknowledged')
+           ORDER BY id""",
+        sorted(set(incidents)),
+    )
+    found: dict[int, list[Reached]] = {number: [] for number in incidents}
+    for row in rows:
+        found[row[0]].append(Reached(*row[1:]))
+    return found
 
 
 async def exists(tx: Tx, incident: int) -> bool:

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
 from tocsin.flow import respond
-from tocsin.flow.respond import Result
+from tocsin.flow.acts import Result
 from tocsin.manage import alerts, desk, explain, incidents, ladders
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
