@@ -11,11 +11,12 @@ import structlog
 
 from tocsin.core.alert import Reason, group_key
 from tocsin.core.errors import Unavailable
+from tocsin.flow import hiding
 from tocsin.flow.batch import Item, Outcome, Run, waves
 from tocsin.flow.context import Context
 from tocsin.flow.opening import Newcomer, Opening
 from tocsin.flow.settling import acknowledge_by_source, resolve_by_source
-from tocsin.store import intake, mutes
+from tocsin.store import intake
 from tocsin.store.database import Tx
 from tocsin.store.intake import Found, NewEvent
 from tocsin.store.notifications import Held
@@ -67,7 +68,8 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
     for attempt in range(ATTEMPTS):
         groups, asked = _groups(runs, now)
         try:
-            found = await intake.look(tx, [(r.service, r.key, len(r.items), r.ends_at) for r in runs], asked, now)
+            keys = [(r.service, r.key, len(r.items), r.ends_at) for r in runs]
+            found = await intake.look(tx, keys, asked, now, [p for p in range(len(runs)) if p not in groups])
         except asyncpg.DeadlockDetectedError:
             continue
         if found.revision != ctx.directory.revision:
@@ -76,7 +78,11 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
         worse += _worse(runs, found)
         new = [position for position in range(len(runs)) if position not in found.repeated]
         newcomers = [_newcomer(runs[p], groups.get(p), asked, found, p) for p in new]
-        opening = Opening(ctx, now, newcomers, await mutes.active(tx, now) if found.mutes else [], worse)
+        for newcomer, number in zip((n for n in newcomers if n.group is None), found.numbers, strict=False):
+            newcomer.number = number
+        silences = await ctx.silences.now(tx, (found.mutes, found.mutes_version), now) if found.mutes else None
+        causes = await hiding.look(ctx.directory, tx, newcomers) if newcomers else None
+        opening = Opening(ctx, now, newcomers, silences, worse, causes)
         done = await opening.commit(tx)
         waiting = []
         for position, newcomer in zip(new, newcomers, strict=True):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from tocsin.store.database import Tx
+from tocsin.store.rows import TEXTS, numbers, texts, times
 from tocsin.store.writing import columns
 
 
@@ -23,16 +24,39 @@ class Found(msgspec.Struct, gc=False):
     """Positions of the groups whose incident is in its stability watch."""
     watched: dict[int, int]
     """position -> incident in its stability watch that had this very alert."""
+    numbers: list[int]
+    """Numbers for the incidents that keys open on their own; none while silences exist, which may leave them nothing to open."""
     mutes: int
     """How many silences exist that have not ended."""
     revision: int
     """The configuration's revision in the database."""
+    mutes_version: int = 0
+    """The sum of the versions of these silences."""
 
 
-_LOOK = """
-SELECT 'r', r.position, a.alert, a.incident, a.alert_severity, a.alert_mute
-FROM unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[]) WITH ORDINALITY AS r(service, key, count, ends_at, position)
-CROSS JOIN LATERAL repeat_alert(r.service, r.key, r.count, r.ends_at, $5) a
+_KEYS = f"""unnest({TEXTS.format(1)}, {TEXTS.format(2)}, $3::text::int[], $4::text::timestamptz[])
+  WITH ORDINALITY AS r(service, key, count, ends_at, position)"""
+
+_LOOK = f"""
+WITH repeated AS (
+  -- Each row is found by its key and then by its place, whatever the planner believes about the size of the table: its statistics
+  -- lag behind a storm. A row that somebody changes meanwhile counts as not found, and is looked at again.
+  UPDATE alerts SET count = alerts.count + k.count, last_at = $5, ends_at = COALESCE(k.ends_at, alerts.ends_at)
+  FROM (
+    SELECT r.position, r.count, r.ends_at, a.place FROM {_KEYS}
+    CROSS JOIN LATERAL (
+      SELECT ctid AS place FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL FOR NO KEY UPDATE
+    ) a
+    WHERE r.count IS NOT NULL
+  ) k
+  WHERE alerts.ctid = k.place
+  RETURNING k.position, alerts.id, incident_id, severity, mute
+)
+SELECT 'r', position, id, incident_id, severity, mute FROM repeated
+UNION ALL
+SELECT 'n', nextval('incidents_id_seq'), NULL, NULL, NULL, NULL FROM unnest($9::text::int[]) AS o(position)
+WHERE NOT EXISTS (SELECT FROM repeated WHERE repeated.position = o.position)
+  AND NOT EXISTS (SELECT FROM mutes WHERE ends_at > $5)
 UNION ALL
 SELECT 'g', g.position, i.id, NULL, i.severity, CASE WHEN i.status = 'monitoring' THEN 1 END
 FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
@@ -42,13 +66,13 @@ CROSS JOIN LATERAL (
   ORDER BY created_at DESC LIMIT 1
 ) i
 UNION ALL
-SELECT 'w', n.position, max(w.id), NULL, NULL, NULL
+SELECT 'w', r.position, max(w.id), NULL, NULL, NULL
 FROM (SELECT id FROM incidents WHERE status = 'monitoring' ORDER BY id LIMIT 1000) w
 CROSS JOIN LATERAL (SELECT service, dedup_key FROM alerts WHERE incident_id = w.id OFFSET 0) a
-JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(service, key, position) ON n.service = a.service AND n.key = a.dedup_key
-GROUP BY n.position
+JOIN {_KEYS} ON r.service = a.service AND r.key = a.dedup_key AND r.count IS NOT NULL
+GROUP BY r.position
 UNION ALL
-SELECT 'm', count(*), NULL, NULL, NULL, NULL FROM mutes WHERE ends_at > $5
+SELECT 'm', count(*), COALESCE(sum(version), 0)::bigint, NULL, NULL, NULL FROM mutes WHERE ends_at > $5
 UNION ALL
 SELECT 'c', revision, NULL, NULL, NULL, NULL FROM configuration
 """
@@ -59,16 +83,24 @@ async def look(
     keys: Sequence[tuple[str, str, int, datetime | None]],
     groups: Sequence[tuple[str, str, datetime]],
     now: datetime,
+    own: Sequence[int] = (),
 ) -> Found:
     """Count repeats of open alerts (`keys`: service, dedup key, how often, new end) and say what else is open.
 
-    `groups`: service, group key, opened since.
+    `groups`: service, group key, opened since. `own`: positions of keys that open an incident of their own unless they repeat.
     """
-    found = Found({}, {}, set(), {}, 0, 0)
-    for what, position, one, two, three, four in await tx.fetch(_LOOK, *columns(keys, 4), now, *columns(groups, 3)):
+    found = Found({}, {}, set(), {}, [], 0, 0)
+    services, dedup_keys, counts, ends = columns(keys, 4)
+    rows = await tx.fetch(
+        _LOOK, texts(services), texts(dedup_keys), numbers(counts), times(ends), now, *columns(groups, 3),
+        numbers([position + 1 for position in own]),
+    )  # fmt: skip
+    for what, position, one, two, three, four in rows:
         match what:
             case "r":
                 found.repeated[position - 1] = (one, two, three, four)
+            case "n":
+                found.numbers.append(position)
             case "g":
                 found.groups[position - 1] = (one, three)
                 if four:
@@ -76,7 +108,7 @@ async def look(
             case "w":
                 found.watched[position - 1] = one
             case "m":
-                found.mutes = position
+                found.mutes, found.mutes_version = position, one
             case _:
                 found.revision = position
     return found
@@ -154,8 +186,9 @@ async def acknowledge_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datet
     return {found[row[0]]: (row[0], row[1], row[2]) for row in rows}
 
 
-async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tuple[int, int | None, str]]:
-    """Resolve those of the open alerts whose `ends_at` has come: (alert, incident, title). Their incidents are locked."""
+async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tuple[int, int | None, str, bool]]:
+    """Resolve those of the open alerts whose `ends_at` has come: (alert, incident, title, whether for want of events).
+    Their incidents are locked."""
     found = await tx.fetch(
         """SELECT DISTINCT incident_id FROM alerts
            WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2 AND incident_id IS NOT NULL""",
@@ -163,11 +196,37 @@ async def expire_alerts(tx: Tx, alerts: Sequence[int], now: datetime) -> list[tu
     )  # fmt: skip
     await _lock_incidents(tx, [row[0] for row in found])
     rows = await tx.fetch(
-        """UPDATE alerts SET resolved_at = $2, resolved_by = 'expiry'
-           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2 RETURNING id, incident_id, title""",
+        """UPDATE alerts SET resolved_at = $2, resolved_by = CASE WHEN body ? 'quiet' THEN 'quiet' ELSE 'expiry' END
+           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL AND ends_at <= $2
+           RETURNING id, incident_id, title, resolved_by = 'quiet'""",
         list(alerts), now,
     )  # fmt: skip
-    return [(r[0], r[1], r[2]) for r in rows]
+    return [(r[0], r[1], r[2], r[3]) for r in rows]
+
+
+async def quiet_of(tx: Tx, service: str, seconds: int | None) -> None:
+    """The quiet time after which alerts of a service resolve changed: those that are open follow (None: they wait for their source)."""
+    if seconds is None:
+        await tx.execute(
+            """WITH freed AS (
+                 UPDATE alerts SET ends_at = NULL, body = body - 'quiet'
+                 WHERE service = $1 AND resolved_at IS NULL AND body ? 'quiet' RETURNING id
+               )
+               DELETE FROM timers WHERE kind = 'expire' AND subject IN (SELECT id FROM freed)""",
+            service,
+        )
+        return
+    await tx.execute(
+        """WITH quiet AS (
+             UPDATE alerts SET ends_at = last_at + make_interval(secs => $2), body = body || jsonb_build_object('quiet', $2::int)
+             WHERE service = $1 AND resolved_at IS NULL AND (ends_at IS NULL OR body ? 'quiet') AND integration <> 'heartbeat'
+             RETURNING id, incident_id, ends_at
+           )
+           INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
+           SELECT 'expire', id, incident_id, ends_at, ends_at FROM quiet
+           ON CONFLICT (kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL""",
+        service, seconds,
+    )  # fmt: skip
 
 
 async def open_ends(tx: Tx, alerts: Sequence[int]) -> dict[int, datetime]:
@@ -209,7 +268,7 @@ async def close_alerts_of(tx: Tx, incident: int, now: datetime) -> int:
 
 
 class Muted(msgspec.Struct, gc=False):
-    """An open alert that a silence held back."""
+    """An open alert that a silence or its cause held back."""
 
     id: int
     service: str
@@ -222,30 +281,32 @@ class Muted(msgspec.Struct, gc=False):
     body: dict[str, Any]
 
 
-async def muted_by(tx: Tx, mute: int, limit: int) -> list[Muted]:
-    """Open alerts without incident that the silence `mute` held back, locked, oldest first."""
+HeldBy = Literal["mute", "inhibitor_alert", "inhibitor_incident"]
+
+
+async def held_by(tx: Tx, column: HeldBy, row: int, limit: int, after: int = 0) -> list[Muted]:
+    """Open alerts without incident behind the id `after` that this silence, alert or incident held back, locked, oldest first."""
     rows = await tx.fetch(
-        """SELECT id, service, dedup_key, integration, severity, title, source, labels, body FROM alerts
-           WHERE mute = $1 AND incident_id IS NULL AND resolved_at IS NULL ORDER BY id LIMIT $2 FOR UPDATE""",
-        mute, limit,
+        f"""SELECT id, service, dedup_key, integration, severity, title, source, labels, body FROM alerts
+           WHERE {column} = $1 AND incident_id IS NULL AND resolved_at IS NULL AND id > $3 ORDER BY id LIMIT $2 FOR UPDATE""",
+        row, limit, after,
     )  # fmt: skip
     return [Muted(*row) for row in rows]
 
 
-async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None]]) -> None:
-    """Give held back alerts their incident, or the other silence that mutes them now: (alert, incident, silence)."""
+async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None, str]]) -> None:
+    """Give held back alerts their incident, or the other silence that mutes them now: (alert, incident, silence, reason)."""
     await tx.execute(
-        """UPDATE alerts a SET incident_id = r.incident, mute = r.mute,
-                  reason = CASE WHEN r.incident IS NULL THEN a.reason ELSE 'unmuted' END
-           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS r(id, incident, mute)
+        """UPDATE alerts a SET incident_id = r.incident, mute = r.mute, reason = r.reason
+           FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS r(id, incident, mute, reason)
            WHERE a.id = r.id AND a.id = ANY($1::bigint[])""",
-        *columns(alerts, 3),
+        *columns(alerts, 4),
     )
     await tx.execute(
         """INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
            SELECT 'tally', id, id, now(), now() FROM unnest($1::bigint[]) AS r(id) WHERE id IS NOT NULL
            ON CONFLICT (kind, subject) DO NOTHING""",
-        sorted({incident for _, incident, _ in alerts if incident is not None}),
+        sorted({incident for _, incident, _, _ in alerts if incident is not None}),
     )
 
 

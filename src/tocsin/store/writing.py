@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -16,11 +16,10 @@ from tocsin.metrics import PAGES
 from tocsin.store import notices
 from tocsin.store.database import Tx
 from tocsin.store.notices import NewNotice
+from tocsin.store.rows import Json, Rows, Words
 
-SEPARATOR = "\x1f"
-"""Joins lists of ids and tags on their way into a text[] (unnest cannot carry arrays of arrays)."""
-
-
+Clock = Literal["response", "progress", "person"]
+"""What sends a page: one of the two clocks, or a person who asks for somebody."""
 class NewIncident(msgspec.Struct, kw_only=True, gc=False):
     """A row of `incidents` as it is born."""
 
@@ -31,9 +30,9 @@ class NewIncident(msgspec.Struct, kw_only=True, gc=False):
     urgency: str
     status: str
     service: str | None
-    affected_services: str
+    affected_services: Words
     assignee: str | None
-    tags: str
+    tags: Words
     origin: str
     reporter: str
     group_key: str | None
@@ -45,6 +44,8 @@ class NewIncident(msgspec.Struct, kw_only=True, gc=False):
     alerts_count: int
     timeline_seq: int = 0
     timeline_head: bytes = b""
+    matrix: int | None = None
+    next_update_at: datetime | None = None
 
 
 class NewAlert(msgspec.Struct, kw_only=True, gc=False):
@@ -58,8 +59,8 @@ class NewAlert(msgspec.Struct, kw_only=True, gc=False):
     severity: int
     title: str
     source: str
-    labels: str
-    body: str
+    labels: Json
+    body: Json
     fingerprint: str
     reason: str
     mute: int | None
@@ -104,6 +105,8 @@ class NewPage(msgspec.Struct, kw_only=True, gc=False):
     created_at: datetime
     deadline_at: datetime
     ended_at: datetime | None
+    clock: Clock = "response"
+    note: str = ""
 
 
 class NewNotification(msgspec.Struct, kw_only=True, gc=False):
@@ -160,53 +163,95 @@ def columns(rows: Sequence[Any], width: int) -> list[Sequence[Any]]:
     return list(zip(*plain, strict=True))
 
 
-_TIMELINE = """
-  INSERT INTO timeline (incident_id, seq, at, kind, actor, details, data, hash)
-  SELECT r.incident_id, r.seq, r.at, r.kind, r.actor, r.details, r.data::jsonb, r.hash
-  FROM unnest({}::bigint[], {}::int[], {}::timestamptz[], {}::text[], {}::text[], {}::text[], {}::text[], {}::bytea[])
-    AS r(incident_id, seq, at, kind, actor, details, data, hash)
-"""
+class _Told(msgspec.Struct, kw_only=True, gc=False):
+    """A row of `timeline` as it is born."""
+
+    incident_id: int
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    details: str
+    data: Json
+    hash: bytes
 
 
-def _timeline(first: int) -> str:
-    return _TIMELINE.format(*(f"${first + i}" for i in range(8)))
+class _End(msgspec.Struct, kw_only=True, gc=False):
+    """Where the story of an incident ends now."""
+
+    id: int
+    seq: int
+    head: bytes
 
 
-def _story(entries: Sequence[tuple[int, int, Entry, bytes]]) -> list[Sequence[Any]]:
-    return columns(
+_INCIDENTS = Rows(NewIncident, "incidents")
+_ALERTS = Rows(NewAlert, "alerts", without=("fresh",))
+_STORY = Rows(_Told, "timeline")
+_ENDS = Rows(_End, "incidents")
+_ESCALATIONS = Rows(NewEscalation, "escalations")
+_PAGES = Rows(NewPage, "pages")
+_NOTIFICATIONS = Rows(NewNotification, "notifications")
+_TIMERS = Rows(NewTimer, "timers")
+
+
+def _told(entries: Sequence[tuple[int, int, Entry, bytes]]) -> list[str]:
+    return _STORY.pack(
         [
-            (incident, seq, e.at, e.kind, e.actor, e.details, msgspec.json.encode(e.data).decode(), head)
+            _Told(
+                incident_id=incident, seq=seq, at=e.at, kind=e.kind, actor=e.actor, details=e.details,
+                data=Json(msgspec.json.encode(e.data).decode()), hash=head,
+            )
             for incident, seq, e, head in entries
-        ],
-        8,
-    )
+        ]
+    )  # fmt: skip
 
 
-_ALERTS = """
-WITH room AS (
-  -- An incident being resolved right now waits for us or makes us wait: no alert joins a resolved incident, nor, unless it
-  -- brings it back, one in its stability watch.
-  SELECT id FROM incidents WHERE id = ANY($19::bigint[]) AND status NOT IN ('resolved', 'closed')
-    AND (status <> 'monitoring' OR id = ANY($21::bigint[])) ORDER BY id FOR SHARE
-), new AS (
-  INSERT INTO alerts (id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint,
-                      reason, mute, count, first_at, last_at, starts_at, ends_at)
-  SELECT r.id, r.service, r.dedup_key, r.integration, r.incident_id, r.severity, r.title, r.source, r.labels::jsonb,
-         r.body::jsonb, r.fingerprint, r.reason, r.mute, r.count, r.first_at, r.first_at, r.starts_at, r.ends_at
-  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::text[], $8::text[],
-              $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[], $15::timestamptz[],
-              $16::timestamptz[], $17::timestamptz[], $18::boolean[])
-    AS r(id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint, reason, mute,
-         count, first_at, starts_at, ends_at, fresh)
-  WHERE r.incident_id IS NULL OR r.fresh OR r.incident_id IN (SELECT id FROM room)
+def _alert(first: int, where: str = "") -> str:
+    """New alerts whose key is not open, as the query `new`; and the timers of those that end by themselves."""
+    return f"""new AS (
+  {_ALERTS.insert(first, where=where, more=(("last_at", "r.first_at"),))}
   ON CONFLICT (service, dedup_key) WHERE resolved_at IS NULL DO NOTHING
   RETURNING id, incident_id, ends_at
 ), expiry AS (
   INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
   SELECT 'expire', id, incident_id, ends_at, ends_at FROM new WHERE ends_at IS NOT NULL
-), tally AS (
+)"""
+
+
+def _paging(first: int) -> str:
+    """Climbs, their pages with notifications, and timers: in this order among the parameters."""
+    pages = first + _ESCALATIONS.width
+    notifications = pages + _PAGES.width
+    timers = notifications + _NOTIFICATIONS.width
+    return f"""climb AS (
+  {_ESCALATIONS.insert(first)}
+), page AS (
+  {_PAGES.insert(pages)}
+), notification AS (
+  {_NOTIFICATIONS.insert(notifications)}
+), timer AS (
+  {_TIMERS.insert(timers, more=(("set_for", "r.due_at"),))}
+  ON CONFLICT (kind, subject) DO UPDATE
+    SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = ''
+)"""
+
+
+def _paged(writing: Writing) -> list[str]:
+    return [
+        *_ESCALATIONS.pack(writing.escalations), *_PAGES.pack(writing.pages),
+        *_NOTIFICATIONS.pack(writing.notifications), *_TIMERS.pack(writing.timers),
+    ]  # fmt: skip
+
+
+_JOIN = f"""
+WITH room AS (
+  -- An incident being resolved right now waits for us or makes us wait: no alert joins a resolved incident, nor, unless it
+  -- brings it back, one in its stability watch.
+  SELECT id FROM incidents WHERE id = ANY($1::bigint[]) AND status NOT IN ('resolved', 'closed')
+    AND (status <> 'monitoring' OR id = ANY($3::bigint[])) ORDER BY id FOR SHARE
+), {_alert(4, where="r.incident_id IS NULL OR r.fresh OR r.incident_id IN (SELECT id FROM room)")}, tally AS (
   INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
-  SELECT 'tally', id, id, $20::timestamptz, $20::timestamptz FROM room
+  SELECT 'tally', id, id, $2::timestamptz, $2::timestamptz FROM room
   ON CONFLICT (kind, subject) DO NOTHING
 )
 SELECT id FROM new
@@ -221,92 +266,73 @@ async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[
     else meanwhile.
     """
     joined = sorted({a.incident_id for a in alerts if a.incident_id is not None and not a.fresh})
-    rows = await tx.fetch(_ALERTS, *columns(alerts, 18), joined, tally_at, list(relapsed))
+    rows = await tx.fetch(_JOIN, joined, tally_at, list(relapsed), *_ALERTS.pack(alerts))
     return {row[0] for row in rows}
 
 
-_INCIDENTS = (
-    """
-WITH story AS ("""
-    + _timeline(22)
-    + """)
-INSERT INTO incidents (id, title, description, severity, urgency, status, service, affected_services, assignee, tags, origin,
-                       reporter, group_key, no_page_reason, alarm, created_at, detected_at, impact_started_at, alerts_count,
-                       timeline_seq, timeline_head)
-SELECT r.id, r.title, r.description, r.severity, r.urgency, r.status, r.service,
-       string_to_array(r.affected_services, E'\\x1f'), r.assignee, string_to_array(r.tags, E'\\x1f'), r.origin, r.reporter,
-       r.group_key, r.no_page_reason, r.alarm, r.created_at, r.detected_at, r.impact_started_at, r.alerts_count,
-       r.timeline_seq, r.timeline_head
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::timestamptz[],
-            $17::timestamptz[], $18::timestamptz[], $19::int[], $20::int[], $21::bytea[])
-  AS r(id, title, description, severity, urgency, status, service, affected_services, assignee, tags, origin, reporter,
-       group_key, no_page_reason, alarm, created_at, detected_at, impact_started_at, alerts_count, timeline_seq,
-       timeline_head)
-"""
-)
-
-_PAGING = """
-WITH climb AS (
-  INSERT INTO escalations (id, incident_id, policy, cycle, round, step, round_started_at, next_at, state, ended_at, ended_reason)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::int[], $6::int[], $7::timestamptz[],
-                       $8::timestamptz[], $9::text[], $10::timestamptz[], $11::text[])
-), page AS (
-  INSERT INTO pages (id, incident_id, escalation_id, user_id, cycle, round, step, tier, via, reason, urgency, state,
-                     created_at, deadline_at, ended_at)
-  SELECT * FROM unnest($12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::int[], $17::int[], $18::int[],
-                       $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::timestamptz[],
-                       $25::timestamptz[], $26::timestamptz[])
-), notification AS (
-  INSERT INTO notifications (id, page_id, incident_id, user_id, method, channel, position, scheduled_at, due_at, owner)
-  SELECT * FROM unnest($27::bigint[], $28::bigint[], $29::bigint[], $30::text[], $31::text[], $32::text[], $33::int[],
-                       $34::timestamptz[], $35::timestamptz[], $36::uuid[])
-)
-INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
-SELECT r.kind, r.subject, r.incident_id, r.due_at, r.due_at
-FROM unnest($37::text[], $38::bigint[], $39::bigint[], $40::timestamptz[]) AS r(kind, subject, incident_id, due_at)
-ON CONFLICT (kind, subject) DO UPDATE
-  SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = ''
-"""
+_PAGING = f"WITH {_paging(1)} SELECT"
 
 
 async def write_paging(tx: Tx, writing: Writing) -> None:
     """Insert the escalations, pages, notifications and timers of `writing`."""
     if not (writing.escalations or writing.pages or writing.timers):
         return
-    await tx.execute(
-        _PAGING,
-        *columns(writing.escalations, 11), *columns(writing.pages, 15), *columns(writing.notifications, 10),
-        *columns(writing.timers, 4),
-    )  # fmt: skip
+    await tx.execute(_PAGING, *_paged(writing))
     if writing.notices:
         await notices.add(tx, writing.notices)
+    _count(writing)
+
+
+def _count(writing: Writing) -> None:
     for state, count in Counter(page.state for page in writing.pages).items():
         PAGES.labels(state).inc(count)
+
+
+_BEGIN = f"WITH story AS ({_STORY.insert(1 + _INCIDENTS.width)}) {_INCIDENTS.insert(1)}"
 
 
 async def write_incidents(tx: Tx, writing: Writing) -> None:
     """Insert the new incidents of `writing` with the whole story gathered so far."""
     if writing.incidents:
-        await tx.execute(_INCIDENTS, *columns(writing.incidents, 21), *_story(writing.entries))
+        await tx.execute(_BEGIN, *_INCIDENTS.pack(writing.incidents), *_told(writing.entries))
 
 
-_STORY_END = (
-    "WITH story AS ("
-    + _timeline(1)
-    + """)
-UPDATE incidents i SET timeline_seq = r.seq, timeline_head = r.head
-FROM unnest($9::bigint[], $10::int[], $11::bytea[]) AS r(id, seq, head)
-WHERE i.id = r.id AND i.id = ANY($9::bigint[])
+_AT_STORY = 2 + _INCIDENTS.width
+_AT_ALERTS = _AT_STORY + _STORY.width
+_OPEN = f"""
+WITH incident AS (
+  {_INCIDENTS.insert(2)}
+), story AS (
+  {_STORY.insert(_AT_STORY)}
+), {_alert(_AT_ALERTS)}, {_paging(_AT_ALERTS + _ALERTS.width)}
+SELECT all_written(count(*), $1) FROM new
 """
-)
+
+
+async def write_opening(tx: Tx, writing: Writing, alerts: Sequence[NewAlert]) -> None:
+    """Insert new incidents with their alerts, stories and pages in one statement, which is its own transaction.
+
+    Raises asyncpg.SerializationError, and nothing is written, when one of the keys was opened by somebody else meanwhile.
+    """
+    await tx.fetch(
+        _OPEN, len(alerts), *_INCIDENTS.pack(writing.incidents), *_told(writing.entries), *_ALERTS.pack(alerts), *_paged(writing)
+    )
+    _count(writing)
+
+
+_STORY_END = f"""
+WITH story AS ({_STORY.insert(1)})
+UPDATE incidents i SET timeline_seq = r.seq, timeline_head = decode(r.head, 'hex')
+FROM {_ENDS.source(1 + _STORY.width)}
+WHERE i.id = r.id AND i.id = ANY(${1 + _STORY.width}::text::bigint[])
+"""
 
 
 async def write_story(tx: Tx, writing: Writing) -> None:
     """Insert the timeline entries of `writing` for incidents that exist and are locked, and move the ends of their chains."""
     if writing.entries:
-        ends = {incident: (incident, seq, head) for incident, seq, _, head in writing.entries}
-        await tx.execute(_STORY_END, *_story(writing.entries), *columns(list(ends.values()), 3))
+        ends = {incident: _End(id=incident, seq=seq, head=head) for incident, seq, _, head in writing.entries}
+        await tx.execute(_STORY_END, *_told(writing.entries), *_ENDS.pack(list(ends.values())))
 
 
 async def notify(tx: Tx, *topics: str) -> None:

@@ -103,15 +103,13 @@ CREATE UNIQUE INDEX alerts_open ON alerts (service, dedup_key) WHERE resolved_at
 CREATE INDEX alerts_incident ON alerts (incident_id);
 CREATE INDEX alerts_newest ON alerts (first_at, id);
 
--- Counts repeats of one open alert. A function, so that it looks the one row up by its key whatever the planner believes about
--- the size of the table: its statistics lag behind a storm.
-CREATE FUNCTION repeat_alert(a_service text, a_key text, a_count integer, a_ends_at timestamptz, a_now timestamptz)
-RETURNS TABLE (alert bigint, incident bigint, alert_severity smallint, alert_mute bigint) LANGUAGE plpgsql AS $$
+-- All or nothing, for a statement that is its own transaction: fails when less was written than there was to write.
+CREATE FUNCTION all_written(written bigint, given bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-  RETURN QUERY
-    UPDATE alerts SET count = count + a_count, last_at = a_now, ends_at = COALESCE(a_ends_at, ends_at)
-    WHERE service = a_service AND dedup_key = a_key AND resolved_at IS NULL
-    RETURNING id, incident_id, severity, mute;
+  IF written < given THEN
+    RAISE EXCEPTION 'somebody else wrote % of % rows first', given - written, given USING ERRCODE = 'serialization_failure';
+  END IF;
+  RETURN written;
 END $$;
 
 -- Events that left no alert of their own, and changes.
