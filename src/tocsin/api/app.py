@@ -8,7 +8,21 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tocsin import __version__
-from tocsin.api import alerts, configuration, health, incidents, oncall, problems, services, stream, tokens
+from tocsin.api import (
+    alerts,
+    configuration,
+    foresight,
+    handoffs,
+    health,
+    incidents,
+    oncall,
+    problems,
+    schedules,
+    services,
+    severities,
+    stream,
+    tokens,
+)
 
 PATH = "/api/v1"
 LIMIT = 512 * 1024
@@ -19,7 +33,7 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
-        *configuration.ROUTES,
+        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

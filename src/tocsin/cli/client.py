@@ -108,8 +108,18 @@ class Client:
             yield page
             query["cursor"] = page["next"]
 
+    def text(self, path: str, query: Query | None = None) -> str:
+        """An answer that is no JSON (Markdown, CSV)."""
+        status, answer = self._exchange("GET", path, query, None)
+        if status != 200:
+            _read(status, answer)
+        return answer.decode()
+
     def call(self, method: str, path: str, *, query: Query | None = None, body: Any = None) -> Any:
         """One request below /api/v1. A write whose answer got lost is asked for again, and still done only once."""
+        return _read(*self._exchange(method, path, query, body))
+
+    def _exchange(self, method: str, path: str, query: Query | None, body: Any) -> tuple[int, bytes]:
         headers = {"Accept": "application/json", "User-Agent": f"tocsin/{__version__}"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -122,17 +132,16 @@ class Client:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"{urlsplit(self.url).path}/api/v1/{path}" + (f"?{urlencode(given)}" if given else "")
         try:
-            status, answer = self._send(method, target, content, headers)
+            return self._send(method, target, content, headers)
         except (ConnectionError, http.client.HTTPException) as error:
             if isinstance(error, ConnectionRefusedError):
                 raise self._unreachable(error) from error
             try:
-                status, answer = self._send(method, target, content, headers)
+                return self._send(method, target, content, headers)
             except (OSError, http.client.HTTPException) as again:
                 raise self._unreachable(again) from again
         except (OSError, ValueError) as error:
             raise self._unreachable(error) from error
-        return _read(status, answer)
 
     def _send(self, method: str, target: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         parts = urlsplit(self.url)

@@ -65,6 +65,11 @@ class Context:
     hand_over: Callable[[Sequence[Held]], None] = lambda held: None
     """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
     node takes them)."""
+    rules: dict[int, Rules] = field(default_factory=dict)
+    """The rules of severities that this node knows to be in the database, by number (flow/rules)."""
+    in_the_loop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Who gets copies of the pages of a schedule, because the handoff of their shift is not signed (flow/relieve.py keeps it)."""
+    silences: Silences = field(default_factory=Silences)
     carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
     """Where news goes whose timers are leased to this node (flow/notices)."""
     carrying: Counter[str] = field(default_factory=Counter)

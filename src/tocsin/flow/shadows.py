@@ -50,8 +50,8 @@ def copies(
     entries: list[Entry] = []
     person = directory.users.get(page.user)
     label, title = person.label if person else page.user, schedule.name or name
-    readers = {user: (f"{label} has not signed the handoff of {title}", "handed over") for user in loop.get(name, ())}
-    readers |= {user: (f"you shadow {label} ({title})", "shadows") for user in shadows(schedule, now)}
+    readers = dict.fromkeys(loop.get(name, ()), (f"{label} has not signed the handoff of {title}", "handed over"))
+    readers |= dict.fromkeys(shadows(schedule, now), (f"you shadow {label} ({title})", "shadows"))
     for reader, (why, does) in readers.items():
         if reader in paged or reader not in directory.users:
             continue

@@ -28,6 +28,7 @@ PLACES = (
     Place("/incidents/new", "plus", "Declare an incident", "new create", "declare"),
     Place("/alerts", "bell", "Alerts", "firing", "see_alerts"),
     Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
+    Place("/handoffs", "relay", "Handoffs", "shift sign planned events watch", "see_on_call"),
     Place("/services", "cubes", "Services", "integrations keys", "see_services"),
     Place("/tokens", "key", "Tokens and sign-in links", "api access password", "manage_access"),
     Place("/account", "person", "Your account", "password theme zone dark light sign out"),

@@ -34,6 +34,15 @@ ALERTS = {
     "resolved": ("good", "check", "Resolved"),
 }
 
+HANDOFFS = {
+    "draft": ("calm", "note", "Draft"),
+    "unsigned": ("busy", "relay", "Not signed"),
+    "signed": ("good", "check", "Signed"),
+    "lapsed": ("calm", "gap", "Never signed"),
+    "void": ("calm", "cross", "Not needed"),
+}
+"""State of a handoff -> (tone, icon, word)."""
+
 PAGES = {
     "pending": ("busy", "clock", "Being sent"),
     "delivered": ("calm", "check", "Delivered"),

@@ -1,0 +1,381 @@
+"""Handoffs: what the outgoing leaves the incoming. Gathered from what is known, edited by the outgoing, signed by the incoming."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import msgspec
+
+from tocsin.core.directory import Directory
+from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
+from tocsin.core.handoff import (
+    LONGEST_TEXT,
+    MOST_ADDED,
+    SECTIONS,
+    Added,
+    Edits,
+    Item,
+    Period,
+    Section,
+    State,
+    clock,
+    days,
+    laid_over,
+    markdown,
+    ticket_in,
+)
+from tocsin.core.incident import public_id
+from tocsin.core.permission import Principal, allowed
+from tocsin.core.severity import Severity
+from tocsin.flow import relieve
+from tocsin.flow.context import Context
+from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, read_cursor, time_text, words, write_cursor
+from tocsin.store import handoffs, mutes
+from tocsin.store import reading_handoffs as reading
+from tocsin.store.access import audit
+from tocsin.store.database import Tx
+from tocsin.store.handoffs import Handoff
+
+MOST = 50
+"""Lines of one section that are gathered."""
+FAMILIAR = timedelta(days=90)
+"""An alert rule that did not fire for so long before the shift counts as new in it."""
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def head(ctx: Context, handoff: Handoff) -> dict[str, Any]:
+    """One handoff without its sections. `from` to `at` is the outgoing's shift, which ends at `at`; `until` ends the incoming's.
+
+    `in_the_loop`: who gets copies of pages because it is not signed.
+    """
+    schedule = ctx.directory.schedules.get(handoff.schedule)
+    return {
+        "id": handoff.id,
+        "schedule": handoff.schedule,
+        "schedule_name": (schedule.name if schedule else "") or handoff.schedule,
+        "outgoing": handoff.outgoing,
+        "incoming": handoff.incoming,
+        "from": time_text(handoff.starts_at),
+        "at": time_text(handoff.at),
+        "until": time_text(handoff.until),
+        "state": handoff.state,
+        "in_the_loop": handoff.outgoing if handoff.state == "unsigned" else None,
+        "transferred": [public_id(number) for number in handoff.transferred],
+        "edited_at": time_text(handoff.edited_at),
+        "edited_by": handoff.edited_by,
+        "signed_at": time_text(handoff.signed_at),
+        "signed_by": handoff.signed_by,
+    }
+
+
+async def list_handoffs(
+    ctx: Context, *, schedule: str | None = None, user: str | None = None, state: str | None = None,
+    cursor: str | None = None, limit: int = DEFAULT,
+) -> dict[str, Any]:  # fmt: skip
+    """`{"items", "next"}`, the latest moment first. `state`: several by comma; without it all but void ones. Raises Invalid."""
+    check_limit(limit)
+    states = words(state)
+    for one in states:
+        if one not in get_args(State):
+            raise Invalid(f"{one!r} is not a state of a handoff: use {', '.join(get_args(State))}", "/state")
+    before = read_cursor(cursor, tuple[Moment, RowId])
+    async with ctx.db.reading() as tx:
+        rows = await handoffs.listed(tx, schedule or None, user or None, states, before, limit + 1)
+    last = rows[:limit][-1] if len(rows) > limit else None
+    following = write_cursor(last.at, last.id) if last else None
+    return {"items": [head(ctx, row) for row in rows[:limit]], "next": following}
+
+
+async def get(ctx: Context, id: int) -> dict[str, Any]:
+    """One handoff whole: its head, `period` in both people's zones, `sections`, `notes`, and `offered`: the answered incidents
+    that the outgoing still holds, by their public ids. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        handoff = await _find(tx, id)
+        gathered, offered = await _read(ctx, tx, handoff)
+    return _whole(ctx, handoff, gathered, offered)
+
+
+def _whole(
+    ctx: Context, handoff: Handoff, sections: Mapping[Section, Sequence[Item]], offered: Sequence[int]
+) -> dict[str, Any]:
+    zones = {"outgoing": _zone(ctx.directory, handoff.outgoing), "incoming": _zone(ctx.directory, handoff.incoming)}
+    return {
+        **head(ctx, handoff),
+        "title": days(handoff.starts_at, handoff.at, zones["outgoing"]),
+        "period": {
+            who: {"time_zone": place, "from": clock(handoff.starts_at, place), "to": clock(handoff.at, place)}
+            for who, place in zones.items()
+        },
+        "sections": {name: [msgspec.to_builtins(item) for item in items] for name, items in sections.items()},
+        "dropped": list(handoff.edits.dropped),
+        "notes": handoff.edits.notes,
+        "offered": [public_id(number) for number in offered],
+    }
+
+
+async def as_markdown(ctx: Context, id: int) -> str:
+    """The handoff as a document. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        handoff = await _find(tx, id)
+        sections, _ = await _read(ctx, tx, handoff)
+    people, schedule = ctx.directory.users, ctx.directory.schedules.get(handoff.schedule)
+    periods = [
+        Period(people[user].label if user in people else user, _zone(ctx.directory, user))
+        for user in (handoff.outgoing, handoff.incoming)
+    ]
+    signed = ""
+    if handoff.signed_at is not None:
+        signed = (
+            f"Signed by {_actor(ctx.directory, handoff.signed_by)}, {clock(handoff.signed_at, periods[0].time_zone)}."
+        )
+    title = (schedule.name if schedule else "") or handoff.schedule
+    return markdown(title, handoff.handover, periods[0], periods[1], sections, handoff.edits.notes, signed)
+
+
+def _zone(directory: Directory, user: str) -> str:
+    known = directory.users.get(user)
+    return known.time_zone if known else "UTC"
+
+
+def _actor(directory: Directory, actor: str | None) -> str:
+    kind, _, name = (actor or "").partition(":")
+    known = directory.users.get(name) if kind == "user" else None
+    return known.label if known else actor or "nobody"
+
+
+async def _find(tx: Tx, id: int) -> Handoff:
+    found = await handoffs.find(tx, id) if 0 < id < 2**63 else None
+    if found is None:
+        raise NotFound(f"There is no handoff {id}")
+    return found
+
+
+# --- gathering --------------------------------------------------------------------------------------------------------
+
+
+async def _read(ctx: Context, tx: Tx, handoff: Handoff) -> tuple[Mapping[Section, Sequence[Item]], list[int]]:
+    """The sections as they are to be shown, and the numbers of incidents that are offered for handing over."""
+    if handoff.kept is not None:
+        kept = msgspec.convert(handoff.kept, dict[Section, list[Item]])
+        return {section: kept.get(section, []) for section in SECTIONS}, []
+    services = _services(ctx.directory, handoff.schedule)
+    now = ctx.clock.now()
+    ongoing, offered = await _ongoing(tx, handoff, services)
+    gathered: dict[Section, list[Item]] = {
+        "ongoing": ongoing,
+        "changes": [
+            Item(key=f"change:{row['id']}", title=row["title"], at=row["at"], service=row["service"])
+            for row in await reading.changes(tx, services, handoff.starts_at, min(handoff.at, now), MOST)
+        ],
+        "watch": [
+            Item(
+                key=f"planned:{event.id}",
+                title=event.title,
+                at=event.starts_at,
+                until=event.ends_at,
+                load=event.expected_load,
+            )
+            for event in await handoffs.planned(tx, handoff.at, handoff.until, handoff.schedule)
+        ],
+        "alerts": [*await _silenced(tx, handoff, services, now), *await _new_rules(tx, handoff, services, now)],
+    }
+    return laid_over(gathered, handoff.edits), offered
+
+
+def _services(directory: Directory, schedule: str) -> list[str]:
+    """The services that this schedule answers for: those whose escalation policy names it."""
+    return [
+        service.id
+        for service in directory.services.values()
+        if (policy := directory.policy_of(service.id)) is not None
+        and any(target.schedule == schedule for step in policy.steps for target in step.targets)
+    ]
+
+
+async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], list[int]]:
+    rows = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
+    items = [
+        Item(
+            key=f"incident:{row['id']}",
+            title=row["title"],
+            at=row["created_at"],
+            severity=Severity(row["severity"]).key,
+            status=row["status"],
+            service=row["service"] or "",
+            who=row["assignee"] or "",
+            ticket=ticket_in(row["title"], row["description"]),
+            unanswered=row["acknowledged_cycle"] < row["cycle"],
+        )
+        for row in rows
+    ]
+    offered = [
+        row["id"] for row in rows if row["assignee"] == handoff.outgoing and row["acknowledged_cycle"] >= row["cycle"]
+    ]
+    return items, offered
+
+
+async def _silenced(tx: Tx, handoff: Handoff, services: Sequence[str], now: datetime) -> list[Item]:
+    """Silences that still hold when the shift ends, or began in it, with their reasons."""
+    found = []
+    for mute in await mutes.ended_after(tx, None, handoff.starts_at):
+        holds = mute.ends_at > min(handoff.at, now) or mute.created_at >= handoff.starts_at
+        if holds and mute.starts_at < handoff.until and (mute.service is None or mute.service in services):
+            found.append(
+                Item(
+                    key=f"silence:{mute.public_id}",
+                    title=", ".join(str(matcher) for matcher in mute.matchers) or "every alert",
+                    until=mute.ends_at,
+                    status="Silenced" if mute.ends_at > now else "Was silenced",
+                    service=mute.service or "",
+                    who=mute.created_by,
+                    remark=mute.comment,
+                )
+            )
+    return found[:MOST]
+
+
+async def _new_rules(tx: Tx, handoff: Handoff, services: Sequence[str], now: datetime) -> list[Item]:
+    since, end = handoff.starts_at - FAMILIAR, min(handoff.at, now)
+    rows = await reading.first_seen(tx, services, since, handoff.starts_at, end, MOST)
+    return [
+        Item(
+            key=f"rule:{row['service']}:{row['rule']}"[:300],
+            title=row["rule"],
+            at=row["at"],
+            status="New alert",
+            service=row["service"],
+        )
+        for row in rows
+    ]
+
+
+# --- editing and signing ----------------------------------------------------------------------------------------------
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line to add to a section."""
+
+    section: Section
+    text: str
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody writes into a handoff; what is left out stays.
+
+    `tickets` and `remarks` by the key of a line (empty text: what was gathered). `add` lines of one's own; `drop` leaves lines
+    out (own ones are removed), `restore` brings them back.
+    """
+
+    notes: str | None = None
+    tickets: dict[str, str] = {}
+    remarks: dict[str, str] = {}
+    add: tuple[Line, ...] = ()
+    drop: tuple[str, ...] = ()
+    restore: tuple[str, ...] = ()
+
+
+async def edit(ctx: Context, id: int, change: Change, principal: Principal) -> dict[str, Any]:
+    """Write into a handoff; the whole of it afterwards. Raises NotFound, Invalid; Forbidden for whom it is not theirs to write;
+    Conflict once it is signed."""
+    async with ctx.db.transaction() as tx:
+        handoff = await _locked(tx, id)
+        _check_person(principal, handoff.outgoing, "written by the outgoing")
+        _check_open(handoff)
+        edits = changed(handoff.edits, change)
+        await handoffs.edit(tx, id, edits, principal.id, ctx.clock.now())
+    return await get(ctx, id)
+
+
+def changed(edits: Edits, change: Change) -> Edits:
+    """The edits with one change more. Raises Invalid."""
+    for pointer, text in (
+        ("/notes", change.notes or ""),
+        *((f"/remarks/{key}", text) for key, text in change.remarks.items()),
+        *((f"/tickets/{key}", text) for key, text in change.tickets.items()),
+        *((f"/add/{place}/text", line.text) for place, line in enumerate(change.add)),
+    ):
+        if len(text) > LONGEST_TEXT:
+            raise Invalid(f"Shorten this to {LONGEST_TEXT} characters", pointer)
+    for place, line in enumerate(change.add):
+        if not line.text.strip():
+            raise Invalid("Write something here", f"/add/{place}/text")
+    number = max((one.id for one in edits.added), default=0)
+    new = [Added(id=number + n, section=line.section, text=_clean(line.text)) for n, line in enumerate(change.add, 1)]
+    gone = set(change.drop)
+    added = (*(one for one in edits.added if f"added:{one.id}" not in gone), *new)
+    dropped = [*edits.dropped, *(key for key in change.drop if not key.startswith("added:"))]
+    if len(added) > MOST_ADDED or len(dropped) > 10 * MOST_ADDED:
+        raise Invalid(f"A handoff holds at most {MOST_ADDED} lines of its own", "/add")
+    return Edits(
+        dropped=tuple(dict.fromkeys(key for key in dropped if key not in change.restore)),
+        tickets=_kept(edits.tickets, change.tickets),
+        remarks=_kept(edits.remarks, change.remarks),
+        added=added,
+        notes=edits.notes if change.notes is None else change.notes.replace("\0", "\N{REPLACEMENT CHARACTER}").strip(),
+    )
+
+
+def _kept(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    return {_clean(key): text for key, words in {**old, **new}.items() if (text := _clean(words))}
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
+
+
+async def sign(ctx: Context, id: int, principal: Principal) -> dict[str, Any]:
+    """The incoming has read it: it is kept as it is now, and the outgoing is out of the loop. Signing twice changes nothing.
+
+    Raises NotFound; Forbidden for anybody but the incoming (a manager may sign for them, a token speaks for them); Conflict when
+    there is nothing to sign any more.
+    """
+    async with ctx.db.transaction() as tx:
+        handoff = await _locked(tx, id)
+        _check_person(principal, handoff.incoming, "signed by the incoming")
+        if handoff.state == "signed":
+            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], [])
+        _check_open(handoff)
+        now = ctx.clock.now()
+        sections, _ = await _read(ctx, tx, handoff)
+        await handoffs.sign(tx, id, msgspec.to_builtins(sections), principal.id, now)
+        await audit(tx, now, principal.id, "handoff.sign", f"handoff:{id}", {"incoming": handoff.incoming})
+    await relieve.refresh_loop(ctx)
+    return await get(ctx, id)
+
+
+async def _locked(tx: Tx, id: int) -> Handoff:
+    found = await handoffs.lock(tx, [id]) if 0 < id < 2**63 else {}
+    if id not in found:
+        raise NotFound(f"There is no handoff {id}")
+    return found[id]
+
+
+def may_write(principal: Principal, handoff: Mapping[str, Any]) -> bool:
+    """May they edit this handoff (a view of it)?"""
+    return handoff["state"] in ("draft", "unsigned") and _speaks_for(principal, handoff["outgoing"])
+
+
+def may_sign(principal: Principal, handoff: Mapping[str, Any]) -> bool:
+    """May they sign this handoff (a view of it)?"""
+    return handoff["state"] in ("draft", "unsigned") and _speaks_for(principal, handoff["incoming"])
+
+
+def _speaks_for(principal: Principal, user: str) -> bool:
+    return principal.user in (None, user) or allowed(principal.role, "configure")
+
+
+def _check_person(principal: Principal, user: str, what: str) -> None:
+    if not _speaks_for(principal, user):
+        raise Forbidden(f"A handoff is {what} ({user}), or by a manager; you are {principal.user}")
+
+
+def _check_open(handoff: Handoff) -> None:
+    if handoff.state == "signed":
+        raise Conflict("It is signed: what was handed over stays as it was read")
+    if handoff.state in ("lapsed", "void"):
+        gone = "the shift after it is over, too" if handoff.state == "lapsed" else "the schedule was changed since"
+        raise Conflict(f"This handoff is past: {gone}")
