@@ -79,7 +79,7 @@ ORGANISATION: dict[str, Any] = {
 def directory(changes: Mapping[str, Any] | None = None, default: str | None = "payments") -> Directory:
     """The organisation, with whole kinds replaced by `changes`."""
     raw = {**ORGANISATION, **(changes or {})}
-    return Directory.of({kind: [decode(item, struct) for item in raw[kind]] for kind, struct in KINDS.items()}, default)
+    return Directory.of({kind: [decode(item, struct) for item in raw.get(kind, ())] for kind, struct in KINDS.items()}, default)
 
 
 @dataclass
@@ -111,6 +111,7 @@ class PhoneChannel:
     label = "Phone"
     fields = (Field(name="number", label="Number", kind="text"),)
     bundles = False
+    rings = False
     concurrency = 100
     lane_limit = 10
     timeout = 5.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from tocsin import metrics
 from tocsin.core.errors import Unavailable
 from tocsin.core.notification import retry_at
 from tocsin.flow.context import Context
+from tocsin.flow.devices import forget
+from tocsin.flow.gather import Gathered, gather, is_gathered
 from tocsin.flow.lanes import Lane, Lanes
 from tocsin.flow.message import compose
 from tocsin.flow.receipts import Delivery, record
@@ -41,6 +44,8 @@ class Deliveries:
         self._lanes: dict[str, Lanes] = {}
         self._mine: set[int] = set()
         self._granted: list[tuple[Held, Lane]] = []
+        self._gathering: list[tuple[Held, Lane]] = []
+        self._gather = asyncio.Event()
         self._done: list[Delivery] = []
         self._begin = asyncio.Event()
         self._record = asyncio.Event()
@@ -64,7 +69,7 @@ class Deliveries:
         return sum(lanes.waiting_in_crowds() for lanes in self._lanes.values())
 
     async def start(self) -> None:
-        loops = (self._begin_loop, self._record_loop, self._renew_loop)
+        loops = (self._begin_loop, self._gather_loop, self._record_loop, self._renew_loop)
         self._tasks = [asyncio.create_task(loop(), name=loop.__name__) for loop in loops]
 
     async def stop(self) -> None:
@@ -141,8 +146,22 @@ class Deliveries:
             await self._begin.wait()
             self._begin.clear()
             granted, self._granted = self._granted, []
+            together = [pair for pair in granted if is_gathered(self._ctx, pair[1].lanes.channel, pair[0], OLD)]
+            if together:
+                granted = [pair for pair in granted if pair not in together]
+                self._gathering += together
+                self._gather.set()
             if granted:
                 await self._start(granted)
+
+    async def _gather_loop(self) -> None:
+        """Those that may wait for others, or travel with them, apart from those that go on their own."""
+        while True:
+            await self._gather.wait()
+            self._gather.clear()
+            granted, self._gathering = self._gathering, []
+            if granted:
+                await self._start_together(granted)
 
     async def _start(self, granted: list[tuple[Held, Lane]]) -> None:
         ctx, now = self._ctx, self._ctx.clock.now()
@@ -154,21 +173,49 @@ class Deliveries:
         except Exception:  # nothing is lost: the leases run out and the rows are taken up again
             log.exception("notifications could not be read", count=len(granted))
             letters = {}
-        bundles: dict[tuple[str, str], list[Letter]] = {}
         for held, lane in granted:
             letter = letters.get(held.id)
             if letter is None:
                 self._mine.discard(held.id)
                 self._leave(lane)
-            elif lane.lanes.channel.bundles and now - letter.scheduled_at > OLD:
-                first = (letter.user_id, letter.method) not in bundles
-                bundles.setdefault((letter.user_id, letter.method), []).append(letter)
-                if first:
-                    self._send_later(bundles[letter.user_id, letter.method], lane)
-                else:
-                    self._leave(lane)
             else:
                 self._send_later([letter], lane)
+
+    async def _start_together(self, granted: list[tuple[Held, Lane]]) -> None:
+        """One message in one place for each group; what waits leaves its place and is not ours any more."""
+        lanes = {(held.user_id, held.method): lane for held, lane in granted}
+        free = Counter(lane for _, lane in granted)
+        behind = [held for channel in {lane.lanes for _, lane in granted} for held in channel.pull(lanes)]
+        every = [*(held for held, _ in granted), *behind]
+        try:
+            found = await gather(self._ctx, every)
+        except Unavailable:
+            found = Gathered()
+        except Exception:  # nothing is lost: the leases run out and the rows are taken up again
+            log.exception("notifications could not be gathered", count=len(every))
+            found = Gathered()
+        self._mine.difference_update(held.id for held in every)
+        self._mine |= {letter.id for letters in found.messages for letter in letters} | {one.id for one in found.told}
+        for letters in found.messages:
+            lane = lanes[letters[0].user_id, letters[0].method]
+            if free[lane]:
+                free[lane] -= 1
+                self._send_later(letters, lane)
+            else:  # tried again together with something new: it waits for a place of its own
+                for one in letters:
+                    lane.lanes.put(lane, Held(one.id, one.user_id, one.method, one.channel, one.scheduled_at))
+        for lane in free.elements():
+            self._leave(lane)
+        self._tell(found.told)
+
+    def _tell(self, letters: list[Letter]) -> None:
+        """Their reader knows already, by a message just sent."""
+        now = self._ctx.clock.now()
+        for one in letters:
+            receipt = f"named in the message of {one.told_at:%H:%M:%S} UTC"
+            self._done.append(Delivery(one.id, one.channel, one, receipt, started_at=one.told_at, ended_at=now))
+        if letters:
+            self._record.set()
 
     def _send_later(self, letters: list[Letter], lane: Lane) -> None:
         task = asyncio.create_task(self._send(letters, lane))
@@ -179,17 +226,21 @@ class Deliveries:
         """One message to one provider; the outcome is the same for all letters in it."""
         ctx, channel = self._ctx, lane.lanes.channel
         started = ctx.clock.now()
-        receipt, error, permanent, retry_after = "", "", False, None
+        receipt, error, permanent, retry_after, gone = "", "", False, None, False
+        method = None
         try:
             method = ctx.directory.method(letters[0].user_id, letters[0].method)
             if method is None or method.type != channel.type:
                 raise DeliveryError("The contact method does not exist any more", permanent=True)
+            if not method.verified:
+                raise DeliveryError("The contact method is not verified", permanent=True)
             with metrics.DELIVERY_SECONDS.labels(channel.type).time():
                 async with asyncio.timeout(channel.timeout + 1):  # the channel's own limit comes first and says more
                     receipt = (await channel.send(method.settings, compose(ctx, letters, started))).text
         except DeliveryError as failure:
             error = str(failure) or "The provider did not take it"
             permanent, retry_after = failure.permanent, failure.retry_after
+            gone = failure.gone
         except TimeoutError:
             error = f"No answer within {channel.timeout:g} s"
         except Exception as failure:  # a channel's bug must not end the engine; it counts as a failed attempt
@@ -204,6 +255,8 @@ class Deliveries:
                 again = retry_at(letter.attempts + 1, ended, letter.deadline_at, retry_after)
             self._done.append(Delivery(letter.id, channel.type, letter, receipt, error, again, started, ended))
         self._record.set()
+        if gone and method is not None:
+            await forget(ctx, letters[0].user_id, method)
 
     async def _record_loop(self) -> None:
         """Record outcomes in batches. While the database is away they are kept: what was delivered is not forgotten."""

@@ -112,6 +112,13 @@ class Lanes:
                     lane.put(held)
         return dropped
 
+    def pull(self, people: Collection[tuple[str, str]]) -> list[Held]:
+        """Take out those who wait for one of these (user, method)."""
+        found = [held for lane in self._queues for held in lane.waiting if (held.user_id, held.method) in people]
+        if found:
+            self.drop({held.id for held in found})
+        return found
+
     def clear(self) -> None:
         """Nobody waits any more."""
         for lane in self._queues:

@@ -17,8 +17,8 @@ from tocsin.plugins.channels.base import Brief, Message
 from tocsin.store.notifications import Letter
 
 
-def _signature(secret: bytes, page: int) -> str:
-    digest = hmac.digest(secret, b"acknowledge:%d" % page, hashlib.sha256)
+def _signature(secret: bytes, page: int, what: bytes = b"acknowledge") -> str:
+    digest = hmac.digest(secret, b"%b:%d" % (what, page), hashlib.sha256)
     return base64.urlsafe_b64encode(digest[:18]).decode()
 
 
@@ -34,6 +34,21 @@ def page_of_link(ctx: Context, token: str) -> int | None:
         return None
     page = int(number)
     return page if hmac.compare_digest(signature, _signature(ctx.secret, page)) else None
+
+
+def acknowledge_message_link(ctx: Context, message: int) -> str:
+    """The URL that acknowledges every incident which this message named, in the name of the person who got it."""
+    return f"{ctx.settings.external_url}/a/m{message}.{_signature(ctx.secret, message, b'acknowledge all')}"
+
+
+def message_of_link(ctx: Context, token: str) -> int | None:
+    """The message of a link's last part, or None when it is none of a message, or was not signed by us."""
+    number, _, signature = token.partition(".")
+    digits = number.removeprefix("m")
+    if not (number.startswith("m") and digits.isascii() and digits.isdigit() and len(digits) < 19 and signature.isascii()):
+        return None
+    message = int(digits)
+    return message if hmac.compare_digest(signature, _signature(ctx.secret, message, b"acknowledge all")) else None
 
 
 def incident_url(ctx: Context, number: int) -> str:
@@ -73,9 +88,34 @@ def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
     first = letters[0]
     user = ctx.directory.users.get(first.user_id)
     return Message(
-        type="page", key=f"{ctx.instance}-n{first.id}", page_id=f"{first.page_id}", reason=reason(ctx.directory, first),
+        type="page", key=_key(ctx, first), page_id=f"{first.page_id}", reason=reason(ctx.directory, first),
         step=first.step, user=first.user_id, user_name=user.label if user else first.user_id,
         time_zone=user.time_zone if user else "UTC", incident=brief(ctx, first),
-        acknowledge_url=acknowledge_link(ctx, first.page_id), sent_at=now, instance=ctx.instance,
-        bundled=tuple(brief(ctx, letter) for letter in letters[1:]),
+        acknowledge_url=_link(ctx, letters), sent_at=now, instance=ctx.instance, bundled=_others(ctx, letters),
+        public_only=is_typed(ctx, first.user_id, first.method),
     )  # fmt: skip
+
+
+def _key(ctx: Context, letter: Letter) -> str:
+    return f"{ctx.instance}-n{letter.id}" if letter.message is None else f"{ctx.instance}-m{letter.message}"
+
+
+def _link(ctx: Context, letters: list[Letter]) -> str:
+    """One link for all: it answers every incident that the message names."""
+    message = letters[0].message
+    if message is None or len(letters) == 1:
+        return acknowledge_link(ctx, letters[0].page_id)
+    return acknowledge_message_link(ctx, message)
+
+
+def _others(ctx: Context, letters: list[Letter]) -> tuple[Brief, ...]:
+    """The incidents beside the first one, each once."""
+    by_incident = {letter.incident_id: letter for letter in reversed(letters)}
+    del by_incident[letters[0].incident_id]
+    return tuple(brief(ctx, letter) for letter in reversed(by_incident.values()))
+
+
+def is_typed(ctx: Context, user: str, method: str) -> bool:
+    """Whether a person typed the address of this contact method, so that it may lead to public places only."""
+    known = ctx.directory.method(user, method)
+    return known is not None and known.typed

@@ -11,7 +11,7 @@ from tocsin import metrics
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR, come_forward
-from tocsin.store import incidents, notifications
+from tocsin.store import incidents, messages, notifications
 from tocsin.store.database import Tx
 from tocsin.store.notifications import Held, Letter
 from tocsin.store.writing import Writing, write_story
@@ -61,8 +61,10 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
         lost: list[int] = []
         if bad:
             lost = await notifications.failed(tx, ctx.node, [(d.id, d.error) for d in bad], now)
+            if silent := {d.letter.message for d in bad if d.letter and d.letter.message}:
+                await messages.forget(tx, silent)
             story += [_told(ctx, of, d, "notification_failed", d.error, now) for d in bad if d.id in of]
-            story += await _unreachable(ctx, tx, lost, now)
+            story += await unreachable(ctx, tx, lost, now)
         writing = Writing()
         for number, entry in story:
             incident = locked[number]
@@ -70,7 +72,7 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
             incident.timeline_seq, incident.timeline_head = link.seq, link.head
         await write_story(tx, writing)
         if lost:
-            held = await _come_forward(ctx, tx, locked, lost, now)
+            held = await next_rung(ctx, tx, locked, lost, now)
         if story:
             ctx.announce("timeline")
     for delivery in done:
@@ -92,7 +94,7 @@ def _told(
     return number, Entry(at=now, kind=kind, actor=ACTOR, details=text, data=data)
 
 
-async def _unreachable(ctx: Context, tx: Tx, pages: Sequence[int], now: datetime) -> list[tuple[int, Entry]]:
+async def unreachable(ctx: Context, tx: Tx, pages: Sequence[int], now: datetime) -> list[tuple[int, Entry]]:
     told = []
     for page, (number, user) in (await notifications.page_people(tx, pages)).items():
         person = ctx.directory.users.get(user)
@@ -102,7 +104,7 @@ async def _unreachable(ctx: Context, tx: Tx, pages: Sequence[int], now: datetime
     return told
 
 
-async def _come_forward(
+async def next_rung(
     ctx: Context, tx: Tx, locked: dict[int, incidents.Incident], lost: Sequence[int], now: datetime
 ) -> list[Held]:
     """Known undelivered: show it on the incident, and let the next rung fire where the latest one reached nobody."""

@@ -40,6 +40,7 @@ from tocsin.store.notifications import Held
 from tocsin.store.rows import SEPARATOR, Words
 from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging, write_story
 
+
 async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
     """Acknowledge a locked incident: stops the response clock. False when its present cycle was answered before.
 

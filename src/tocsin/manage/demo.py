@@ -178,7 +178,8 @@ class _Quiet:
     """A channel that behaves like the one it stands for, and sends nothing. Now and then the first attempt fails, as in life."""
 
     def __init__(self, real: Channel) -> None:
-        self.type, self.label, self.fields, self.bundles = real.type, real.label, real.fields, real.bundles
+        self.type, self.label, self.fields = real.type, real.label, real.fields
+        self.bundles, self.rings = real.bundles, real.rings
         self.concurrency, self.lane_limit, self.timeout = real.concurrency, real.lane_limit, real.timeout
         self._real = real
         self._tried: set[str] = set()

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tocsin.core.incident import Status
+from tocsin.core.severity import Urgency
 from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 
@@ -47,6 +48,13 @@ class Letter(msgspec.Struct, kw_only=True, gc=False):
     service: str | None
     created_at: datetime
     alerts_count: int
+    urgency: Urgency = "high"
+    message: int | None = None
+    """The message that carries it, where messages are counted (store/messages)."""
+    first: bool = True
+    """Its page is the first one of its incident's cycle to this person."""
+    told_at: datetime | None = None
+    """When the same method last named the same incident because of another page."""
 
 
 async def claim(
@@ -69,7 +77,7 @@ SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempt
        p.step, p.round, p.cycle, i.title, i.description, i.severity, i.status, i.service, i.created_at, i.alerts_count
 FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
 WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $2 AND n.due_at > $3
-  AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND i.acknowledged_cycle < p.cycle
+  AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND (i.acknowledged_cycle < p.cycle OR p.clock <> 'response')
 """
 
 
@@ -171,7 +179,7 @@ async def climbs_without_answer(tx: Tx, pages: Sequence[int]) -> list[int]:
     """The climbs whose latest rung reached nobody at all, given pages that just ended undelivered."""
     rows = await tx.fetch(
         """SELECT e.id FROM escalations e
-           WHERE e.id IN (SELECT escalation_id FROM pages WHERE id = ANY($1::bigint[])) AND e.state IN ('running', 'held')
+           WHERE e.id IN (SELECT escalation_id FROM pages WHERE id = ANY($1::bigint[])) AND e.state IN ('running', 'held', 'progress')
              AND NOT EXISTS (
                SELECT FROM pages p WHERE p.escalation_id = e.id AND p.cycle = e.cycle AND p.state <> 'undelivered'
                  AND (p.round, p.step) = (SELECT q.round, q.step FROM pages q WHERE q.escalation_id = e.id AND q.cycle = e.cycle

@@ -45,6 +45,7 @@ class AppriseChannel:
         Field(name="url", label="Apprise URL", kind="secret", help="for example ntfys://ntfy.example.com/topic"),
     )
     bundles = True
+    rings = True
 
     def __init__(
         self, load: Callable[[], Library], concurrency: int = 32, lane_limit: int = 8, timeout: float = 15.0

@@ -91,6 +91,19 @@ class Receipt(msgspec.Struct, frozen=True):
     text: str
 
 
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider says later of what it accepted. `receipt` is the text of its Receipt.
+
+    Such words come in any order: of two the one with the higher `rank` holds. `text` is shown to people.
+    """
+
+    receipt: str
+    status: str
+    rank: int
+    outcome: Literal["", "arrived", "failed"]
+    text: str
+
+
 class DeliveryError(Exception):
     """Not delivered. `permanent`: trying again the same way is pointless. `retry_after` (seconds): the provider's wish.
     `gone`: the provider says that this device does not exist any more, so that it can be forgotten.

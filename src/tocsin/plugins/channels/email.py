@@ -25,6 +25,7 @@ class EmailChannel:
         Field(name="address", label="Address", kind="email", help="for example alice@example.com"),
     )
     bundles = True
+    rings = False
 
     def __init__(
         self, smtp_url: str, mail_from: str, concurrency: int = 4, lane_limit: int = 4, timeout: float = 20.0

@@ -14,12 +14,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import aiohttp
 from yarl import URL
 
-from tocsin.plugins.channels.base import DeliveryError, Receipt
+from tocsin.plugins.channels.base import DeliveryError, Receipt, Word
 from tocsin.plugins.channels.names import Names
 from tocsin.plugins.channels.public import is_private_host
 from tocsin.plugins.channels.webhook import network_error, retry_after
@@ -126,6 +126,32 @@ def _judge(response: aiohttp.ClientResponse, body: bytes, place: str, now: datet
         text += f": {why}"
     permanent = status != 429 and status < 500
     raise DeliveryError(text, permanent=permanent, retry_after=retry_after(response.headers, now))
+
+
+_RANKS = {
+    "accepted": 1, "scheduled": 1, "queued": 2, "initiated": 3, "sending": 3, "sent": 4, "ringing": 4, "in-progress": 5,
+    "delivered": 6, "completed": 6, "undelivered": 6, "failed": 6, "busy": 6, "no-answer": 6, "canceled": 6, "read": 7,
+}  # fmt: skip
+"""How late each stage is."""
+_FAILED = ("undelivered", "failed", "busy", "no-answer", "canceled")
+_ARRIVED = ("in-progress", "delivered", "completed", "read")
+
+
+def word(form: Mapping[str, str]) -> Word | None:
+    """What a status callback says; None when it speaks of nothing we know."""
+    sid = form.get("MessageSid") or form.get("CallSid") or form.get("SmsSid") or ""
+    status = form.get("MessageStatus") or form.get("CallStatus") or form.get("SmsStatus") or ""
+    if not _SID.fullmatch(sid) or status not in _RANKS:
+        return None
+    code, message = form.get("ErrorCode", ""), form.get("ErrorMessage", "")
+    why = f" ({f'error {code}' if code else ''}{f': {message[:200]}' if message else ''})" if code else ""
+    outcome: Literal["", "arrived", "failed"] = (
+        "failed" if status in _FAILED else "arrived" if status in _ARRIVED else ""
+    )
+    return Word(
+        receipt=f"{ACCEPTED}{sid}", status=status, rank=_RANKS[status], outcome=outcome,
+        text=f"Twilio reports: {status.replace('-', ' ')}{why}",
+    )  # fmt: skip
 
 
 def _json(body: bytes) -> dict[str, Any]:

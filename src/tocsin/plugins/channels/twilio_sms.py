@@ -31,6 +31,7 @@ class SmsChannel:
         ),
     )
     bundles = True
+    rings = True
 
     def __init__(self, account: Account, concurrency: int = 16, lane_limit: int = 16, timeout: float = 10.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout

@@ -26,6 +26,7 @@ class VoiceChannel:
         Field(name="number", label="Number", kind="text", help="with its country, for example +49 30 901820"),
     )
     bundles = True
+    rings = True
 
     def __init__(self, account: Account, concurrency: int = 8, lane_limit: int = 8, timeout: float = 10.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
@@ -92,11 +93,16 @@ def spoken(message: Message) -> str:
     if message.news is not None:
         return _readable(f"{message.news.heading}. {message.news.text}")
     case = message.incident
-    level, _, word = case.severity.partition("_")
-    service = case.service_name or case.service or "no service"
-    more = f" {len(message.bundled)} more incidents wait for you." if message.bundled else ""
-    words = f"Tocsin. Severity {level[3:4]}, {word}. {clean(case.title)}. Service {clean(service)}.{more}"
-    return _readable(words)
+    return spoken_case(case.severity, case.title, case.service_name or case.service or "", len(message.bundled))
+
+
+def spoken_case(severity: str, title: str, service: str, more: int = 0) -> str:
+    """An incident, and how many beside it. `severity` is a key like `sev1_critical`."""
+    level, _, word = severity.partition("_")
+    others = f" {more} more {'incident waits' if more == 1 else 'incidents wait'} for you." if more else ""
+    return _readable(
+        f"Tocsin. Severity {level[3:4]}, {word}. {clean(title)}. Service {clean(service) or 'none'}.{others}"
+    )
 
 
 def _readable(text: str) -> str:

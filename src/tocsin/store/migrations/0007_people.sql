@@ -43,9 +43,7 @@ CREATE INDEX messages_person ON messages (user_id, channel, at);
 ALTER TABLE notifications
   ADD COLUMN message bigint,                               -- the message that carries it, where messages are counted
   ADD COLUMN held text NOT NULL DEFAULT '',                -- closed list (core/notification.Hold): why it waits, or waited
-  ADD COLUMN held_until timestamptz,
-  ADD COLUMN arrived_at timestamptz,                       -- the provider says that it reached the device
-  ADD COLUMN read_at timestamptz;                          -- the provider says that a person opened or heard it
+  ADD COLUMN held_until timestamptz;
 CREATE INDEX notifications_held ON notifications (user_id, method) WHERE state = 'pending' AND held <> '';
 CREATE INDEX notifications_message ON notifications (message) WHERE message IS NOT NULL;
 
