@@ -30,6 +30,14 @@ EVENTS = Counter(
 )
 """`source`: integration type. `outcome`: core.alert.Reason, `refused` (overload or no database), `unknown_key`."""
 
+PINGS = Counter(
+    "tocsin_pings",
+    "Pings of heartbeats, by what they said.",
+    ["kind"],
+    registry=REGISTRY,
+)
+"""`kind`: core.heartbeat.PingKind."""
+
 PAGES = Counter(
     "tocsin_pages",
     "Pages, by what happened to them.",

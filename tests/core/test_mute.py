@@ -17,11 +17,11 @@ from tocsin.core.mute import (
     Mute,
     check_matchers,
     check_times,
-    matching,
     may_change,
     order,
     parse_matcher,
 )
+from tocsin.core.silencer import Silencer
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -140,21 +140,21 @@ def test_everything_but_one_value_may_be_silenced() -> None:
 def test_a_silence_mutes_from_its_start_until_just_before_its_end() -> None:
     silence = mute()
     times = (silence.starts_at - HOUR, silence.starts_at, silence.ends_at - timedelta(microseconds=1), silence.ends_at)
-    assert [matching([silence], {"a": "1"}, "api", at) is not None for at in times] == [False, True, True, False]
+    assert [Silencer([silence]).find({"a": "1"}, "api", at) is not None for at in times] == [False, True, True, False]
     assert [silence.state(at) for at in times] == ["pending", "active", "active", "expired"]
 
 
 def test_a_silence_stays_within_its_service() -> None:
-    everywhere, here = mute(service=None, public_id="e"), mute(public_id="h")
-    assert matching([here], {"a": "1"}, "search", NOW) is None
-    assert matching([here, everywhere], {"a": "1"}, "search", NOW) is everywhere
-    assert matching([here, everywhere], {"a": "1"}, "api", NOW) is here
+    everywhere, here = mute(service=None, public_id="e", id=2), mute(public_id="h", id=1)
+    assert Silencer([here]).find({"a": "1"}, "search", NOW) is None
+    assert Silencer([here, everywhere]).find({"a": "1"}, "search", NOW) is everywhere
+    assert Silencer([here, everywhere]).find({"a": "1"}, "api", NOW) is here
 
 
 def test_all_matchers_must_match() -> None:
     silence = mute(Matcher("a", "1"), Matcher("b", "2", False, False))
-    assert matching([silence], {"a": "1"}, "api", NOW) is silence
-    assert matching([silence], {"a": "1", "b": "2"}, "api", NOW) is None
+    assert Silencer([silence]).find({"a": "1"}, "api", NOW) is silence
+    assert Silencer([silence]).find({"a": "1", "b": "2"}, "api", NOW) is None
 
 
 def test_what_has_been_muted_stays_true() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from tocsin.core.errors import Invalid
+from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.severity import Severity, parse
 from tocsin.core.spelling import (
     WEEKDAYS,
@@ -357,6 +358,9 @@ class Grouping(Written, frozen=True, kw_only=True):
 
 
 class Service(Written, frozen=True, kw_only=True):
+    """An alert that gets no event for `auto_resolve` resolves (None: only its source ends it). `hidden_by_dependencies`: while a
+    service that this one depends on has an open SEV1 or SEV2, alerts of this one are hidden under it."""
+
     id: str
     name: str = ""
     description: str = ""
@@ -367,13 +371,15 @@ class Service(Written, frozen=True, kw_only=True):
     integrations: tuple[Integration, ...] = ()
     grouping: Grouping | None = None
     severities: Severities = Severities({})
+    auto_resolve: Duration | None = None
+    hidden_by_dependencies: bool = True
 
     @property
     def label(self) -> str:
         return self.name or self.id
 
 
-Object = User | Team | Schedule | EscalationPolicy | Service
+Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat
 
 KINDS: dict[str, type[Written]] = {
     "users": User,
@@ -381,6 +387,9 @@ KINDS: dict[str, type[Written]] = {
     "schedules": Schedule,
     "escalation_policies": EscalationPolicy,
     "services": Service,
+    "inhibitions": Inhibition,
+    "mutes": MuteRule,
+    "heartbeats": Heartbeat,
 }
 """The configured kinds under their key in the file, in the order in which they may refer to each other."""
 
@@ -390,5 +399,8 @@ LABELS: dict[str, str] = {
     "schedules": "schedule",
     "escalation_policies": "escalation policy",
     "services": "service",
+    "inhibitions": "inhibition",
+    "mutes": "mute",
+    "heartbeats": "heartbeat",
 }
 """What one object of each kind is called in a sentence."""

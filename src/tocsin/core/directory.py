@@ -17,8 +17,11 @@ from tocsin.core.configuration import (
     Team,
     User,
 )
+from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 
 NOTHING_CHANGED = Severities({})
+SEVERITIES = ("settings", "severities")
+"""Where `origins` says from which file the organisation's severities came."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Directory:
     revision: int = 0
     integrations: Mapping[str, IntegrationRef] = field(default_factory=dict)
     severities: Severities = NOTHING_CHANGED
+    inhibitions: Mapping[str, Inhibition] = field(default_factory=dict)
+    mutes: Mapping[str, MuteRule] = field(default_factory=dict)
+    heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
+    heartbeat_keys: Mapping[str, Heartbeat] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
@@ -77,6 +84,10 @@ class Directory:
             revision=revision,
             integrations={i.key: IntegrationRef(s, i) for s in services.values() for i in s.integrations},
             severities=severities,
+            inhibitions=by_id.get("inhibitions", {}),
+            mutes=by_id.get("mutes", {}),
+            heartbeats=by_id.get("heartbeats", {}),
+            heartbeat_keys={beat.key: beat for beat in by_id.get("heartbeats", {}).values()},
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:

@@ -122,8 +122,12 @@ State = Literal["pending", "active", "expired"]
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence. It mutes alerts of `service` (None: of every service) that all `matchers` match, from `starts_at` (included)
-    to `ends_at` (not included). `id` is the row (0: not stored yet), `public_id` the UUID that people see."""
+    """A silence or maintenance window. It mutes alerts of `service` (None: of every service) that all `matchers` match, from
+    `starts_at` (included) to `ends_at` (not included). `id` is the row (0: not stored yet), `public_id` the UUID that people see.
+
+    For several services `services` names them all, and `service` is the first. `rule` is the planned mute (its id) of which this is
+    one window, which would end at `planned_end`. `report` says, once it ended, what it held back.
+    """
 
     id: int = 0
     public_id: str
@@ -135,6 +139,16 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     created_at: datetime
     updated_at: datetime
+    services: tuple[str, ...] = ()
+    kind: Literal["silence", "maintenance"] = "silence"
+    rule: str | None = None
+    planned_end: datetime | None = None
+    report: dict[str, Any] | None = None
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The services whose alerts it mutes; empty: all."""
+        return self.services or ((self.service,) if self.service is not None else ())
 
     def state(self, now: datetime) -> State:
         if now < self.starts_at:
@@ -143,20 +157,16 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
 
     def mutes(self, labels: Mapping[str, str], service: str, at: datetime) -> bool:
         return (
-            (self.service is None or self.service == service)
+            (self.service is None or self.service == service or service in self.services)
             and self.starts_at <= at < self.ends_at
             and all(matcher.matches(labels) for matcher in self.matchers)
         )
 
 
-def matching(mutes: Iterable[Mute], labels: Mapping[str, str], service: str, at: datetime) -> Mute | None:
-    """The first silence that mutes an alert with these labels on `service`, or None."""
-    return next((mute for mute in mutes if mute.mutes(labels, service, at)), None)
-
-
-def check_matchers(matchers: Sequence[Matcher]) -> None:
-    """Raise Invalid, in Alertmanager's words, when these cannot make a silence."""
-    if not matchers:
+def check_matchers(matchers: Sequence[Matcher], scoped: bool = False) -> None:
+    """Raise Invalid, in Alertmanager's words, when these cannot make a silence. `scoped`: it names services, so that it may be for
+    all of their alerts."""
+    if not matchers and not scoped:
         raise Invalid("silence invalid: at least one matcher required", "/matchers")
     if len(matchers) > MOST_MATCHERS:
         raise Invalid(f"silence invalid: more than {MOST_MATCHERS} matchers", "/matchers")
@@ -167,7 +177,7 @@ def check_matchers(matchers: Sequence[Matcher]) -> None:
         if (error := _pattern_error(matcher)) is not None:
             fault = f'invalid regular expression "{matcher.value}": {error}' if matcher.is_regex else str(error)
             raise Invalid(where + fault, f"/matchers/{position}/value")
-    if all(matcher.is_equal and matcher.matches({}) for matcher in matchers):
+    if not scoped and all(matcher.is_equal and matcher.matches({}) for matcher in matchers):
         raise Invalid("silence invalid: at least one matcher must not match the empty string", "/matchers")
 
 

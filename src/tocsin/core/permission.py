@@ -57,11 +57,11 @@ NEEDED_FOR: dict[Kind, Permission] = {
     **dict.fromkeys(
         (
             "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
-            "response_triggered", "copied",
+            "response_triggered", "copied", "manager_informed",
         ),
         "see_pages",
     ),
-    **dict.fromkeys(("alerts_joined", "alert_resolved", "alert_acknowledged"), "see_alerts"),
+    **dict.fromkeys(("alerts_joined", "alerts_hidden", "alert_resolved", "alert_acknowledged"), "see_alerts"),
 }  # fmt: skip
 """Kinds of timeline entries that need more than `see_incidents`: they tell of pages and alerts."""
 

@@ -12,9 +12,12 @@ import msgspec
 Kind = Literal[
     "incident_created", "response_triggered", "alerts_joined", "alert_resolved", "alert_acknowledged", "paged", "notified",
     "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "escalated", "exhausted", "acknowledged",
-    "status_updated", "severity_changed", "assigned", "role_assigned", "responder_added", "note_added",
+    "status_updated", "severity_changed", "assigned", "role_assigned", "responder_added", "responder_removed", "note_added",
+    "snooze_ended", "handover_offered", "handed_over", "handover_ended", "all_hands", "escalation_suggested",
+    "acknowledge_timeout",
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
-    "merged", "corrected", "copied",
+    "merged", "alerts_hidden", "corrected", "copied",
+    "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

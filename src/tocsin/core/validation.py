@@ -17,6 +17,7 @@ from zoneinfo import available_timezones
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
+    BusinessHours,
     ContactMethod,
     EscalationPolicy,
     Integration,
@@ -25,10 +26,14 @@ from tocsin.core.configuration import (
     Service,
     Target,
     Team,
+    Tiers,
     User,
 )
+from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
 from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
+from tocsin.core.tier import TIERS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
@@ -103,7 +108,7 @@ def check(
             if len(found) < ENOUGH:
                 found += [Finding(kind, index, *fault) for fault in islice(_faults(one, known, world), ENOUGH)]
         found += _same_ids(kind, objects.get(kind, ()))
-    found += _same_keys(objects.get("services", ()))
+    found += _same_keys(objects.get("services", ()), objects.get("heartbeats", ()))
     found += [
         Finding("default_escalation_policy", -1, *fault)
         for fault in _refer(known, "escalation_policies", default_escalation_policy, ())
@@ -124,6 +129,14 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
             yield from _policy(one, known)
         case Service():
             yield from _service(one, known, world)
+        case Inhibition():
+            yield from inhibition_faults(one)
+        case MuteRule():
+            yield from _mute(one, known)
+        case Heartbeat():
+            yield from _refer(known, "services", one.service, ("service",))
+            yield from _zone(one.time_zone, ("time_zone",))
+            yield from heartbeat_faults(one)
 
 
 # --- what every kind shares -------------------------------------------------------------------------------------------
@@ -189,7 +202,7 @@ def _same_ids(kind: str, objects: Sequence[Any]) -> Iterator[Finding]:
             yield Finding(kind, index, ("id",), message, (kind, first[one.id]))
 
 
-def _same_keys(services: Sequence[Service]) -> Iterator[Finding]:
+def _same_keys(services: Sequence[Service], heartbeats: Sequence[Heartbeat]) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for index, service in enumerate(services):
         for position, integration in enumerate(service.integrations):
@@ -198,6 +211,11 @@ def _same_keys(services: Sequence[Service]) -> Iterator[Finding]:
                 path = ("integrations", position, "key")
                 yield Finding("services", index, path, message, ("services", first[integration.key]))
             first.setdefault(integration.key, index)
+    beats: dict[str, int] = {}
+    for index, beat in enumerate(heartbeats):
+        if beats.setdefault(beat.key, index) != index:
+            message = "another heartbeat has this key: give each heartbeat its own"
+            yield Finding("heartbeats", index, ("key",), message, ("heartbeats", beats[beat.key]))
 
 
 # --- kind by kind -----------------------------------------------------------------------------------------------------
@@ -276,7 +294,17 @@ def _team(team: Team, known: Known) -> Iterator[Fault]:
     yield from _repeated(team.members, "member", ("members",), field=None)
     yield from _refer(known, "users", team.manager, ("manager",))
     if team.business_hours is not None:
-        yield Fault(("business_hours",), _not_yet("business hours"))
+        yield from _business_hours(team.business_hours, ("business_hours",))
+
+
+def _business_hours(hours: BusinessHours, path: Path) -> Iterator[Fault]:
+    if not hours.days:
+        yield Fault((*path, "days"), "business hours need days: name some, or leave days out for Monday to Friday")
+    if hours.start.minutes == 1440:
+        yield Fault((*path, "from"), 'business hours cannot begin at 24:00: write from: "00:00" and the next day')
+    if hours.time_zone is not None:
+        yield from _zone(hours.time_zone, (*path, "time_zone"))
+    yield from _repeated([str(day) for day in hours.holidays], "holiday", (*path, "holidays"), field=None)
 
 
 def _not_yet(what: str) -> str:
@@ -319,6 +347,11 @@ def _layer(layer: Layer, known: Known, path: Path) -> Iterator[Fault]:
 
 def _policy(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
     yield from _between(policy.repeat, 0, 100, ("repeat",))
+    if policy.preset is not None or policy.tiers is not None:
+        yield from _preset(policy, known)
+        return
+    if policy.secondary_after is not None:
+        yield Fault(("secondary_after",), "this belongs to a preset: write it as the `after` of the second step")
     if not policy.steps:
         yield Fault(("steps",), "nobody would ever be paged: add a step with its targets")
     for position, step in enumerate(policy.steps):
@@ -332,6 +365,19 @@ def _policy(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
             yield Fault(
                 ("steps", position, "after"), f"{step.after} is before the step above ({earlier}): order the steps"
             )
+
+
+def _preset(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
+    if policy.preset is None:
+        yield Fault(("preset",), "tiers belong to a preset: write preset: standard (or fast), or steps instead of tiers")
+    if policy.steps:
+        yield Fault(("steps",), "a preset makes its own steps: write either preset and tiers, or steps")
+    tiers = policy.tiers or Tiers()
+    if not any(getattr(tiers, tier) for tier in TIERS):
+        yield Fault(("tiers",), "nobody would ever be paged: name at least one target of one tier, like on_call")
+    for tier in TIERS:
+        for place, target in enumerate(getattr(tiers, tier)):
+            yield from _target(target, known, ("tiers", tier, place))
 
 
 def _target(target: Target, known: Known, path: Path) -> Iterator[Fault]:
@@ -358,6 +404,14 @@ def _service(service: Service, known: Known, world: World) -> Iterator[Fault]:
     yield from _repeated([i.id for i in service.integrations], "integration", ("integrations",))
     if service.grouping is not None and service.grouping.window == 0:
         yield Fault(("grouping", "window"), "a window of 0s groups nothing: write one like 5m, or leave grouping out")
+
+
+def _mute(rule: MuteRule, known: Known) -> Iterator[Fault]:
+    yield from _refer(known, "services", rule.service, ("service",))
+    yield from _refer_all(known, "services", rule.services, ("services",))
+    yield from _refer(known, "teams", rule.team, ("team",))
+    yield from _zone(rule.time_zone, ("time_zone",))
+    yield from mute_faults(rule)
 
 
 def _integration(integration: Integration, world: World, path: Path) -> Iterator[Fault]:

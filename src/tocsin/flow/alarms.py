@@ -1,21 +1,16 @@
-"""What the other timers do when they are due: alerts end, alerts are counted, a watch is over, a silence ends."""
+"""What the other timers do when they are due: alerts end, alerts are counted, a watch is over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from tocsin.core.alert import Reason, group_key
-from tocsin.core.configuration import Integration, Service
-from tocsin.core.directory import Directory, IntegrationRef
-from tocsin.core.event import Event
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ACTOR
-from tocsin.flow.opening import Again, Newcomer, Opening
 from tocsin.flow.respond import WATCH, finish
 from tocsin.flow.settling import alerts_ended
-from tocsin.store import incidents, intake, mutes, timers
+from tocsin.store import incidents, intake, timers
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import Writing, notify, write_story
@@ -24,8 +19,6 @@ LATE = timedelta(minutes=1)
 """An end that comes later than this finds us back from downtime, in which nobody could send anything again."""
 GRACE = timedelta(minutes=5)
 """How long after downtime sources have to send their alerts again."""
-UNMUTED_AT_ONCE = 500
-"""Alerts let go in one transaction when their silence ends."""
 
 
 async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
@@ -40,7 +33,8 @@ async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         late = {t.subject for t in mine if now - t.set_for > LATE}
         subjects = [t.subject for t in mine]
         ended = await intake.expire_alerts(tx, [alert for alert in subjects if alert not in late], now)
-        await alerts_ended(tx, ended, now, "ended: not sent again in time")
+        for quiet, how in ((False, "ended: not sent again in time"), (True, "ended: no event for the quiet time of its service")):
+            await alerts_ended(tx, [alert[:3] for alert in ended if alert[3] is quiet], now, how)
         for alert, at in (await intake.open_ends(tx, subjects)).items():
             await timers.set_timer(tx, "expire", alert, None, max(at, now + GRACE) if alert in late else at)
     ctx.wake.set("timeline")
@@ -93,59 +87,3 @@ async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return []
-
-
-async def unmute(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """A silence ended: alerts it held back that still fire open or join incidents now, unless another silence mutes them."""
-    held: list[Held] = []
-    for timer in due:
-        try:
-            held += await _unmute(ctx, timer)
-        except Again:  # an event opened an incident for the same group meanwhile: it is found now
-            held += await _unmute(ctx, timer)
-    ctx.wake.set("timeline", "timers")
-    return held
-
-
-async def _unmute(ctx: Context, timer: Timer) -> list[Held]:
-    now = ctx.clock.now()
-    async with ctx.db.transaction() as tx:
-        ends_at = await mutes.end_of(tx, timer.subject)
-        if not await timers.finish(tx, ctx.node, [timer]) or ends_at is None:
-            return []
-        if ends_at > now:  # our clock followed the database's a little backwards
-            await timers.set_timer(tx, "unmute", timer.subject, None, ends_at)
-            return []
-        active = await mutes.active(tx, now)
-        rows = await intake.muted_by(tx, timer.subject, UNMUTED_AT_ONCE)
-        newcomers = []
-        for row in rows:
-            new = _let_go(ctx.directory, row)
-            if new.group is not None and new.since is None:
-                window = new.ref.service.grouping.window if new.ref.service.grouping else 0
-                new.since = now - timedelta(seconds=window)
-                room = await intake.room_of(tx, *new.group, new.since)
-                new.room = room[:2] if room else None
-                new.watched = room[0] if room and room[2] else None
-            newcomers.append(new)
-        opening = Opening(ctx, now, newcomers, active)
-        await opening.write(tx)
-        await intake.place(tx, [(n.alert or 0, n.incident, n.mute) for n in newcomers])
-        if len(rows) == UNMUTED_AT_ONCE:
-            await timers.set_timer(tx, "unmute", timer.subject, None, now)
-    return opening.held
-
-
-def _let_go(directory: Directory, row: intake.Muted) -> Newcomer:
-    service = directory.services.get(row.service) or Service(id=row.service)
-    integration = next((i for i in service.integrations if i.id == row.integration), None)
-    ref = IntegrationRef(service, integration or Integration(id=row.integration, type="", key=""))
-    event = Event(
-        action="trigger", dedup_key=row.dedup_key, title=row.title, source=row.source, labels=row.labels,
-        annotations=row.body.get("annotations", {}),
-    )  # fmt: skip
-    key = group_key(service.grouping, event)
-    group = None if key is None else (service.id, key)
-    new = Newcomer(ref, event, row.severity, 1, None, group=group, reason=Reason.UNMUTED)
-    new.known, new.alert = True, row.id
-    return new

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -50,7 +50,9 @@ class Run:
 
     @property
     def ends_at(self) -> datetime | None:
-        return self.items[-1].event.ends_at
+        """When the alert ends unless it is sent again: as its source says, else after the quiet time of its service."""
+        last = self.items[-1]
+        return last.event.ends_at or quiet_end(last)
 
     def settle(self, reason: Reason, alert: int | None, incident: int | None, rest: Reason | None = None) -> None:
         """Give the first event its outcome, and the others `rest` (default: the same)."""
@@ -59,6 +61,14 @@ class Run:
         for item in self.items:
             item.outcome = other
         self.items[0].outcome = first
+
+
+def quiet_end(item: Item) -> datetime | None:
+    """When an alert whose source names no end resolves for want of events; None: never. A heartbeat ends by its pings only."""
+    quiet = item.ref.service.auto_resolve
+    if quiet is None or item.ref.integration.type == "heartbeat":
+        return None
+    return item.at + timedelta(seconds=quiet)
 
 
 def waves(items: Sequence[Item]) -> list[dict[tuple[str, str], Run]]:

@@ -6,10 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from tocsin.clock import Clock
 from tocsin.core.directory import Directory
+from tocsin.core.matrix import Rules
+from tocsin.flow.silences import Silences
 from tocsin.plugins.channels.base import Channel
 from tocsin.settings import Settings
 from tocsin.store.database import Database
@@ -62,18 +65,20 @@ class Context:
     wake: Wake = field(default_factory=Wake)
     ids: Ids = field(default_factory=Ids)
     announced: set[str] = field(default_factory=set)
-    hand_over: Callable[[Sequence[Held]], None] = lambda held: None
-    """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
-    node takes them)."""
     rules: dict[int, Rules] = field(default_factory=dict)
     """The rules of severities that this node knows to be in the database, by number (flow/rules)."""
     in_the_loop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Who gets copies of the pages of a schedule, because the handoff of their shift is not signed (flow/relieve.py keeps it)."""
     silences: Silences = field(default_factory=Silences)
+    hand_over: Callable[[Sequence[Held]], None] = lambda held: None
+    """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
+    node takes them)."""
     carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
     """Where news goes whose timers are leased to this node (flow/notices)."""
     carrying: Counter[str] = field(default_factory=Counter)
     """How much news is on its way by each channel."""
+    feeds: dict[tuple[str, str], tuple[tuple[int, datetime], bytes]] = field(default_factory=dict)
+    """Calendars made today from this configuration, by kind and id (manage/calendars)."""
 
     def announce(self, topic: str) -> None:
         """Let the other nodes hear of `topic` within a moment. Not part of the transaction: a NOTIFY inside one makes all commits

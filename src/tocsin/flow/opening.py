@@ -357,7 +357,7 @@ class Opening:
             if (value := getattr(event, name))
         }
         if event.ends_at is None and new.ends_at is not None:
-            body["quiet"] = new.ref.service.auto_resolve
+            body["quiet"] = int(new.ref.service.auto_resolve or 0)
         return NewAlert(
             id=new.alert, service=new.ref.service.id, dedup_key=event.dedup_key, integration=new.ref.integration.id,
             incident_id=new.incident, severity=new.severity, title=event.title, source=event.source,

@@ -12,11 +12,23 @@ import structlog
 
 from tocsin import __version__, metrics
 from tocsin.core.errors import Contended, Unavailable
-from tocsin.flow import alarms, escalate, notices
+from tocsin.flow import (
+    alarms,
+    bounces,
+    clocks,
+    escalate,
+    handover,
+    heartbeats,
+    notices,
+    progress,
+    release,
+    relieve,
+    snooze,
+)
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
 from tocsin.flow.notices import Notices
-from tocsin.store import nodes, notifications, objects, timers
+from tocsin.store import devices, nodes, notifications, objects, timers
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -28,9 +40,20 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "escalate": escalate.fire,
     "expire": alarms.expire,
     "tally": alarms.tally,
+    "progress": progress.fire,
+    "snooze": snooze.wake,
+    "handover": handover.lapse,
     "watch": alarms.watch,
-    "unmute": alarms.unmute,
+    "clock": clocks.fire,
+    "unmute": release.unmute,
+    "cause_alert": release.cause_alert,
+    "cause_incident": release.cause_incident,
+    "heartbeat": heartbeats.due,
+    "pulse": heartbeats.pulse,
     "notice": notices.due,
+    bounces.TIMER: bounces.settle,
+    "rotation": relieve.rotation,
+    "handoff": relieve.relieve,
 }
 """Every kind of timer and the stage that owns it."""
 
@@ -98,11 +121,12 @@ class Engine:
             if await objects.revision(tx) == self._ctx.directory.revision:
                 return
             try:
-                self._ctx.directory = await objects.load(tx)
+                self._ctx.directory = await devices.load(tx)
             except msgspec.ValidationError as error:
                 log.error("the configuration cannot be read; the last good one holds", reason=str(error))
                 return
         log.info("configuration taken", revision=self._ctx.directory.revision)
+        await relieve.keep_watch(self._ctx)
 
     async def turn(self) -> int:
         """Claim and handle what is due now, once. Returns how much that was."""
@@ -173,6 +197,7 @@ class Engine:
             try:
                 await self._synchronise()
                 await self.refresh()
+                await relieve.refresh_loop(ctx)
                 async with ctx.db.transaction() as tx:
                     await nodes.beat(tx, ctx.node, socket.gethostname(), __version__, ctx.clock.now())
             except Unavailable:

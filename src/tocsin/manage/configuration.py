@@ -23,6 +23,7 @@ from tocsin.core.shape import short
 from tocsin.core.spelling import plain
 from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
+from tocsin.flow.following import follow
 from tocsin.manage import files as yaml_files
 from tocsin.manage import shift_news
 from tocsin.manage.access import FIRST_ADMIN
@@ -31,6 +32,7 @@ from tocsin.manage.files import File
 from tocsin.manage.plans import Plan, compare
 from tocsin.plugins.sources import registry
 from tocsin.store import notices
+from tocsin.store import devices
 from tocsin.store import objects as store
 from tocsin.store.access import audit
 from tocsin.store.database import Tx
@@ -86,7 +88,7 @@ async def change(
         old = await store.load(tx)
         new = await asyncio.to_thread(decide, old)
         made = await _write(ctx, tx, principal, old, new, dry_run=dry_run)
-        fresh = await store.load(tx)
+        fresh = await devices.load(tx)
     _adopt(ctx, fresh)
     return made
 
@@ -183,6 +185,7 @@ async def _write(
     changes, moved = _changes(old, new)
     now = ctx.clock.now()
     revision = await store.save(tx, changes, principal.id, now, settings=_settings(new), moved=moved)
+    await follow(tx, old, new, now)
     await _audit_severities(tx, principal, old, new, now)
     await notices.add(tx, await asyncio.to_thread(shift_news.news, old, new, revision, principal.id, now))
     return msgspec.structs.replace(made, revision=revision)
@@ -272,7 +275,7 @@ async def refresh(ctx: Context) -> bool:
         if await store.revision(tx) == ctx.directory.revision:
             return False
         try:
-            fresh = await store.load(tx)
+            fresh = await devices.load(tx)
         except msgspec.ValidationError as error:
             log.error("configuration_unreadable", error=str(error), kept_revision=ctx.directory.revision)
             return False

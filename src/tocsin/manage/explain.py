@@ -35,9 +35,12 @@ _ALERT = {
     Reason.RELAPSED.value: "came back while the incident was being watched, so it was paged again",
     Reason.MUTED.value: "is muted by a silence, so it paged nobody",
     Reason.UNMUTED.value: "was still firing when its silence ended",
+    Reason.MAINTENANCE.value: "came during a maintenance window, so it paged nobody",
+    Reason.INHIBITED.value: "is hidden by its cause, so it paged nobody",
+    Reason.UNINHIBITED.value: "was still firing when the cause that hid it was over",
 }
 
-_PAGE = {
+PAGE = {
     "on_call_schedule": "was on call",
     "named_in_policy": "is named in the escalation policy",
     "team_member": "is a member of the team that this step pages",
@@ -45,7 +48,18 @@ _PAGE = {
     "escalated_by_person": "was next when someone escalated",
     "severity_rose": "was paged again because the severity rose",
     "relapse": "was paged again because the incident came back",
+    "not_restored": "stands above, and the incident was acknowledged but not restored in time",
+    "acknowledge_timeout": "had acknowledged, and nothing happened since",
+    "snooze_over": "was paged again because the snooze was over",
+    "paged_by_person": "was asked for by a person",
+    "assigned": "was assigned",
+    "added_as_responder": "was added as a responder",
+    "handover": "was asked to take over",
+    "handover_not_accepted": "still has it, because nobody accepted the handover",
+    "all_hands": "is on call somewhere, and all hands were called",
+    "progress_prompt": "leads it, and was asked whether to escalate",
 }
+"""Why a person was paged, after their name."""
 
 _ENDED = {
     "acknowledged": "it was acknowledged",
@@ -138,13 +152,13 @@ def _entry(row: Row) -> Item:
 
 def _page(directory: Directory, page: Row, notifications: Sequence[Row]) -> list[Item]:
     name = _name(directory, page["user_id"])
-    why = _PAGE.get(page["reason"], page["reason"])
+    why = PAGE.get(page["reason"], page["reason"])
     through = page["via"].replace(":", " ")
     about = {"page": page["id"], "user": page["user_id"]}
     began = f"{name} was paged at step {page['step']} ({through}): {name} {why}."
     items: list[Item] = [(page["created_at"], {"kind": "page", "reason": page["reason"], "sentence": began, **about})]
     carried = [n for n in notifications if n["page_id"] == page["id"]]
-    items += [(_when(n), {"kind": "notification", "sentence": _told(name, n), **about}) for n in carried]
+    items += [(_when(n), {"kind": "notification", "sentence": told(name, n), **about}) for n in carried]
     items.append((_page_end(page), {"kind": "page", "reason": page["state"], "sentence": _ended(name, page), **about}))
     return items
 
@@ -169,7 +183,8 @@ def _when(row: Row) -> datetime:
     return at
 
 
-def _told(name: str, row: Row) -> str:
+def told(name: str, row: Row) -> str:
+    """What became of one notification to `name`."""
     way = f"{row['method']} ({row['channel']})"
     tries = f" at attempt {row['attempts']}" if row["attempts"] > 1 else ""
     answer = f" The provider said: {row['receipt']}." if row["receipt"] else ""
