@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from tocsin.api import problems
 from tocsin.api.app import create_api_routes, create_health_routes, openapi
 from tocsin.api.doors import Doors
+from tocsin.api.twilio import create_twilio_routes
 from tocsin.flow.context import Context
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
@@ -36,7 +37,7 @@ def application(ctx: Context, intake: Intake, engine: Engine, stack: AsyncExitSt
 def create_app(ctx: Context, intake: Intake, engine: Engine) -> Litestar:
     """The framework's application. `app.state` holds `ctx`, `intake` and `engine`."""
     return Litestar(
-        route_handlers=[create_api_routes(), create_health_routes(), *create_web_routes()],
+        route_handlers=[create_api_routes(), create_health_routes(), create_twilio_routes(), *create_web_routes()],
         exception_handlers={kind: _by_path(kind) for kind in {*problems.HANDLERS, *pages.HANDLERS}},
         openapi_config=openapi(),
         state=State({"ctx": ctx, "intake": intake, "engine": engine}),

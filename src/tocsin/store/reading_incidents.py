@@ -149,7 +149,9 @@ async def notifications(tx: Tx, pages: Sequence[int]) -> list[Row]:
     return list(
         await tx.fetch(
             "SELECT id, page_id, method, channel, position, scheduled_at, due_at, state, attempts, started_at,"
-            " ended_at, receipt, error FROM notifications WHERE page_id = ANY($1::bigint[])"
+            " ended_at, receipt, error,"
+            " COALESCE((SELECT r.text FROM provider_reports r WHERE r.receipt = n.receipt), '') AS report"
+            " FROM notifications n WHERE page_id = ANY($1::bigint[])"
             " ORDER BY page_id, position, id",
             list(pages),
         )

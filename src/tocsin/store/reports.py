@@ -7,16 +7,17 @@ from datetime import datetime
 
 import msgspec
 
+from tocsin.plugins.channels.base import Word
 from tocsin.store.database import Tx
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's latest word about one message or call. `failed`: it did not reach the person."""
+    """A provider's latest word about what it accepted with this receipt."""
 
     id: int
-    sid: str
-    status: str
-    error: str
+    receipt: str
+    outcome: str
+    text: str
     at: datetime
 
 
@@ -32,20 +33,20 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-async def report(tx: Tx, sid: str, status: str, rank: int, error: str, now: datetime) -> int | None:
-    """Keep a report unless a later stage is known already; the row's id, or None when it says nothing new."""
+async def report(tx: Tx, word: Word, now: datetime) -> int | None:
+    """Keep a word unless a later stage is known already; the row's id, or None when it says nothing new."""
     found: int | None = await tx.fetchval(
-        """INSERT INTO provider_reports (sid, status, rank, error, at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (sid) DO UPDATE SET status = $2, rank = $3, error = $4, at = $5 WHERE provider_reports.rank < $3
+        """INSERT INTO provider_reports AS r (receipt, status, rank, outcome, text, at) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (receipt) DO UPDATE SET status = $2, rank = $3, outcome = $4, text = $5, at = $6 WHERE r.rank < $3
            RETURNING id""",
-        sid, status, rank, error, now,
+        word.receipt, word.status, word.rank, word.outcome, word.text, now,
     )  # fmt: skip
     return found
 
 
 async def reports(tx: Tx, ids: Sequence[int]) -> list[Report]:
     rows = await tx.fetch(
-        "SELECT id, sid, status, error, at FROM provider_reports WHERE id = ANY($1::bigint[])", list(ids)
+        "SELECT id, receipt, outcome, text, at FROM provider_reports WHERE id = ANY($1::bigint[])", list(ids)
     )
     return [Report(**row) for row in rows]
 
@@ -62,13 +63,6 @@ async def carried(tx: Tx, receipts: Sequence[str]) -> dict[str, list[Carried]]:
         values = dict(row)
         found.setdefault(values.pop("receipt"), []).append(Carried(**values))
     return found
-
-
-async def said(tx: Tx, receipts: Sequence[str]) -> dict[str, Report]:
-    """The reports about messages whose sid ends these receipts."""
-    sids = [receipt.rpartition(" ")[2] for receipt in receipts]
-    rows = await tx.fetch("SELECT id, sid, status, error, at FROM provider_reports WHERE sid = ANY($1::text[])", sids)
-    return {row["sid"]: Report(**row) for row in rows}
 
 
 async def bounced(tx: Tx, ids: Sequence[int], error: str, now: datetime) -> tuple[list[int], list[int]]:
@@ -102,11 +96,18 @@ async def bounced(tx: Tx, ids: Sequence[int], error: str, now: datetime) -> tupl
     return [row["id"] for row in rows], [row["id"] for row in ended]
 
 
+async def arrived(tx: Tx, ids: Sequence[int], at: datetime) -> None:
+    """The provider says that these reached the device."""
+    await tx.execute(
+        "UPDATE notifications SET arrived_at = COALESCE(arrived_at, $2) WHERE id = ANY($1::bigint[]) AND state = 'delivered'",
+        list(ids), at,
+    )  # fmt: skip
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """An open incident that somebody was told of by telephone."""
 
     incident_id: int
-    page_id: int
     user_id: str
     title: str
     created_at: datetime
@@ -114,29 +115,20 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def asked(tx: Tx, users: Sequence[str], limit: int = 50) -> list[Asked]:
-    """The open incidents of which one of these people was told by telephone, the latest first, those that wait before others."""
+    """The open incidents of which one of these people was told by telephone: those that wait before the others, the one texted last
+    before the earlier ones (of one message the worst)."""
     rows = await tx.fetch(
-        """SELECT DISTINCT ON (answered, told, i.id) i.id AS incident_id, n.page_id, n.user_id, i.title, i.created_at,
-                  i.acknowledged_cycle >= p.cycle AS answered, max(n.ended_at) OVER (PARTITION BY i.id) AS told
-           FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
+        """SELECT i.id AS incident_id, (array_agg(n.user_id ORDER BY n.id DESC))[1] AS user_id, i.title, i.created_at,
+                  i.acknowledged_cycle >= i.cycle AS answered
+           FROM notifications n JOIN incidents i ON i.id = n.incident_id
            WHERE n.channel IN ('sms', 'voice') AND n.state = 'delivered' AND n.user_id = ANY($1::text[])
              AND i.status NOT IN ('resolved', 'closed')
-           ORDER BY answered, told DESC, i.id, n.id DESC LIMIT $2""",
+           GROUP BY i.id
+           ORDER BY answered, max(n.ended_at) FILTER (WHERE n.channel = 'sms') DESC NULLS LAST, max(n.ended_at) DESC, i.severity, i.id
+           LIMIT $2""",
         list(users), limit,
     )  # fmt: skip
-    kept = ("incident_id", "page_id", "user_id", "title", "created_at", "answered")
-    return [Asked(**{name: row[name] for name in kept}) for row in rows]
-
-
-async def page_asked(tx: Tx, page: int) -> Asked | None:
-    """The incident of one page, whatever became of it; `answered` when there is nothing to acknowledge any more."""
-    row = await tx.fetchrow(
-        """SELECT p.incident_id, p.id AS page_id, p.user_id, i.title, i.created_at,
-                  (i.acknowledged_cycle >= p.cycle OR i.status IN ('resolved', 'closed')) AS answered
-           FROM pages p JOIN incidents i ON i.id = p.incident_id WHERE p.id = $1""",
-        page,
-    )
-    return None if row is None else Asked(**row)
+    return [Asked(**row) for row in rows]
 
 
 async def answered(tx: Tx, sid: str) -> str:

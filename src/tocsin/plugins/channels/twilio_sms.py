@@ -74,7 +74,7 @@ def text_message(message: Message) -> str:
         lines = [f"{len(briefs)} incidents wait for you:", *(_line(brief) for brief in briefs[:8])]
         if len(briefs) > 8:
             lines.append(f"and {len(briefs) - 8} more")
-        lines.append(f"{HELP} the latest; with a number after it (1 {briefs[0].number}) that one; 1 all: all")
+        lines.append(f"{HELP} the first; 1 {briefs[1].number}: that one; 1 all: all")
     else:
         case = message.incident
         lines = [

@@ -1,0 +1,288 @@
+"""Paged by text message and by call: answered from the phone, and what the provider says later."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.datastructures import State
+
+from tocsin.api.twilio import create_twilio_routes
+from tocsin.core.device import with_own
+from tocsin.manage import incidents
+from tocsin.plugins.channels.twilio import Account
+from tocsin.plugins.channels.twilio_sms import SmsChannel
+from tocsin.plugins.channels.twilio_voice import VoiceChannel
+from tocsin.store.database import Database
+
+from ..fakes.twilio import ACCOUNT, NUMBER, TOKEN, Sent, Twilio
+from .world import ORGANISATION, World, directory
+
+ALICE, BOB = "+12125550123", "+12125550124"
+
+
+def people(**of_alice: Any) -> list[dict[str, Any]]:
+    """Alice is texted, and called two minutes later; Bob is texted; the others have the phone of all stories."""
+    users = {user["id"]: dict(user) for user in ORGANISATION["users"]}
+    users["alice"]["contact_methods"] = [
+        {"id": "text", "type": "sms", "number": "+1 212 555 0123"},
+        {"id": "call", "type": "voice", "number": "+1 (212) 555-0123"},
+    ]
+    users["alice"]["notification_rules"] = {"high": [{"after": "0s", "method": "text"}, {"after": "2m", "method": "call"}]}
+    users["alice"] |= of_alice
+    users["bob"]["contact_methods"] = [{"id": "text", "type": "sms", "number": BOB}]
+    return list(users.values())
+
+
+@dataclass
+class House:
+    world: World
+    twilio: Twilio
+
+    @property
+    def texts(self) -> list[Sent]:
+        return self.twilio.messages
+
+    @property
+    def calls(self) -> list[Sent]:
+        return self.twilio.calls
+
+    async def status(self) -> str:
+        return str((await self.world.incident())["status"])
+
+
+@pytest.fixture
+async def house(db: Database) -> AsyncIterator[House]:
+    async with Twilio() as twilio, World(db, directory({"users": people()})) as world:
+        account = Account(ACCOUNT, TOKEN, NUMBER, twilio.url, "http://tocsin.test")
+        channels = {"sms": SmsChannel(account), "voice": VoiceChannel(account)}
+        for channel in channels.values():
+            await channel.open()
+        for ctx in world.nodes:
+            ctx.settings = replace(ctx.settings, twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_from=NUMBER)
+            ctx.channels = {**ctx.channels, **channels}
+        twilio.app = Litestar([create_twilio_routes()], state=State({"ctx": world.ctx}), openapi_config=None)
+        yield House(world, twilio)
+        for channel in channels.values():
+            await channel.close()
+
+
+async def test_a_text_message_says_what_broke_and_a_1_acknowledges(house: House) -> None:
+    await house.world.fire(title="Checkout is failing")
+    (text,) = house.texts
+    assert text.form["To"] == ALICE
+    assert text.form["From"] == NUMBER
+    assert text.form["StatusCallback"] == "http://tocsin.test/twilio/status"
+    assert text.body.startswith("SEV1 Checkout is failing\nPayments API, INC-2026-001\nReply 1 to acknowledge")
+    assert "http://tocsin.test/a/" in text.body
+    said = await house.twilio.replies(ALICE, " 1 ")
+    assert said == "Acknowledged: INC-2026-001 Checkout is failing"
+    incident = await house.world.incident()
+    assert (incident["status"], incident["acknowledged_by"]) == ("acknowledged", "user:alice")
+    await house.world.wait(minutes=30)
+    assert not house.calls
+    assert len(house.texts) == 1, "nobody is paged after the answer"
+
+
+async def test_a_call_says_it_and_a_4_acknowledges(house: House) -> None:
+    await house.world.fire(title="Checkout is <failing> & burning")
+    await house.world.wait(minutes=2)
+    (call,) = house.calls
+    assert "Severity 1, critical. Checkout is <failing> & burning. Service Payments API." in call.said
+    assert "Press 4 to acknowledge" in call.said
+    again = await house.twilio.presses(call, "*")
+    assert "Checkout is <failing> & burning. Service Payments API." in again
+    assert "This key does nothing" in await house.twilio.presses(call, "9")
+    assert await house.status() == "detected"
+    assert "Acknowledged. Goodbye." in await house.twilio.presses(call, "4")
+    assert await house.status() == "acknowledged"
+    assert "Already acknowledged" in await house.twilio.presses(call, "4")
+
+
+async def test_a_6_resolves_and_a_5_escalates(house: House) -> None:
+    await house.world.fire(title="Checkout is failing")
+    assert (await house.twilio.replies(ALICE, "5")).startswith("Escalated: INC-2026-001")
+    await house.world.settle()
+    assert [text.form["To"] for text in house.texts] == [ALICE, BOB]
+    assert (await house.twilio.replies(BOB, "Resolve.")).startswith("Resolved: INC-2026-001")
+    assert await house.status() == "resolved"
+    assert await house.twilio.replies(ALICE, "1") == "Nothing that is open was sent to this number."
+
+
+async def test_a_reply_names_the_page_when_several_wait(house: House) -> None:
+    for key in ("one", "two", "three"):
+        await house.world.fire(key=key)
+        await house.world.wait(seconds=90)
+    said = await house.twilio.replies(ALICE, "1")
+    assert said.splitlines()[0] == "Acknowledged: INC-2026-003 three is broken"
+    assert "2 more wait" in said
+    assert (await house.twilio.replies(ALICE, "1 1")).startswith("Acknowledged: INC-2026-001 one is broken")
+    assert await house.twilio.replies(ALICE, "1 99") == "No open incident 99 was sent to this number."
+    assert await house.twilio.replies(ALICE, "1 all") == "Acknowledged: INC-2026-002 two is broken"
+    assert "Nothing waits for you" in await house.twilio.replies(ALICE, "1")
+    assert "Reply 1 to acknowledge" in await house.twilio.replies(ALICE, "what is going on?")
+
+
+async def test_the_same_reply_twice_acts_once(house: House) -> None:
+    """Twilio repeats what we did not answer in time, and anybody may replay what was signed once."""
+    await house.world.fire(key="one")
+    said = await house.twilio.replies(ALICE, "1", sid="SM" + "7" * 32)
+    await house.world.fire(key="two")
+    assert await house.twilio.replies(ALICE, "1", sid="SM" + "7" * 32) == said
+    assert await house.status() == "detected"
+
+
+async def test_strangers_are_not_answered_and_cannot_answer(house: House) -> None:
+    await house.world.fire()
+    assert await house.twilio.replies("+12125559999", "1") == ""
+    assert await house.twilio.replies(BOB, "1") == "Nothing that is open was sent to this number."
+    assert await house.status() == "detected"
+
+
+@pytest.mark.parametrize("path", ["/twilio/sms", "/twilio/status", "/twilio/voice/1.abc"])
+async def test_what_is_not_signed_by_our_account_changes_nothing(house: House, path: str) -> None:
+    await house.world.fire()
+    form = {"MessageSid": "SM" + "0" * 32, "MessageStatus": "failed", "From": ALICE, "Body": "1", "Digits": "4"}
+    assert (await house.twilio.call(path, form, token="another")).status_code == 403
+    assert (await house.twilio.call(path, form, url=f"http://elsewhere.test{path}")).status_code == 403
+    for ctx in house.world.nodes:
+        ctx.settings = replace(ctx.settings, twilio_auth_token="")
+    assert (await house.twilio.call(path, form, token="")).status_code == 403, "no account: nothing can be signed"
+    assert await house.status() == "detected"
+
+
+async def test_a_key_for_a_call_that_was_never_made_is_refused(house: House) -> None:
+    await house.world.fire()
+    assert (await house.twilio.call("/twilio/voice/1.forged", {"Digits": "4"})).status_code == 404
+    assert await house.status() == "detected"
+
+
+# --- what the provider says later -------------------------------------------------------------------------------------
+
+
+async def test_undelivered_brings_the_next_rule_at_once(house: House) -> None:
+    await house.world.fire()
+    await house.world.wait(seconds=20)
+    await house.twilio.reports(house.texts[0], "sent")
+    await house.world.settle()
+    assert not house.calls
+    await house.twilio.reports(house.texts[0], "undelivered", ErrorCode="30003")
+    await house.world.settle()
+    assert len(house.calls) == 1, "the call that was due after two minutes"
+    row = await house.world.row("SELECT state, error FROM notifications WHERE channel = 'sms'")
+    assert tuple(row) == ("failed", "Twilio reports: undelivered (error 30003)")
+    number = (await house.world.incident())["id"]
+    assert (await house.world.kinds(number)).count("notification_failed") == 1
+
+
+async def test_when_the_last_way_fails_later_the_next_rung_comes_at_once(house: House) -> None:
+    await house.world.fire()
+    await house.twilio.reports(house.texts[0], "failed", ErrorCode="30008")
+    await house.world.settle()
+    await house.world.wait(seconds=30)
+    assert len(house.texts) == 1
+    await house.twilio.reports(house.calls[0], "busy")
+    await house.world.settle()
+    assert [text.form["To"] for text in house.texts] == [ALICE, BOB], "Bob, ten minutes before his time"
+    incident = await house.world.incident()
+    assert incident["alarm"] == "undelivered"
+    assert "page_undelivered" in await house.world.kinds(incident["id"])
+
+
+async def test_reports_in_any_order_and_twice_are_one_story(house: House) -> None:
+    await house.world.fire()
+    text = house.texts[0]
+    for status in ("delivered", "queued", "sent", "delivered", "undelivered"):
+        assert (await house.twilio.reports(text, status)).status_code == 204
+    await house.world.settle()
+    assert not house.calls, "what arrived did arrive"
+    row = await house.world.row("SELECT state, arrived_at FROM notifications WHERE channel = 'sms'")
+    assert row["state"] == "delivered"
+    assert row["arrived_at"] == house.world.clock.now()
+    pages = await incidents.pages(house.world.ctx, (await house.world.incident())["id"])
+    shown = pages["items"][0]["notifications"][0]
+    assert shown["receipt"] == f"accepted by Twilio as {text.sid}"
+    assert shown["report"] == "Twilio reports: delivered"
+
+
+async def test_a_report_that_comes_before_the_acceptance_is_recorded_is_not_lost(house: House) -> None:
+    """Twilio calls back while it still answers our request."""
+    early = Sent("SM" + "0" * 31 + "0", {"To": ALICE})
+    await house.twilio.reports(early, "undelivered")
+    await house.world.settle()
+    await house.world.fire()
+    assert house.texts[0].sid == early.sid
+    await house.world.wait(seconds=2)
+    assert len(house.calls) == 1
+
+
+async def test_a_failure_after_the_answer_pages_nobody(house: House) -> None:
+    await house.world.fire()
+    await house.twilio.replies(ALICE, "1")
+    await house.twilio.reports(house.texts[0], "failed")
+    await house.world.wait(minutes=30)
+    assert not house.calls
+    assert (await house.world.incident())["alarm"] is None
+
+
+async def test_a_report_about_something_unknown_is_forgotten_after_a_while(house: House) -> None:
+    await house.twilio.reports(Sent("SM" + "f" * 32, {"To": ALICE}), "failed")
+    assert (await house.twilio.call("/twilio/status", {"MessageSid": "nonsense", "MessageStatus": "sent"})).status_code == 204
+    await house.world.wait(minutes=10)
+    assert not await house.world.rows("SELECT * FROM timers WHERE kind = 'bounce'")
+
+
+async def test_a_number_that_the_provider_refuses_brings_the_next_rule_at_once(house: House) -> None:
+    house.twilio.refuse[ALICE] = (400, 21614)
+    await house.world.fire()
+    row = await house.world.row("SELECT state, error FROM notifications WHERE channel = 'sms'")
+    assert row["state"] == "failed"
+    assert row["error"].endswith("error 21614: the number cannot get text messages")
+
+
+# --- STOP and START ---------------------------------------------------------------------------------------------------
+
+
+async def test_stop_ends_text_messages_and_start_brings_them_back(house: House, db: Database) -> None:
+    world = house.world
+
+    async def known() -> None:
+        async with db.reading() as tx:
+            stopped = {row[0] for row in await tx.fetch("SELECT number FROM stopped_numbers")}
+        configured = directory({"users": people()})
+        users = with_own(configured.users.values(), [], stopped)
+        for ctx in world.nodes:
+            ctx.directory = replace(configured, users={user.id: user for user in users})
+
+    assert await house.twilio.replies(ALICE, "STOP") == ""
+    await known()
+    await world.fire()
+    assert not house.texts
+    assert len(house.calls) == 1, "the next rule, at once"
+    row = await world.row("SELECT error FROM notifications WHERE channel = 'sms'")
+    assert "STOP" in row["error"]
+    assert "reach you again" in await house.twilio.replies(ALICE, "Start")
+    await known()
+    await world.fire(key="another")
+    assert len(house.texts) == 1
+
+
+# --- several at once --------------------------------------------------------------------------------------------------
+
+
+async def test_several_incidents_in_one_message_are_told_and_answered_together(house: House) -> None:
+    await house.world.fire(key="first")
+    for key in ("second", "third"):
+        await house.world.fire(key=key, severity="error")
+    for _ in range(3):
+        await house.world.wait(minutes=1)
+    told = [text for text in house.texts if "incidents wait for you" in text.body]
+    if told:
+        assert "second is broken" in told[0].body
+        assert "third is broken" in told[0].body
+    await house.twilio.replies(ALICE, "1 all")
+    statuses = await house.world.rows("SELECT status FROM incidents")
+    assert {row[0] for row in statuses} == {"acknowledged"}
