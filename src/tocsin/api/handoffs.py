@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
@@ -11,6 +13,8 @@ from tocsin.api.parameters import From, To
 from tocsin.core.errors import NotFound
 from tocsin.manage import handoffs, planned_events
 from tocsin.manage.lists import DEFAULT, read_time
+
+InState = Annotated[str | None, QueryParameter(name="state", description="draft, unsigned, signed, lapsed, void")]
 
 
 def _number(id: str, what: str) -> int:
@@ -24,14 +28,14 @@ async def list_handoffs(
     request: AnyRequest,
     schedule: FromQuery[str | None] = None,
     user: FromQuery[str | None] = None,
-    state: FromQuery[str | None] = None,
+    state_: InState = None,
     cursor: FromQuery[str | None] = None,
     limit: FromQuery[int] = DEFAULT,
 ) -> Response[bytes]:
     """`user` is going out or coming in; `state` is one or more of draft, unsigned, signed, lapsed, void."""
     return reply(
         await handoffs.list_handoffs(
-            context(request), schedule=schedule, user=user, state=state, cursor=cursor, limit=limit
+            context(request), schedule=schedule, user=user, state=state_, cursor=cursor, limit=limit
         )
     )
 
