@@ -22,6 +22,7 @@ from tocsin.core.configuration import (
     Step,
     Target,
     Team,
+    Tiers,
     User,
 )
 from tocsin.core.shape import faults, known_part, text_fault, unknown
@@ -214,6 +215,21 @@ def test_steps_at_the_same_time_are_fine_and_earlier_ones_are_not() -> None:
     assert found({"escalation_policies": [policy(0, 600, 600)]}) == []
     (finding,) = found({"escalation_policies": [policy(0, 600, 300)]})
     assert finding.path == ("steps", 2, "after")
+
+
+def test_a_preset_has_tiers_and_no_steps() -> None:
+    alice = Target(user="alice")
+
+    def policy(**fields: Any) -> list[tuple[Any, ...]]:
+        return [finding.path for finding in found({"escalation_policies": [EscalationPolicy(id="p", **fields)]})]
+
+    assert policy(preset="standard", tiers=Tiers(on_call=(alice,))) == []
+    assert policy(preset="fast", tiers=Tiers(senior=(alice,)), secondary_after=Duration(60)) == []
+    assert policy(preset="fast") == [("tiers",)]
+    assert policy(tiers=Tiers(on_call=(alice,))) == [("preset",)]
+    assert policy(preset="fast", tiers=Tiers(on_call=(alice,)), steps=(Step(targets=(alice,)),)) == [("steps",)]
+    assert policy(preset="fast", tiers=Tiers(senior=(Target(user="zoe"),))) == [("tiers", "senior", 0, "user")]
+    assert policy(steps=(Step(targets=(alice,)),), secondary_after=Duration(60)) == [("secondary_after",)]
 
 
 def test_collisions_name_the_first() -> None:

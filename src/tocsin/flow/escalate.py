@@ -39,7 +39,16 @@ from tocsin.store.ids import OutOfIds
 from tocsin.store.incidents import Escalation, Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
-from tocsin.store.writing import Clock, NewEscalation, NewNotification, NewPage, NewTimer, Writing, write_paging, write_story
+from tocsin.store.writing import (
+    Clock,
+    NewEscalation,
+    NewNotification,
+    NewPage,
+    NewTimer,
+    Writing,
+    write_paging,
+    write_story,
+)
 
 ACTOR = "tocsin"
 T = TypeVar("T")
@@ -86,6 +95,8 @@ class Pager:
         self.turns.begin()
         self.already: Mapping[int, Collection[str]] = {}
         """By incident: people whom its ladder paged in this round, and who are passed over in what is left of it."""
+        self.notes: Mapping[int, str] = {}
+        """By incident: what its pages say besides, like why somebody escalated, or who was paged before."""
         self.last_resort: set[int] = set()
         """Incidents whose manager was paged already in their present cycle."""
         self.held: list[Held] = []
@@ -218,7 +229,7 @@ class Pager:
                 id=page, incident_id=subject.incident, escalation_id=escalation, user_id=user.id, cycle=subject.cycle,
                 round=rung.round, step=rung.step + 1, tier=rung.tier, via=intent.via, reason=intent.reason.value,
                 urgency=subject.urgency, state="pending" if rules else "undelivered", created_at=self.now,
-                deadline_at=until, ended_at=None if rules else self.now, clock=clock, note=note,
+                deadline_at=until, ended_at=None if rules else self.now, clock=clock, note=note or self.notes.get(subject.incident, ""),
             )
         )  # fmt: skip
         data = {"page": page, "user": user.id, "step": rung.step + 1, "round": rung.round, "tier": rung.tier, "via": intent.via,
@@ -315,6 +326,13 @@ def _still_paging(incident: Incident | None, climb: Escalation) -> bool:
 Move = tuple[Incident, Escalation, Ladder, PageReason | None]
 
 
+def history(directory: Directory, reached: Sequence[incidents.Reached], cycle: int) -> str:
+    """`Paged before, without an answer: Alice Ng, Bob.` Empty when nobody was."""
+    users = dict.fromkeys(one.user for one in reached if one.cycle == cycle)
+    names = ", ".join(directory.users[user].label if user in directory.users else user for user in users)
+    return f"Paged before, without an answer: {names}." if names else ""
+
+
 Preface = Callable[[str | None, Tier | None], Entry]
 """The entry that a story of paging begins with, once it is known who is paged first, and on which tier."""
 
@@ -326,17 +344,22 @@ async def move(
     now: datetime,
     preface: Preface | None = None,
     already: Mapping[int, Collection[str]] | None = None,
+    note: str = "",
 ) -> list[Held]:
     """Let climbs of locked incidents fire what is due on their ladders, and write all of it.
 
-    With `preface` all of them belong to one incident. `already`: people who are passed over, by incident.
+    With `preface` all of them belong to one incident. `already`: people who are passed over, by incident. `note`: what the pages
+    say besides; when that is nothing, who was paged before.
     """
     if not moves:
         return []
     await learn(ctx, tx, [incident.matrix for incident, *_ in moves])
     resorted = await incidents.managers_paged(tx, [incident.id for incident, *_ in moves])
 
+    reached = {} if note else await incidents.reached(tx, [incident.id for incident, *_ in moves])
+
     def make(pager: Pager) -> list[tuple[Incident, Climbed]]:
+        pager.notes = {i.id: note or history(ctx.directory, reached[i.id], i.cycle) for i, *_ in moves}
         pager.last_resort |= resorted
         pager.already = already or {}
         return _plan_moves(ctx, pager, moves)
@@ -388,9 +411,7 @@ def policy_at(
     return expanded(policy, row.escalation_time, row.top)
 
 
-async def planned(
-    ctx: Context, tx: Tx, now: datetime, make: Callable[[Pager], T], size: int = 1
-) -> tuple[Pager, T]:
+async def planned(ctx: Context, tx: Tx, now: datetime, make: Callable[[Pager], T], size: int = 1) -> tuple[Pager, T]:
     """Plan pages until there are ids and turns enough for all of them. `size`: how many incidents are paged about."""
     turns = Turns()
     while True:
@@ -398,9 +419,7 @@ async def planned(
         try:
             made = make(pager)
         except OutOfIds:
-            await ctx.ids.reserve(
-                tx, escalations=50 + 4 * size, pages=500 + 20 * size, notifications=1000 + 60 * size
-            )
+            await ctx.ids.reserve(tx, escalations=50 + 4 * size, pages=500 + 20 * size, notifications=1000 + 60 * size)
         except OutOfTurns as missing:
             await turns.hold(tx, missing)
         else:

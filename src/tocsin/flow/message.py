@@ -12,6 +12,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.severity import Severity
+from tocsin.core.tier import ABOUT
 from tocsin.flow.context import Context
 from tocsin.plugins.channels.base import Brief, Message
 from tocsin.store.notifications import Letter
@@ -73,14 +74,20 @@ def case_of(ctx: Context, number: int, case: Any) -> Brief:
 
 
 def reason(directory: Directory, letter: Letter) -> str:
-    """A sentence for the person paged: why you."""
+    """Sentences for the person paged: why you, and what whoever asked for you says."""
     sentence = PageReason(letter.reason).sentence
     kind, _, name = letter.via.partition(":")
     if kind == "schedule" and (schedule := directory.schedules.get(name)) is not None:
-        return f"{sentence.removesuffix('.')} ({schedule.name or name})."
+        sentence = f"{sentence.removesuffix('.')} ({schedule.name or name})."
     if kind == "team" and (team := directory.teams.get(name)) is not None:
-        return f"{sentence.removesuffix('.')} ({team.name or name})."
-    return sentence
+        sentence = f"{sentence.removesuffix('.')} ({team.name or name})."
+    return f"{sentence} {letter.note}" if letter.note else sentence
+
+
+def role(letter: Letter) -> str:
+    """Why this very person, as far as their tier says it; empty when no rung of the ladder paged them."""
+    about = ABOUT.get(letter.tier)
+    return about.sentence if about is not None and PageReason(letter.reason).from_ladder else ""
 
 
 def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
@@ -92,7 +99,7 @@ def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
         step=first.step, user=first.user_id, user_name=user.label if user else first.user_id,
         time_zone=user.time_zone if user else "UTC", incident=brief(ctx, first),
         acknowledge_url=_link(ctx, letters), sent_at=now, instance=ctx.instance, bundled=_others(ctx, letters),
-        public_only=is_typed(ctx, first.user_id, first.method),
+        public_only=is_typed(ctx, first.user_id, first.method), role=role(first),
     )  # fmt: skip
 
 

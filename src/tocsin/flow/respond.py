@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -229,7 +229,7 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
             raise Conflict(_exhausted(ctx, incident, climbs))
         reached = (await incidents.reached(tx, [number]))[number]
         preface = _preface(ctx, incident, actor, reason, now, moves, reached)
-        before = incident.assignee
+        before, note = incident.assignee, summon.said(ctx.directory, actor, reason)
         await incidents.update(
             tx, incident, escalations_count=incident.escalations_count + 1, assignee=None, prompted_at=None,
             snoozed_at=None, snoozed_until=None, snoozed_by=None,
@@ -238,9 +238,9 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result
         rounds = {(climb.cycle, climb.round) for climb, _ in moves}
         already = {one.user for one in reached if (one.cycle, one.round) in rounds}
         held = await (
-            _climb_on(ctx, tx, incident, moves, now, preface, already)
+            _climb_on(ctx, tx, incident, moves, now, preface, already, note)
             if moves
-            else _begin(ctx, tx, incident, now, preface)
+            else _begin(ctx, tx, incident, now, preface, note)
         )
         await incidents.update(tx, incident, assignee=incident.assignee or before)
         await notify(tx, "timeline")
@@ -283,18 +283,18 @@ def _preface(
     return entry
 
 
-async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, preface: Preface) -> list[Held]:
+async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, preface: Preface, note: str) -> list[Held]:
     """A person wants somebody paged although the severity pages nobody."""
     if not Pager(ctx, now, Writing()).policies(incident.affected_services, Severity(incident.severity)):
         raise Conflict("There is no escalation policy to page by: assign somebody instead.")
     return await restart(
-        ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high", preface=preface
+        ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high", preface=preface, note=note
     )
 
 
 async def _climb_on(
     ctx: Context, tx: Tx, incident: Incident, moves: list[tuple[Escalation, Ladder]], now: datetime, preface: Preface,
-    already: Collection[str],
+    already: Collection[str], note: str,
 ) -> list[Held]:  # fmt: skip
     if incident.answered:
         await incidents.update(tx, incident, cycle=incident.cycle + 1)
@@ -302,7 +302,7 @@ async def _climb_on(
     for climb, _ in moves:
         climb.cycle, climb.state = incident.cycle, "running"
     asked = [(incident, climb, ladder, PageReason.ESCALATED) for climb, ladder in moves]
-    return await move(ctx, tx, asked, now, preface, {incident.id: already})
+    return await move(ctx, tx, asked, now, preface, {incident.id: already}, note)
 
 
 def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime) -> Ladder | None:
@@ -333,8 +333,9 @@ async def declare(
     severity: Severity,
     services: list[str],
     reporter: str | None = None,
+    also: Callable[[Tx, int], Awaitable[None]] | None = None,
 ) -> int:
-    """A person declares an incident; it pages like any other. Returns its number.
+    """A person declares an incident; it pages like any other. `also` is done in the same transaction. Returns its number.
 
     Raises Invalid for an empty title, an unknown service, or when there is neither a service nor a default escalation policy.
     """
@@ -359,6 +360,8 @@ async def declare(
         fresh = await keep(ctx, tx, [begun], now)
         await write_incidents(tx, pager.writing)
         await write_paging(tx, pager.writing)
+        if also is not None:
+            await also(tx, number)
         await notify(tx, "timeline", "timers")
     kept(ctx, fresh)
     ctx.hand_over(pager.held)

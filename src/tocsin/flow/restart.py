@@ -21,7 +21,7 @@ from tocsin.store.writing import write_paging, write_story
 
 async def restart(
     ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity,
-    urgency: Urgency | None = None, preface: Preface | None = None,
+    urgency: Urgency | None = None, preface: Preface | None = None, note: str = "",
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
@@ -45,6 +45,7 @@ async def restart(
     await incidents.update(tx, incident, **incidents.AT_REST, **changes)
 
     def make(pager: Pager) -> tuple[NoPage | None, list[Climbed]]:
+        pager.notes = {incident.id: note} if note else {}
         policies = pager.policies(incident.affected_services, severity)
         unpaged = no_page(incident.urgency, policies)
         return unpaged, [] if unpaged else pager.begin(subject_of(incident, because), policies)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from tocsin.core.configuration import Tier
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
 from tocsin.metrics import PAGES
@@ -48,6 +49,9 @@ class Letter(msgspec.Struct, kw_only=True, gc=False):
     service: str | None
     created_at: datetime
     alerts_count: int
+    tier: Tier = "on_call"
+    note: str = ""
+    """What whoever asked for the page says."""
     urgency: Urgency = "high"
     message: int | None = None
     """The message that carries it, where messages are counted (store/messages)."""
@@ -74,7 +78,8 @@ async def claim(
 
 _BEGIN = """
 SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempts, n.scheduled_at, p.deadline_at, p.via, p.reason,
-       p.step, p.round, p.cycle, i.title, i.description, i.severity, i.status, i.service, i.created_at, i.alerts_count
+       p.step, p.round, p.cycle, i.title, i.description, i.severity, i.status, i.service, i.created_at, i.alerts_count,
+       p.tier, p.note
 FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
 WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $2 AND n.due_at > $3
   AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND (i.acknowledged_cycle < p.cycle OR p.clock <> 'response')

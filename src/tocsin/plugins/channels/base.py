@@ -81,6 +81,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     instance: str = ""
     bundled: tuple[Brief, ...] = ()
     public_only: bool = False
+    role: str = ""
+    """Why this very person: who stands on their tier, what they know and can do (empty when no tier paged them)."""
     news: News | None = None
     """What the message says instead when it is about no incident; `incident` then only repeats its heading and address."""
 

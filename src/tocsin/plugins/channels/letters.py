@@ -97,6 +97,7 @@ def _values(message: Message) -> dict[str, Any]:
     return {
         "message": message,
         "reason": clean(message.reason),
+        "role": clean(message.role),
         "user": clean(message.user_name) or message.user,
         "zone": str(zone),
         "case": _case(message.incident, zone, message.sent_at),

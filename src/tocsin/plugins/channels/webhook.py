@@ -180,7 +180,7 @@ def encode(message: Message) -> bytes:
     body = _Body(
         type=message.type,
         page_id=message.page_id,
-        reason=message.reason,
+        reason=f"{message.reason} {message.role}" if message.role else message.reason,
         step=message.step,
         user=message.user,
         incident=_incident(brief),
