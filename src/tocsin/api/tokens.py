@@ -14,8 +14,11 @@ from tocsin.store.access import Token
 
 
 class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """With `user` it acts as that person, with no more than their role."""
+
     name: str
     role: str = "responder"
+    user: str | None = None
 
 
 def _view(token: Token) -> Json:
@@ -23,6 +26,7 @@ def _view(token: Token) -> Json:
         "id": token.id,
         "name": token.name,
         "role": token.role,
+        "user": token.user_id,
         "created_by": token.created_by,
         "created_at": time_text(token.created_at),
         "last_used_at": time_text(token.last_used_at),
@@ -46,7 +50,7 @@ async def list_tokens(
 )
 async def create_token(request: AnyRequest, data: JSONBody[NewToken]) -> Response[bytes]:
     """Takes no Idempotency-Key: keeping the answer would mean keeping the secret."""
-    token, secret = await access.create_token(context(request), principal_of(request), data.name, data.role)
+    token, secret = await access.create_token(context(request), principal_of(request), data.name, data.role, data.user)
     return reply({**_view(token), "token": secret}, 201)
 
 

@@ -21,10 +21,12 @@ def create(
     role: Annotated[
         str, typer.Option("--role", help="admin, manager, responder, observer or stakeholder.")
     ] = "responder",
+    user: Annotated[str | None, typer.Option("--user", help="Whose it is: it then acts as this person.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a token and print it, this once."""
-    made = Client.from_environment().post("tokens", {"name": name, "role": role})
+    body = {"name": name, "role": role} | ({"user": user} if user else {})
+    made = Client.from_environment().post("tokens", body)
     if as_json:
         return show.json(made)
     typer.echo(made["token"])

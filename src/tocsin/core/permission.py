@@ -11,12 +11,12 @@ from tocsin.core.timeline import Kind
 
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
-    "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "configure", "manage_access", "import_incidents",
+    "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "reach_self", "configure", "manage_access", "import_incidents",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 ROLES: tuple[Role, ...] = get_args(Role)
 
-_STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents"})
+_STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents", "reach_self"})
 _OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
     "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
 }  # fmt: skip
@@ -47,6 +47,7 @@ SAID: dict[Permission, str] = {
     "cover": "hand shifts from one person to another",
     "send_test_alert": "send a test alert",
     "rehearse": "rehearse who would be paged",
+    "reach_self": "say how they themselves are reached",
     "configure": "change the configuration",
     "manage_access": "manage tokens and sign-in links",
     "import_incidents": "import past incidents",

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -56,7 +57,17 @@ async def principal_of_token(ctx: Context, bearer: str) -> Principal:
             await store.touch_token(tx, found.id, now)
     if found is None:
         raise Unauthenticated("This API token is unknown or was revoked.")
+    if found.user_id is not None:
+        return _person_by_token(ctx, found)
     return Principal(f"token:{found.name}", _role(found.role), None, f"The token {found.name}")
+
+
+def _person_by_token(ctx: Context, token: Token) -> Principal:
+    """The person whose token this is, with the lesser of both roles. Raises Unauthenticated when the person is gone."""
+    person = _person(ctx, token.user_id or "")
+    if person is None:
+        raise Unauthenticated("The person whose API token this is does not exist any more.")
+    return replace(person, role=max(person.role, _role(token.role), key=ROLES.index))
 
 
 async def principal_of_session(ctx: Context, cookie: str) -> Principal:
@@ -92,16 +103,21 @@ def _role(text: str) -> Role:
 # --- API tokens -------------------------------------------------------------------------------------------------------
 
 
-async def create_token(ctx: Context, principal: Principal, name: str, role: str = "responder") -> tuple[Token, str]:
-    """A new token and its secret, told this once. Raises Invalid (name, role), Conflict (name taken), Forbidden."""
+async def create_token(
+    ctx: Context, principal: Principal, name: str, role: str = "responder", user: str | None = None
+) -> tuple[Token, str]:
+    """A new token and its secret, told this once; with `user` it acts as that person. Raises Invalid (name, role, user), Conflict
+    (name taken), Forbidden."""
     require(principal, "manage_access")
     name, known, now = _token_name(name), _role(role), ctx.clock.now()
+    if user is not None and _person(ctx, user) is None:
+        raise Invalid(f"There is no user {user!r}", "/user")
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     async with ctx.db.transaction() as tx:
-        made = await store.add_token(tx, name, digest(secret), known, principal.id, now)
+        made = await store.add_token(tx, name, digest(secret), known, principal.id, now, user)
         if made is None:
             raise Conflict(f"There is, or was, a token named {name}: the records speak of it, so choose another.")
-        await store.audit(tx, now, principal.id, "token.create", f"token:{name}", {"role": known})
+        await store.audit(tx, now, principal.id, "token.create", f"token:{name}", {"role": known, "user": user})
     return made, secret
 
 

@@ -11,7 +11,7 @@ import msgspec
 from tocsin.core.configuration import KINDS, LABELS, Object
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
-from tocsin.core.permission import Principal, allowed
+from tocsin.core.permission import Permission, Principal, allowed
 from tocsin.core.shape import faults, short
 from tocsin.core.spelling import decode, plain
 from tocsin.core.validation import Finding, World, check
@@ -20,6 +20,7 @@ from tocsin.manage.configuration import change, without_old_faults, world
 from tocsin.manage.drafts import Place, complain
 from tocsin.manage.lists import check_limit, listing, read_cursor, write_cursor
 from tocsin.manage.plans import masked
+from tocsin.plugins.channels.public import leads_inside
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def list_objects(
 async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> Stored:
     """A new object. Raises Invalid with JSON pointers, Conflict when the id is taken, Forbidden."""
     one = _read(kind, body)
+    await refuse_private(ctx, kind, one)
 
     def decide(old: Directory) -> Directory:
         if one.id in old.kind(kind):
@@ -81,6 +83,7 @@ async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> St
 async def replace(ctx: Context, principal: Principal, kind: str, name: str, body: Any) -> Stored:
     """The object `name` as `body` says, whole. Raises NotFound, Invalid, Conflict when it belongs to a file, Forbidden."""
     one = _read(kind, _named(body, name))
+    await refuse_private(ctx, kind, one)
 
     def decide(old: Directory) -> Directory:
         _refuse_of_file(old, kind, name)
@@ -94,14 +97,48 @@ async def update(ctx: Context, principal: Principal, kind: str, name: str, body:
     """The object `name` with the top-level fields in `body` replaced (null: back to the default). Raises as `replace`."""
     if not isinstance(body, dict):
         raise Invalid("Write the fields to change as a JSON object")
+    changes = _without_additions(_named(body, name))
+    if kind == "users" and changes.get("contact_methods"):
+        await refuse_private(ctx, kind, _read(kind, {"id": name, "contact_methods": changes["contact_methods"]}))
+    return await amend(ctx, principal, kind, name, lambda old: {**old, **changes})
 
-    def decide(old: Directory) -> Directory:
+
+async def amend(
+    ctx: Context,
+    principal: Principal,
+    kind: str,
+    name: str,
+    decide: Callable[[dict[str, Any]], dict[str, Any]],
+    needs: Permission = "configure",
+) -> Stored:
+    """The object `name` with its plain form as `decide` makes it (None: back to the default). Raises as `replace`.
+
+    `needs` is less than `configure` where the caller saw to it that `decide` changes only what this person may.
+    """
+
+    def decided(old: Directory) -> Directory:
         _refuse_of_file(old, kind, name)
-        merged = {**plain(old.kind(kind)[name]), **_without_additions(_named(body, name))}
+        merged = decide(plain(old.kind(kind)[name]))
         return _with(old, kind, name, _read(kind, {k: v for k, v in merged.items() if v is not None}))
 
-    await _change(ctx, principal, kind, name, decide)
+    await _change(ctx, principal, kind, name, decided, needs)
     return find(ctx, kind, name)
+
+
+async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
+    """Addresses that people type lead to public places only: else they could make us call what stands beside us. Raises Invalid."""
+    if kind != "users":
+        return
+    for position, method in enumerate(one.contact_methods):
+        channel = ctx.channels.get(method.type)
+        for field in channel.fields if channel else ():
+            url = method.settings.get(field.name, "")
+            if "://" in url and await leads_inside(url, named=field.kind == "url"):
+                raise Invalid(
+                    f"{field.name}: this address leads into a private network. Only a configuration file may name such a one:"
+                    " use a public address, or have an administrator write it in the file",
+                    f"/contact_methods/{position}/{field.name}",
+                )
 
 
 async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> Stored:
@@ -139,14 +176,19 @@ def refuse_of_file(old: Directory, kind: str, name: str) -> None:
 
 
 async def _change(
-    ctx: Context, principal: Principal, kind: str, name: str, decide: Callable[[Directory], Directory]
+    ctx: Context,
+    principal: Principal,
+    kind: str,
+    name: str,
+    decide: Callable[[Directory], Directory],
+    needs: Permission = "configure",
 ) -> None:
     def checked(old: Directory) -> Directory:
         new = decide(old)
         _check_object(old, new, kind, name, world(ctx))
         return new
 
-    await change(ctx, principal, checked)
+    await change(ctx, principal, checked, needs=needs)
 
 
 def _read(kind: str, body: Any) -> Any:

@@ -31,9 +31,11 @@ class Token(msgspec.Struct, frozen=True):
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    user_id: str | None = None
+    """Whose it is: it acts as this person. None: it acts as itself."""
 
 
-_TOKEN = "id, name, role, created_by, created_at, last_used_at, revoked_at"
+_TOKEN = "id, name, role, created_by, created_at, last_used_at, revoked_at, user_id"
 
 
 # --- accounts ---------------------------------------------------------------------------------------------------------
@@ -181,12 +183,14 @@ async def forget_guesses(tx: Tx, subject: str) -> None:
 # --- API tokens -------------------------------------------------------------------------------------------------------
 
 
-async def add_token(tx: Tx, name: str, token_hash: bytes, role: str, actor: str, now: datetime) -> Token | None:
+async def add_token(
+    tx: Tx, name: str, token_hash: bytes, role: str, actor: str, now: datetime, user: str | None = None
+) -> Token | None:
     """None when the name is taken."""
     row = await tx.fetchrow(
-        "INSERT INTO tokens (name, token_hash, role, created_by, created_at) VALUES ($1, $2, $3, $4, $5)"
+        "INSERT INTO tokens (name, token_hash, role, created_by, created_at, user_id) VALUES ($1, $2, $3, $4, $5, $6)"
         f" ON CONFLICT DO NOTHING RETURNING {_TOKEN}",
-        name, token_hash, role, actor, now,
+        name, token_hash, role, actor, now, user,
     )  # fmt: skip
     return Token(*row) if row else None
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tocsin.plugins.channels.base import DeliveryError, Field, Message, Receipt, field_problem
 from tocsin.plugins.channels.letters import push, subject
+from tocsin.plugins.channels.public import leads_inside
 from tocsin.plugins.channels.threads import in_thread
 
 Tone = Literal["info", "warning", "failure"]
@@ -77,6 +78,8 @@ class AppriseChannel:
         if (problem := field_problem(self.fields, settings)) is not None:
             raise DeliveryError(problem, permanent=True)
         lane = self.lane(settings)
+        if message.public_only and await leads_inside(settings["url"], named=False):
+            raise DeliveryError(f"{lane} leads into a private network", permanent=True)
         if self._running[lane] >= self.lane_limit or self._running.total() >= self.concurrency:
             raise DeliveryError(f"{lane}: earlier messages are still under way", permanent=False)
         work = self._start(settings["url"], lane, message)

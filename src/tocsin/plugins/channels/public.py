@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+from urllib.parse import urlsplit
 
 from aiohttp.abc import ResolveResult
 
 from tocsin.plugins.channels.names import Names
+
+PATIENCE = 3.0
+"""Seconds for a name that is being saved to be resolved."""
 
 
 def is_public(address: str) -> bool:
@@ -35,6 +40,27 @@ def is_private_host(host: str) -> bool:
     except ValueError:
         return host.lower().rstrip(".").endswith(("localhost", ".local", ".internal")) or "." not in host
     return not is_public(host)
+
+
+async def leads_inside(url: str, *, named: bool = True) -> bool:
+    """Whether a URL surely leads into a private network, by its host or by what that resolves to now. `named`: its host is a name of
+    the DNS; otherwise it may be something else, as in Apprise's URLs, and only counts when it resolves. What does not is not held
+    against it: whoever connects looks again.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if not host or (("." in host or ":" in host or named) and is_private_host(host)):
+        return bool(host)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await PublicNames().resolve(host)
+    except PrivateAddressError:
+        return True
+    except (OSError, UnicodeError, TimeoutError):
+        return False
+    return False
 
 
 class PrivateAddressError(OSError):

@@ -22,6 +22,7 @@ from yarl import URL
 from tocsin import __version__
 from tocsin.plugins.channels.base import Brief, DeliveryError, Field, Message, News, Receipt, field_problem
 from tocsin.plugins.channels.names import Names
+from tocsin.plugins.channels.public import PrivateAddressError, PublicNames, is_private_host
 
 MOST_RETRY_AFTER = 900.0
 """Seconds: a provider may ask for patience, not for oblivion."""
@@ -105,6 +106,8 @@ class WebhookChannel:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
+        self._public: aiohttp.ClientSession | None = None
+        """For addresses that people typed: it connects to public places only."""
 
     def problem(self, settings: Mapping[str, str]) -> str | None:
         return field_problem(self.fields, settings) or _url_problem(settings["url"]) or _secret_problem(settings)
@@ -118,9 +121,11 @@ class WebhookChannel:
     async def open(self) -> None:
         self._session = self._new_session(keep_alive=True)
         self._fresh = self._new_session(keep_alive=False)
+        self._public = self._new_session(keep_alive=False, names=PublicNames())
 
     async def close(self) -> None:
-        sessions, self._session, self._fresh = (self._session, self._fresh), None, None
+        sessions = (self._session, self._fresh, self._public)
+        self._session = self._fresh = self._public = None
         for session in sessions:
             if session is not None:
                 await session.close()
@@ -133,6 +138,8 @@ class WebhookChannel:
         headers = _headers(target, message, body)
         try:
             async with asyncio.timeout(self.timeout):
+                if message.public_only:
+                    return await self._post_outside(target, headers, body, message.sent_at)
                 return await self._post(target, headers, body, message.sent_at)
         except TimeoutError:
             raise DeliveryError(f"{target.place} did not answer within {self.timeout:g} s", permanent=False) from None
@@ -152,11 +159,24 @@ class WebhookChannel:
                 raise
         return await _exchange(self._fresh, target, headers, body, now, seen)
 
-    def _new_session(self, *, keep_alive: bool) -> aiohttp.ClientSession:
+    async def _post_outside(self, target: _Target, headers: dict[str, str], body: bytes, now: datetime) -> Receipt:
+        """To where a person typed: never into a private network, whatever the name resolves to at this moment."""
+        if self._public is None:
+            raise DeliveryError("this process is stopping", permanent=False)
+        if is_private_host(target.url.host or ""):
+            raise DeliveryError(f"{target.place} leads into a private network", permanent=True)
+        try:
+            return await _exchange(self._public, target, headers, body, now, SimpleNamespace(reused=False))
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, PrivateAddressError):
+                raise DeliveryError(f"{target.place} leads into a private network", permanent=True) from None
+            raise
+
+    def _new_session(self, *, keep_alive: bool, names: Names | None = None) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=self.concurrency,
             limit_per_host=self.lane_limit,
-            resolver=Names(),
+            resolver=names or Names(),
             ttl_dns_cache=30,
             force_close=not keep_alive,
         )
