@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Team, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.rehearsal import RehearsalItem, climb, rehearse
+from tocsin.core.rehearsal import RehearsalItem, climb, foresee, rehearse
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import decode
 
@@ -130,6 +131,22 @@ def test_the_climb_shows_rungs_that_find_nobody() -> None:
 
 def test_low_urgency_is_gentle_and_does_not_escalate() -> None:
     assert told(directory(PRIMARY, BOB), Severity.SEV3) == [(0, "alice", "mail")]
+
+
+def test_quiet_hours_hold_back_what_rings_and_is_not_urgent() -> None:
+    known = directory(PRIMARY)
+    quiet = {"from": "22:00", "to": "07:00"}
+    sleeper = user("alice", "hook", quiet_hours=quiet, notification_rules={"low": [{"after": "0s", "method": "hook"}]})
+    known = replace(known, users={**known.users, "alice": sleeper})
+
+    def at(severity: Severity, rings: tuple[str, ...]) -> list[datetime]:
+        future = foresee(known, "api", known.escalation_policies["payments"], severity, NIGHT, None, rings)
+        return [item.at for item in future.items if item.user == "alice"]
+
+    morning = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)
+    assert at(Severity.SEV3, ("webhook",))[0] >= morning
+    assert at(Severity.SEV3, ()) == [NIGHT], "a webhook does not ring by itself"
+    assert at(Severity.SEV1, ("webhook",)) == [NIGHT], "what is urgent rings at once"
 
 
 def test_sev4_pages_nobody() -> None:

@@ -123,6 +123,20 @@ def test_a_silence_holds_it_back_and_until_shows_what_comes_after() -> None:
     assert [(i["at"], i["user"]) for i in later["items"]] == [("2026-11-20T04:00:00Z", "ann")]
 
 
+def test_a_planned_maintenance_window_holds_the_service_back() -> None:
+    text = (
+        TEXT
+        + "mutes: [{id: nightly, kind: maintenance, service: api, from: 2026-11-20T02:30, to: 2026-11-20T03:30, reason: Move}]"
+    )
+    told = offline.rehearse([File("t.yml", text)], Question(service="api", at="2026-11-20T03:00:00Z"))
+    assert told["items"] == []
+    assert told["cases"][0]["sentence"].startswith(
+        "The maintenance window 'nightly' (Move) holds it back until 2026-11-20 03:30 UTC. If the alert still fires then"
+    )
+    other = offline.rehearse([File("t.yml", text)], Question(service="web", at="2026-11-20T03:00:00Z"))
+    assert other["items"][0]["user"] == "ann"
+
+
 def test_a_resolving_payload_opens_nothing() -> None:
     told = asked(source="pagerduty", payload={**trigger(), "event_action": "resolve", "dedup_key": "x"})
     assert (told["items"], told["cases"]) == ([], [])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 from litestar import Response, get, post
-from litestar.params import FromQuery
+from litestar.params import FromPath, FromQuery
 
-from tocsin.api.answers import AnyRequest, reply
-from tocsin.api.authentication import context, may
+from tocsin.api.answers import AnyRequest, Json, reply, write
+from tocsin.api.authentication import context, may, principal_of
+from tocsin.core.incident import parse_id
 from tocsin.core.readiness import DAYS
-from tocsin.manage import rehearsals
+from tocsin.manage import drills, rehearsals, replays
+from tocsin.manage import explain_person as persons
 from tocsin.manage.foresight import Question
+from tocsin.manage.lists import DEFAULT, read_time
 
 
 @post("/rehearse", guards=may("rehearse"), status_code=200, summary="Who would be paged, when, by what and why")
@@ -24,4 +28,54 @@ async def check(request: AnyRequest, days: FromQuery[int] = DAYS) -> Response[by
     return reply(await rehearsals.check(context(request), days))
 
 
-ROUTES = [rehearse, check]
+@get("/incidents/{id:str}/replay", guards=may("see_pages"), summary="What happened beside what would happen today")
+async def replay(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    """The first paging of an incident under today's policy, up to the moment when somebody answered."""
+    return reply(await replays.replay(context(request), parse_id(id)))
+
+
+@get("/users/{id:str}/explain", guards=may("see_pages"), summary="Was this person on call, paged, why, by what")
+async def explain_person(request: AnyRequest, id: FromPath[str], at: FromQuery[str | None] = None) -> Response[bytes]:
+    """For the minute of `at` (default: now), by the configuration and the records of that time."""
+    return reply(await persons.explain_person(context(request), id, read_time(at, "at")))
+
+
+class NewDrill(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`for` is how long it lasts at most, like `15m`."""
+
+    service: str
+    severity: str = "sev2_high"
+    lasts: str | None = msgspec.field(name="for", default=None)
+
+
+@post("/drills", guards=may("send_test_alert"), summary="A labelled test page end to end")
+async def start_drill(request: AnyRequest, data: NewDrill) -> Response[bytes]:
+    """It pages for real, is left out of statistics, and ends when somebody answers or its time is over."""
+
+    async def act() -> Json:
+        return await drills.start(context(request), principal_of(request).id, data.service, data.severity, data.lasts)
+
+    return await write(request, act, 201)
+
+
+@get("/drills", guards=may("see_pages"), summary="List drills, newest first")
+async def list_drills(
+    request: AnyRequest, cursor: FromQuery[str | None] = None, limit: FromQuery[int] = DEFAULT
+) -> Response[bytes]:
+    return reply(await drills.list_drills(context(request), limit, cursor))
+
+
+@get("/drills/{id:str}", guards=may("see_pages"), summary="One drill: who was reached, by what, how fast")
+async def get_drill(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    return reply(await drills.get(context(request), id))
+
+
+@post("/drills/{id:str}/stop", guards=may("send_test_alert"), status_code=200, summary="End a drill now")
+async def stop_drill(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    async def act() -> Json:
+        return await drills.stop(context(request), id, principal_of(request).id)
+
+    return await write(request, act)
+
+
+ROUTES = [rehearse, check, replay, explain_person, start_drill, list_drills, get_drill, stop_drill]

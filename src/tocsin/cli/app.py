@@ -7,7 +7,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from tocsin.cli import alerts, configuration, foresight, handoffs, incidents, oncall, services, severities, show, tokens
+from tocsin.cli import (
+    alerts,
+    configuration,
+    drills,
+    foresight,
+    handoffs,
+    incidents,
+    oncall,
+    schedules,
+    services,
+    severities,
+    show,
+    tokens,
+)
 from tocsin.cli.client import ClientError
 from tocsin.core.errors import Invalid, TocsinError, Unavailable
 
@@ -45,10 +58,15 @@ app = typer.Typer(
 )
 app.command("apply")(configuration.apply)
 app.command("export")(configuration.export)
+app.command("check")(foresight.check)
+app.command("rehearse")(foresight.rehearse)
+app.command("explain")(foresight.explain)
+app.command("drill")(drills.drill)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.add_typer(schedules.schedules, name="schedule")
 app.add_typer(handoffs.app, name="handoff")
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
+app.add_typer(severities.app, name="severity")
 app.add_typer(tokens.app, name="token")

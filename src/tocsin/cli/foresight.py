@@ -11,8 +11,8 @@ import msgspec
 import typer
 from rich.text import Text
 
-from tocsin.cli import configuration, show
-from tocsin.cli.client import Client, WrongInput
+from tocsin.cli import configuration, incidents, show
+from tocsin.cli.client import Client, WrongInput, path
 from tocsin.cli.show import AsJson, when
 
 At = Annotated[str, typer.Option("--at", help="RFC 3339, like 2026-11-28T03:00:00Z.")]
@@ -93,6 +93,40 @@ def _print_rehearsal(found: dict[str, Any]) -> None:
         for i in found["items"]
     ]
     show.table(("At", "User", "By", "Step", "Tier", "Why"), rows, "Nobody would be paged.")
+
+
+@incidents.app.command("replay")
+def replay(
+    id: Annotated[str, typer.Argument(metavar="INCIDENT", help="INC-1A2B3C4D, its number or its name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Who was paged then, beside who would be paged today."""
+    found = Client.from_environment().get(path("incidents", id, "replay"))
+    if as_json:
+        return show.json(found)
+    rows = [
+        (i["name"], i["method"] or "UNREACHABLE", i["step"], when(i["then"]), when(i["now"]), i["change"])
+        for i in found["items"]
+    ]
+    show.table(("User", "By", "Step", "Then", "Today", "Change"), rows, "")
+    show.line(found["sentence"])
+
+
+def explain(
+    user: Annotated[str, typer.Option("--user", help="Id of a person.")],
+    at: Annotated[str | None, typer.Option("--at", help="RFC 3339; default now.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Was this person on call in that minute, was she paged, why, by what, and what became of it."""
+    found = Client.from_environment().get(path("users", user, "explain"), {"at": at})
+    if as_json:
+        return show.json(found)
+    show.line(found["sentence"])
+    for item in found["items"]:
+        show.line(f"{when(item['at'])}  {item['sentence']}")
+    for page in found["pages"]:
+        for told in page["told"]:
+            show.line(f"    {page['incident']}: {told}")
 
 
 def _offline() -> Any:

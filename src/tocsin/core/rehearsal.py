@@ -5,20 +5,23 @@ A rehearsal assumes that every notification is delivered and that nobody answers
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tocsin.core.alert import NoPage
-from tocsin.core.configuration import EscalationPolicy, Service, Tier
+from tocsin.core.configuration import EscalationPolicy, Service, Tier, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import Rung, forward, last_resort, round_length, start, turn
 from tocsin.core.matrix import matrix_of
 from tocsin.core.matrix import urgency as urgency_at
-from tocsin.core.notification import plan
+from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
+
+MOST_HOLDS = 10
+"""How often one notification is held back before it goes: quiet hours, then company."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,12 @@ def foresee(
     severity: Severity,
     at: datetime,
     until: datetime | None = None,
+    rings: Collection[str] = (),
 ) -> Rehearsal:
-    """The whole future of an incident of `service` that opens at `at` and pages by `policy`."""
+    """The whole future of an incident of `service` that opens at `at` and pages by `policy`.
+
+    `rings`: the types of contact methods that ring, for which quiet hours and bundling hold.
+    """
     urgency = urgency_at(directory, service, severity, at)
     if urgency == "none":
         return Rehearsal(policy, urgency, no_page=NoPage.SEVERITY)
@@ -86,10 +93,11 @@ def foresee(
     row = matrix_of(directory, service)[severity]
     ladder = expanded(policy, row.escalation_time, row.top)
     rungs = tuple(climb(directory, ladder, service, urgency, at, until))
+    told: set[str] = set()
     items = [
         item
         for when, rung in rungs
-        for item in _notifications(directory, rung, urgency, when)
+        for item in _notifications(directory, rung, severity, urgency, when, rings, told)
         if until is None or item.at <= until
     ]
     return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
@@ -130,8 +138,33 @@ def _reachable(directory: Directory, user: str, urgency: Urgency) -> bool:
     return bool(plan(directory.users[user], urgency))
 
 
-def _notifications(directory: Directory, rung: Rung, urgency: Urgency, now: datetime) -> Iterator[RehearsalItem]:
+def _notifications(
+    directory: Directory, rung: Rung, severity: Severity, urgency: Urgency, now: datetime, rings: Collection[str],
+    told: set[str],
+) -> Iterator[RehearsalItem]:  # fmt: skip
+    """Those of one rung. `told` are the people whom earlier rungs paged; this one's are added."""
     for page in rung.pages:
-        rules = [(now + after.delta, method.id) for after, method in plan(directory.users[page.user], urgency)]
+        user = directory.users[page.user]
+        first = page.user not in told
+        told.add(page.user)
+        rules = [
+            (_goes_at(user, method.type, severity, urgency, first, now + after.delta, rings), method.id)
+            for after, method in plan(user, urgency)
+        ]
         for at, method in rules or [(now, "")]:
             yield RehearsalItem(at, page.user, method, rung.step + 1, rung.tier, page.reason.value)
+
+
+def _goes_at(
+    user: User, type: str, severity: Severity, urgency: Urgency, first: bool, at: datetime, rings: Collection[str]
+) -> datetime:
+    """When a notification due at `at` really goes, if nothing else rings this person: quiet hours and bundling decided."""
+    if not is_calm(user, type, type in rings):
+        return at
+    waiting = Waiting(0, severity.value, urgency, first, at)
+    for _ in range(MOST_HOLDS):
+        choice = choose(user, type, [waiting], (), None, at)
+        if not choice.wait:
+            break
+        at = choice.wait[0][1]
+    return at

@@ -26,5 +26,6 @@
 24. `heartbeats` pings come in; a missing one raises an alert
 25. `following` the configuration changed: what stands in the database because of it changes too
 26. `relieve`  a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-27. `tick`     claims what is due and hands it to the stage that owns it
+27. `drill`    a marked incident that pages for real and ends by itself
+28. `tick`     claims what is due and hands it to the stage that owns it
 """

@@ -5,7 +5,7 @@ Nothing here reads a database: the same functions serve a server and a file on i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,8 +18,11 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import PageReason, Rung
 from tocsin.core.event import Event
+from tocsin.core.mute import Mute
 from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
 from tocsin.core.severity import Severity
+from tocsin.core.silencer import Silencer
+from tocsin.core.window import next_window, scope
 from tocsin.manage.lists import read_time, time_text
 from tocsin.plugins.sources import registry
 
@@ -60,11 +63,13 @@ class Case(msgspec.Struct, frozen=True):
     events: tuple[Event, ...]
 
 
-def rehearse(directory: Directory, question: Question, now: datetime, muted: Muted) -> dict[str, Any]:
+def rehearse(
+    directory: Directory, question: Question, now: datetime, muted: Muted, rings: Collection[str] = ()
+) -> dict[str, Any]:
     """`{"items", "next", "at", "until", "service", "cases"}`; items are `{at, user, method, step, tier, reason}` in order.
 
     A case: `{service, title, severity, urgency, policy, muted, sentence, rungs}` with rungs `{at, step, round, tier, people: [{user,
-    name, reason, via}], nobody}`. Raises Invalid.
+    name, reason, via}], nobody}`. `rings`: types of contact methods that ring. Raises Invalid.
     """
     at = read_time(question.at, "at") or now.astimezone(UTC)
     until = read_time(question.until, "until")
@@ -75,7 +80,7 @@ def rehearse(directory: Directory, question: Question, now: datetime, muted: Mut
     found: list[RehearsalItem] = []
     cases = []
     for case in cases_of(directory, question, at):
-        view, items = _case(directory, case, at, until, muted)
+        view, items = _case(directory, case, at, until, muted, rings)
         cases.append(view)
         found += items
     found.sort(key=lambda item: item.at)
@@ -166,17 +171,56 @@ def _addressee(directory: Directory, question: Question, key: str, types: frozen
     raise Invalid(f"Which service is this payload for? Name one: {known}", "/service")
 
 
+# --- what would hold it back -------------------------------------------------------------------------------------------
+
+
+def planned(directory: Directory, at: datetime) -> list[Mute]:
+    """The windows of planned mutes that are open at `at`."""
+    found = []
+    for rule in directory.mutes.values():
+        window = next_window(rule, directory, at)
+        if window is not None and window.start <= at:
+            services = scope(rule, directory)
+            found.append(
+                Mute(
+                    public_id="", service=services[0] if services else None, services=services, kind=rule.kind, rule=rule.id,
+                    matchers=tuple(condition.matcher for condition in rule.matchers), starts_at=window.start,
+                    ends_at=window.end, created_by=rule.id, comment=rule.reason, created_at=at, updated_at=at,
+                )
+            )  # fmt: skip
+    return found
+
+
+def muted_by(mutes: Iterable[Mute]) -> Muted:
+    """The silences and maintenance windows that hold then, by the very index that triage asks."""
+    silencer = Silencer(mutes)
+
+    def muted(service: Service, event: Event, at: datetime) -> Quiet | None:
+        found = silencer.find(event.labels, service.id, at)
+        if found is None:
+            return None
+        what = "The maintenance window" if found.kind == "maintenance" else "The silence"
+        whose = f"{found.rule!r}" if found.rule else f"of {found.created_by.partition(':')[2] or found.created_by}"
+        comment = f" ({found.comment})" if found.comment else ""
+        until = f"{found.ends_at:%Y-%m-%d %H:%M} UTC"
+        return Quiet(f"{what} {whose}{comment} holds it back until {until}.", found.ends_at)
+
+    return muted
+
+
 # --- what would become of it ------------------------------------------------------------------------------------------
 
 
 def _case(
-    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted
+    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted, rings: Collection[str]
 ) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:
     quiet = [muted(case.service, event, at) for event in case.events]
     held = quiet[0] if quiet and all(quiet) else None
     policy = directory.policy_of(case.service.id)
     begins = at if held is None else held.until
-    future = None if begins is None else foresee(directory, case.service.id, policy, case.severity, begins, until)
+    future = (
+        None if begins is None else foresee(directory, case.service.id, policy, case.severity, begins, until, rings)
+    )
     later = held is not None and (until is None or begins is None or begins > until)
     items = future.items if future is not None and not later else ()
     view = {
@@ -242,9 +286,9 @@ def _urgently(future: Rehearsal) -> str:
     return "loudly" if future.urgency == "high" else "gently, and nobody after that until business hours begin"
 
 
-def never_muted(service: Service, event: Event, at: datetime) -> None:
-    """Without a server no silences are known."""
-    return
+def ringing(channels: Mapping[str, Any]) -> frozenset[str]:
+    """The types of contact methods that ring, by the word of their channels."""
+    return frozenset(name for name, channel in channels.items() if getattr(channel, "rings", False))
 
 
 def lanes(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:

@@ -9,9 +9,11 @@ from typing import Any
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id
+from tocsin.core.matrix import respond_by, restore_by, row_view
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
+from tocsin.flow.rules import known_rules, learn
 from tocsin.manage.lists import (
     DEFAULT,
     Moment,
@@ -59,6 +61,7 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "tags": list(row["tags"]),
         "impact": row["impact"],
         "reporter": row["reporter"],
+        "drill": row["drill"],
         **{name: time_text(row[name]) for name in _TIMES},
         "acknowledged_by": row["acknowledged_by"],
         "duration_seconds": seconds,
@@ -67,7 +70,29 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "escalations_count": row["escalations_count"],
         "alarm": row["alarm"],
         "no_page_reason": row["no_page_reason"],
+        "severity_policy": policy_view(row, ctx),
         "url": incident_url(ctx, number),
+    }
+
+
+def policy_view(row: Row, ctx: Context) -> dict[str, Any]:
+    """The row of the severity matrix that the incident keeps, with what its clocks say.
+
+    `respond_by`, `response_late`: until when somebody should have acknowledged, and whether nobody had. `restore_by`,
+    `restore_late` likewise. `since` is when these clocks began.
+    """
+    now, rules = ctx.clock.now(), known_rules(ctx, row["matrix"], row["service"])
+    policy, since = rules.rows[Severity(row["severity"])], row["clocks_since"] or row["created_at"]
+    answered = row["acknowledged_at"] if row["acknowledged_cycle"] >= row["cycle"] else None
+    respond, restore = respond_by(policy, rules.hours, since), restore_by(policy, rules.hours, row["created_at"])
+    return {
+        **row_view(policy),
+        "since": time_text(since),
+        "respond_by": time_text(respond),
+        "response_late": (answered or row["resolved_at"] or now) > respond,
+        "restore_by": time_text(restore),
+        "restore_late": (row["restored_at"] or row["resolved_at"] or now) > restore,
+        "business_hours": str(rules.hours) if policy.page != "now" else None,
     }
 
 
@@ -121,6 +146,7 @@ async def list_incidents(
     )
     async with ctx.db.reading() as tx:
         rows = await reading.find(tx, wanted, limit + 1)
+        await learn(ctx, tx, [row["matrix"] for row in rows])
     return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
 
 
@@ -132,6 +158,8 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
     """One incident. Raises NotFound."""
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
+        if row is not None:
+            await learn(ctx, tx, [row["matrix"]])
     if row is None:
         raise _missing(number)
     return view(row, ctx)
@@ -187,6 +215,7 @@ def _notification_view(row: Row) -> dict[str, Any]:
         "state": row["state"],
         "attempts": row["attempts"],
         "receipt": row["receipt"],
+        "report": row["report"],
         "error": row["error"],
         "scheduled_at": time_text(row["scheduled_at"]),
         "started_at": time_text(row["started_at"]),

@@ -11,9 +11,12 @@ from tocsin.core.validation import World
 from tocsin.manage import foresight, readiness
 from tocsin.manage.drafts import directory_of
 from tocsin.manage.files import File
+from tocsin.manage.lists import read_time
 from tocsin.plugins.channels import registry as channels
 from tocsin.plugins.sources import registry as sources
 from tocsin.settings import Settings
+
+RINGING = foresight.ringing(channels.create(Settings()))
 
 
 def directory(files: Sequence[File]) -> Directory:
@@ -27,5 +30,7 @@ def check(files: Sequence[File], days: int) -> dict[str, Any]:
 
 
 def rehearse(files: Sequence[File], question: foresight.Question) -> dict[str, Any]:
-    """`manage.foresight.rehearse` where no silences are known. Raises Invalid."""
-    return foresight.rehearse(directory(files), question, Clock().now(), foresight.never_muted)
+    """`manage.foresight.rehearse` with the mutes that the files plan. Raises Invalid."""
+    known, now = directory(files), Clock().now()
+    at = read_time(question.at, "at") or now
+    return foresight.rehearse(known, question, now, foresight.muted_by(foresight.planned(known, at)), RINGING)

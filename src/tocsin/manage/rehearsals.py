@@ -6,14 +6,11 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
-from tocsin.core.configuration import Service
-from tocsin.core.event import Event
 from tocsin.core.finding import Facts
-from tocsin.core.mute import Mute
 from tocsin.core.readiness import DAYS
 from tocsin.flow.context import Context
 from tocsin.manage import foresight
-from tocsin.manage.foresight import Muted, Question, Quiet
+from tocsin.manage.foresight import Question
 from tocsin.manage.lists import read_time
 from tocsin.manage.readiness import examine
 from tocsin.store import mutes, readiness
@@ -27,23 +24,16 @@ async def rehearse(ctx: Context, question: Question) -> dict[str, Any]:
     """`manage.foresight.rehearse` with the silences that will hold then. Changes nothing. Raises Invalid."""
     now = ctx.clock.now()
     at = read_time(question.at, "at") or now
+    rules = list(ctx.directory.mutes)
     async with ctx.db.reading() as tx:
-        held = await mutes.active(tx, at)
-    return await asyncio.to_thread(foresight.rehearse, ctx.directory, question, now, muted_by(held))
-
-
-def muted_by(held: list[Mute]) -> Muted:
-    def muted(service: Service, event: Event, at: datetime) -> Quiet | None:
-        found = next((mute for mute in held if mute.mutes(event.labels, service.id, at)), None)
-        if found is None:
-            return None
-        comment = f" ({found.comment})" if found.comment else ""
-        return Quiet(
-            f"A silence by {found.created_by}{comment} holds it back until {found.ends_at:%Y-%m-%d %H:%M} UTC.",
-            found.ends_at,
-        )
-
-    return muted
+        standing = await mutes.standing(tx, at)
+        ended = await mutes.ended_by_hand(tx, rules, now) if rules else {}
+    written = [mute for mute in standing if mute.rule is None]
+    planned = [mute for mute in foresight.planned(ctx.directory, at) if at >= ended.get(mute.rule or "", at)]
+    muted = foresight.muted_by([*written, *planned])
+    return await asyncio.to_thread(
+        foresight.rehearse, ctx.directory, question, now, muted, foresight.ringing(ctx.channels)
+    )
 
 
 async def check(ctx: Context, days: int = DAYS) -> dict[str, Any]:

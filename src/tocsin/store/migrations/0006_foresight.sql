@@ -28,6 +28,7 @@ CREATE TABLE drills (
   ended_at timestamptz,
   ended_because text                                       -- 'answered' | 'time_over' | 'stopped'
 );
+CREATE UNIQUE INDEX drills_running ON drills (service) WHERE ended_at IS NULL;
 CREATE INDEX drills_newest ON drills (started_at);
 
 -- A person's pages at a time, for `explain`.

@@ -1,0 +1,170 @@
+"""Foresight on a world: silences, what was heard, what happened beside what would happen, and one person's minute."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tocsin.core.errors import NotFound
+from tocsin.core.mute import Matcher
+from tocsin.core.rehearsal import rehearse as ahead
+from tocsin.core.severity import Severity
+from tocsin.core.spelling import plain
+from tocsin.manage import rehearsals, replays, silences
+from tocsin.manage.explain_person import explain_person
+from tocsin.manage.foresight import Question
+from tocsin.plugins.channels.base import DeliveryError
+from tocsin.store import objects
+from tocsin.store.objects import Change
+
+from .world import MONDAY, World, directory
+
+
+async def kept(world: World) -> None:
+    """The world's organisation, as it would be after `apply`."""
+    changes = [
+        Change(kind, name, plain(one)) for kind in ("users", "teams", "schedules", "escalation_policies", "services")
+        for name, one in world.ctx.directory.kind(kind).items()
+    ]  # fmt: skip
+    async with world.db.transaction() as tx:
+        await objects.save(
+            tx, changes, "user:erin", world.clock.now(), settings={"default_escalation_policy": "payments"}
+        )
+
+
+async def test_the_future_told_is_the_one_that_comes(world: World) -> None:
+    """The very times, people and steps of a rehearsal happen, to the second."""
+    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity="SEV1", until=at(60)))
+    await world.fire()
+    await world.wait(minutes=60)
+    rows = await world.rows(
+        "SELECT n.scheduled_at, p.user_id, n.method, p.step, p.tier, p.reason FROM notifications n JOIN pages p ON p.id = n.page_id"
+        " ORDER BY n.scheduled_at, n.id"
+    )
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
+    assert [tuple(item.values()) for item in told["items"]] == happened
+    assert len(happened) == 4
+
+
+def at(minutes: int) -> str:
+    return (MONDAY + timedelta(minutes=minutes)).isoformat()
+
+
+async def test_what_is_in_the_file_is_rehearsed_by_the_same_code() -> None:
+    known = directory()
+    assert [item.user for item in ahead(known, known.services["api"], Severity.SEV1, MONDAY)] == [
+        "alice",
+        "bob",
+        "carol",
+        "erin",
+    ]
+
+
+async def test_a_silence_holds_back_and_nothing_is_stored(world: World) -> None:
+    draft = silences.Draft(
+        matchers=(Matcher(name="alertname", value="Disk"),), starts_at=MONDAY, ends_at=MONDAY + timedelta(hours=2),
+        created_by="erin", comment="moving house",
+    )  # fmt: skip
+    await silences.create(world.ctx, "api", draft, "user:erin")
+    payload = {
+        "routing_key": "k" * 32, "event_action": "trigger",
+        "payload": {"summary": "Disk", "source": "db", "severity": "critical", "custom_details": {"alertname": "Disk"}},
+    }  # fmt: skip
+    told = await rehearsals.rehearse(world.ctx, Question(source="pagerduty", payload=payload, at=at(5)))
+    assert told["items"] == []
+    assert "(moving house) holds it back until" in told["cases"][0]["sentence"]
+    later = await rehearsals.rehearse(world.ctx, Question(source="pagerduty", payload=payload, at=at(121)))
+    assert later["items"][0]["user"] == "alice"
+    assert await world.rows("SELECT FROM incidents UNION ALL SELECT FROM alerts") == []
+
+
+async def test_check_knows_what_was_heard_what_has_no_runbook_and_which_methods_fail(world: World) -> None:
+    await kept(world)
+    world.breaks("alice", DeliveryError("no such number", permanent=True))
+    await world.fire("one", labels={"alertname": "Bare"})
+    await world.fire("two", labels={"alertname": "Good", "runbook_url": "https://x"})
+    await world.fire("three", labels={"alertname": "Good"}, annotations={"runbook_url": "https://x"})
+    await world.sleep(days=3)
+    found = await rehearsals.check(world.ctx, 30)
+    assert [(f["kind"], f["object"]) for f in found["items"] if f["level"] != "note"] == [
+        ("failing_method", "user:alice"),
+        ("dead_integration", "integration:grouped/events"),
+        ("no_runbook", "service:api"),
+    ]
+    assert "Bare" in found["items"][-1]["sentence"]
+    assert not found["ok"], "nothing else would reach alice"
+    await world.sleep(days=70)
+    kinds = [(f["kind"], f["object"]) for f in (await rehearsals.check(world.ctx, 30))["items"]]
+    assert ("silent_integration", "integration:api/events") in kinds
+    assert not any(kind == "no_runbook" for kind, _ in kinds), "that was long ago"
+
+
+async def test_replay_shows_what_today_would_be_different(world: World) -> None:
+    number = (await world.fire()).incident
+    assert number is not None
+    await world.wait(minutes=11)
+    await world.acknowledge(number, "bob")
+    same = await replays.replay(world.ctx, number)
+    assert same["sentence"] == "Today the same people would be paged, by the same means, at the same times."
+    assert [(i["user"], i["change"]) for i in same["items"]] == [("alice", "same"), ("bob", "same")]
+    world.ctx.directory = directory(
+        {
+            "escalation_policies": [
+                {"id": "payments", "steps": [
+                    {"after": "0s", "targets": [{"schedule": "primary"}]}, {"after": "5m", "targets": [{"user": "carol"}]},
+                ]}
+            ]
+        }
+    )  # fmt: skip
+    changed = await replays.replay(world.ctx, number)
+    assert [(i["user"], i["change"]) for i in changed["items"]] == [
+        ("alice", "same"), ("carol", "new"), ("bob", "gone"), ("erin", "new"),
+    ]  # fmt: skip
+    assert changed["sentence"] == "Today: Carol, Erin would be paged as well; Bob would not be paged any more."
+    with pytest.raises(NotFound):
+        await replays.replay(world.ctx, 99)
+
+
+async def test_one_person_one_minute(world: World) -> None:
+    await kept(world)
+    await world.wait(minutes=1)
+    number = (await world.fire(title="Disk full")).incident
+    assert number is not None
+    await world.wait(minutes=4)
+    await world.acknowledge(number, "alice")
+    await world.wait(minutes=30)
+    minute = datetime.fromisoformat(at(3))
+    alice = await explain_person(world.ctx, "alice", minute)
+    assert alice["sentence"] == (
+        "Mon 2 Mar 2026 10:03 +00:00: Alice was on call (primary), and a page was waiting: Disk full."
+    )
+    assert [(d["schedule"], d["mine"]) for d in alice["on_call"]] == [("primary", True)]
+    (page,) = alice["pages"]
+    assert (page["now"], page["state"], page["told"]) == (
+        True,
+        "acknowledged",
+        ["Alice was told by phone (phone). The provider said: rang."],
+    )
+    bob = await explain_person(world.ctx, "bob", minute)
+    assert bob["sentence"].endswith("Bob was not on call, and no page was waiting.")
+    (why,) = [item["sentence"] for item in bob["items"] if item["kind"] == "not_paged"]
+    assert "step 2, which leads to Bob, was due Mon 2 Mar 2026 10:11 +00:00; Alice answered Mon 2 Mar 2026 10:05" in why
+    assert "It paged Alice." in why
+    with pytest.raises(NotFound, match="no user 'zoe'"):
+        await explain_person(world.ctx, "zoe")
+
+
+async def test_the_past_is_told_by_the_schedule_of_then(world: World) -> None:
+    await kept(world)
+    await world.wait(hours=1)
+    new = directory(
+        {"schedules": [{"id": "primary", "layers": [{"id": "weekly", "users": ["bob"], "starts": "2026-01-05T00:00"}]}]}
+    )
+    world.ctx.directory = new
+    await kept(world)
+    then = await explain_person(world.ctx, "alice", datetime.fromisoformat(at(30)))
+    assert then["on_call"][0]["mine"]
+    now = await explain_person(world.ctx, "alice", datetime.fromisoformat(at(61)))
+    assert now["on_call"] == [], "she is in no schedule any more"
+    assert (await explain_person(world.ctx, "bob", datetime.fromisoformat(at(61))))["on_call"][0]["mine"]
