@@ -186,6 +186,11 @@ def read_rules(raw: Mapping[str, Any]) -> Rules:
     return Rules(rows, msgspec.convert(raw["hours"], Hours))
 
 
+def row_view(row: Row) -> dict[str, str]:
+    """A row spelled as in the configuration, every field written out."""
+    return {name: "off" if value is None else str(value) for name, value in plain(row).items()}
+
+
 # --- what follows from a row ------------------------------------------------------------------------------------------
 
 

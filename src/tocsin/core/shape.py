@@ -101,7 +101,11 @@ def _severities_faults(raw: Any, path: Path) -> Iterator[Fault]:
         if seen.setdefault(named, name) != name:
             yield Fault((*path, name), f"{named.key} stands here twice, also as {short(seen[named])}: join them")
         wrong = list(faults(row, RowChange, (*path, name)))
-        yield from wrong or _row_faults(decode(row, RowChange), (*path, name))
+        yield from wrong
+        if isinstance(row, dict):
+            bad = {fault.path[len(path) + 1] for fault in wrong if len(fault.path) > len(path) + 1}
+            fine = {field: value for field, value in row.items() if field not in bad}
+            yield from _row_faults(decode(fine, RowChange), (*path, name))
 
 
 def _row_faults(row: RowChange, path: Path) -> Iterator[Fault]:

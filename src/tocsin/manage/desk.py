@@ -10,6 +10,7 @@ from tocsin.core.configuration import Role
 from tocsin.core.errors import NotFound
 from tocsin.core.permission import allowed, hidden_kinds
 from tocsin.flow.context import Context
+from tocsin.flow.rules import learn
 from tocsin.manage.incidents import entry_view, view
 from tocsin.manage.lists import time_text
 from tocsin.store import reading_desk as reading
@@ -33,6 +34,7 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
         rows = await reading.worst_open(tx, MOST)
         count = len(rows) if len(rows) < MOST else await reading.count_open(tx)
         ended = await reading.last_ended(tx, 3) if len(rows) <= 3 else []
+        await learn(ctx, tx, [row["matrix"] for row in (*rows, *ended)])
         numbers = [row["id"] for row in rows] if allowed(role, "see_pages") else []
         pages = await reading.waiting_pages(tx, numbers) if numbers else []
         rungs = {r["incident_id"]: r["next_at"] for r in await reading.next_rungs(tx, numbers)} if numbers else {}

@@ -157,7 +157,8 @@ def _add_severities(made: Draft, root: Place, key: str, section: Node) -> None:
     """An empty section says nothing, like an empty list of objects."""
     if section.value in (None, "null", "~", {}, []):
         return
-    place = Place(f"/{key}", Origin(root.origin.file, section.line), section)
+    line = root.node.line_of((key,)) if root.node else section.line
+    place = Place(f"/{key}", Origin(root.origin.file, line), section)
     wrong = [place.problem(*fault) for fault in islice(faults(section.plain(), Severities), ENOUGH)]
     made.problems += wrong
     if wrong:

@@ -11,7 +11,7 @@ from tocsin.core.business import business_hours_of, next_opening, open_at
 from tocsin.core.configuration import Severities
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, NotFound
-from tocsin.core.matrix import DEFAULTS, Matrix, Row, changed, matrix_of
+from tocsin.core.matrix import DEFAULTS, Matrix, changed, matrix_of, row_view
 from tocsin.core.permission import Principal
 from tocsin.core.severity import Severity
 from tocsin.core.shape import faults, short
@@ -26,12 +26,6 @@ from tocsin.store.access import audited
 
 MOST_CHANGES = 50
 """Changes of the audit trail shown at most."""
-
-
-def row_view(row: Row) -> dict[str, Any]:
-    """A row as JSON, spelled as in the configuration."""
-    shown: dict[str, Any] = plain(row)
-    return {name: "off" if value is None else value for name, value in shown.items()}
 
 
 def matrix_view(matrix: Matrix) -> dict[str, dict[str, Any]]:

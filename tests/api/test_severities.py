@@ -1,0 +1,53 @@
+"""The severity matrix over HTTP and on the incident that it holds for."""
+
+from __future__ import annotations
+
+from .desk import Desk
+
+
+async def test_the_matrix_is_read_changed_and_its_changes_told(desk: Desk) -> None:
+    before = await desk.get("/severities", role="observer")
+    assert before["severities"]["sev1_critical"]["response_time"] == "5m"
+    assert before["severities"]["sev4_low"]["page"] == "never"
+    assert before["overrides"] == {}
+    assert before["business_hours"]["text"] == "mon-fri 09:00-17:00 UTC"
+
+    body = {"sev1_critical": {"response_time": "3m"}}
+    dry = await desk.call("PUT", "/severities", body, role="manager", dry_run="true")
+    assert dry.json()["changes"] == [{"field": "sev1_critical.response_time", "old": None, "new": "3m"}]
+    assert (await desk.get("/severities"))["overrides"] == {}
+
+    made = await desk.call("PUT", "/severities", body, role="manager")
+    assert made.status_code == 200
+    assert (await desk.get("/severities"))["severities"]["sev1_critical"]["response_time"] == "3m"
+    [change] = (await desk.get("/severities/changes"))["items"]
+    assert change["actor"] == "token:manager"
+    assert change["changes"][0]["new"] == "3m"
+
+
+async def test_bad_fields_and_roles(desk: Desk) -> None:
+    told = await desk.refused("PUT", "/severities", 422, {"sev1_critical": {"page": "loudly"}}, role="admin")
+    assert told["errors"][0]["pointer"] == "/sev1_critical/page"
+    await desk.refused("PUT", "/severities", 422, ["x"], role="admin")
+    await desk.refused("PUT", "/severities", 403, {}, role="responder")
+    await desk.refused("PUT", "/services/ghost/severities", 404, {}, role="admin")
+    await desk.refused("GET", "/services/ghost/severities", 404)
+
+
+async def test_an_incident_shows_the_row_that_it_keeps(desk: Desk) -> None:
+    await desk.world.fire(severity="critical")
+    await desk.call("PUT", "/severities", {"sev1_critical": {"response_time": "3m"}}, role="admin")
+    [listed] = (await desk.get("/incidents"))["items"]
+    shown = await desk.get(f"/incidents/{listed['id']}")
+    policy = shown["severity_policy"]
+    assert policy == listed["severity_policy"]
+    assert (policy["response_time"], policy["page"], policy["progress"]) == ("5m", "now", "automatic")
+    assert policy["respond_by"] == "2026-03-02T10:05:00Z"
+    assert policy["response_late"] is False
+    assert shown["next_update_at"] == "2026-03-02T10:15:00Z"
+    await desk.world.wait(minutes=31)
+    policy = (await desk.get(f"/incidents/{listed['id']}"))["severity_policy"]
+    assert policy["response_late"] is True
+    assert policy["restore_late"] is True
+    await desk.world.acknowledge(1)
+    assert (await desk.get(f"/incidents/{listed['id']}"))["severity_policy"]["response_late"] is True
