@@ -178,8 +178,8 @@ async def test_it_tells_of_incidents_changes_plans_silences_and_new_alerts(world
     (issue,) = found["sections"]["ongoing"]
     assert (issue["ticket"], issue["severity"], issue["unanswered"]) == ("INFRA-4521", "sev1_critical", True)
     assert [item["title"] for item in found["sections"]["changes"]] == ["Deployed 3.41"]
-    assert [(item["title"], item.get("load")) for item in found["sections"]["watch"]] == [
-        ("Marketing blast", "2x"), ("The intern deploys on Friday", None),
+    assert [(item["title"], item["load"]) for item in found["sections"]["watch"]] == [
+        ("Marketing blast", "2x"), ("The intern deploys on Friday", ""),
     ]  # fmt: skip
     silence, *new = found["sections"]["alerts"]
     assert (silence["status"], silence["remark"]) == ("Silenced", "the vendor patches it on Thursday")

@@ -125,7 +125,7 @@ def next_handover(schedule: Schedule, now: datetime, within: timedelta) -> Hando
 # --- what it says -----------------------------------------------------------------------------------------------------
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One line. `key` names it (`incident:12`, `change:7`, `silence:UUID`, `rule:...`, `planned:3`, `added:1`).
 
     `at` and `until` date it; `severity`, `status` and `unanswered` are an incident's; `load` is what a planned event is

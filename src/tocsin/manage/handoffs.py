@@ -90,6 +90,15 @@ async def list_handoffs(
     return {"items": [head(ctx, row) for row in rows[:limit]], "next": following}
 
 
+async def unsigned(ctx: Context, schedule: str | None = None) -> list[dict[str, Any]]:
+    """The heads of handoffs that keep somebody in the loop, oldest first. Asks the database only when there are any."""
+    if not ctx.in_the_loop:
+        return []
+    async with ctx.db.reading() as tx:
+        rows = await handoffs.waiting(tx)
+    return [head(ctx, row) for row in rows if row.state == "unsigned" and schedule in (None, row.schedule)]
+
+
 async def get(ctx: Context, id: int) -> dict[str, Any]:
     """One handoff whole: its head, `period` in both people's zones, `sections`, `notes`, and `offered`: the answered incidents
     that the outgoing still holds, by their public ids. Raises NotFound."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
-from tocsin.manage import desk, oncall
+from tocsin.manage import desk, handoffs, oncall
 from tocsin.web.authentication import AnyRequest, context, may, viewer_of
 from tocsin.web.pages import show
 
@@ -16,7 +16,8 @@ async def now_data(request: AnyRequest) -> dict[str, Any]:
     ctx, viewer = context(request), viewer_of(request)
     seen = await desk.overview(ctx, viewer.someone.role)
     on_call = (await oncall.now(ctx))["items"] if viewer.may("see_on_call") else None
-    return {**seen, "on_call": on_call, "services": len(ctx.directory.services)}
+    unsigned = await handoffs.unsigned(ctx) if viewer.may("see_on_call") else []
+    return {**seen, "on_call": on_call, "unsigned": unsigned, "services": len(ctx.directory.services)}
 
 
 @get("/", guards=may("see_incidents"), name="now", include_in_schema=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
-from tocsin.manage import oncall
+from tocsin.manage import handoffs, oncall
 from tocsin.web.authentication import AnyRequest, context, may, viewer_of
 from tocsin.web.pages import show
 
@@ -15,7 +15,10 @@ from tocsin.web.pages import show
 async def on_call(request: AnyRequest) -> Response[bytes]:
     ctx = context(request)
     present = (await oncall.now(ctx))["items"]
-    return await show(request, viewer_of(request), "oncall/now.html", items=present, teams=_teams(request))
+    return await show(
+        request, viewer_of(request), "oncall/now.html", items=present, teams=_teams(request),
+        unsigned=await handoffs.unsigned(ctx),
+    )  # fmt: skip
 
 
 def _teams(request: AnyRequest) -> list[dict[str, Any]]:
