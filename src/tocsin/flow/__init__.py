@@ -4,28 +4,30 @@
 2. `intake`    bytes that became events are committed in groups; the sender hears 2xx only after that
 3. `batch`     events parted so that each key keeps its order
 4. `triage`    events + what is open -> alerts and incidents, each outcome with a reason
-5. `silences`  the silences as this node holds them
-6. `hiding`    what hides new alerts: a firing alert, or an open incident of what they depend on
-7. `opening`   new alerts: muted, joined, back again, or a new incident that pages at once
-8. `settling`  a source says that alerts ended or are looked at: their incidents follow
-9. `escalate`  a rung is due: whom to page, when to look again
-10. `restart`   paging starts over: the severity rose, the incident came back
-11. `shadows`   who shadows a shift gets copies of its pages
-12. `deliver`   carry each notification
-13. `gather`   what rings one person: several incidents as one message, quiet hours, limits
-14. `lanes`    places at providers, shared so that a slow one never holds up another
-15. `message`  what a notification says, and its signed link
-16. `receipts` what became of each send; pages that reach nobody bring the next rung forward
-17. `bounces`  a provider says later that what it accepted did not arrive: the next rule at once
-18. `devices`  a browser is gone: struck off, its owner told
-19. `notices`  carry news that nobody has to answer
-20. `respond`  people answer: acknowledge, resolve, reopen, escalate, assign, note
-21. `alarms`   the other timers: alerts end, alerts are counted, a watch is over
-22. `release`   a silence or a cause is over: what still fires opens or joins incidents now
-23. `plans`     planned mutes become silences, window after window
-24. `heartbeats` pings come in; a missing one raises an alert
-25. `following` the configuration changed: what stands in the database because of it changes too
-26. `relieve`  a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-27. `drill`    a marked incident that pages for real and ends by itself
-28. `tick`     claims what is due and hands it to the stage that owns it
+5. `rules`     the rules of its severity that an incident begins with and keeps
+6. `silences`  the silences as this node holds them
+7. `hiding`    what hides new alerts: a firing alert, or an open incident of what they depend on
+8. `opening`   new alerts: muted, joined, back again, or a new incident that pages at once
+9. `settling`  a source says that alerts ended or are looked at: their incidents follow
+10. `escalate`  a rung is due: whom to page, when to look again
+11. `restart`   paging starts over: the severity rose, the incident came back
+12. `shadows`   who shadows a shift gets copies of its pages
+13. `deliver`   carry each notification
+14. `gather`    what rings one person: several incidents as one message, quiet hours, limits
+15. `lanes`     places at providers, shared so that a slow one never holds up another
+16. `message`   what a notification says, and its signed link
+17. `receipts`  what became of each send; pages that reach nobody bring the next rung forward
+18. `bounces`   a provider says later that what it accepted did not arrive: the next rule at once
+19. `devices`   a browser is gone: struck off, its owner told
+20. `notices`   carry news that nobody has to answer
+21. `respond`   people answer: acknowledge, resolve, reopen, escalate, assign, note
+22. `alarms`    the other timers: alerts end, alerts are counted, a watch is over
+23. `clocks`    a promise of the severity comes due: told, reminded, informed; business hours begin
+24. `release`   a silence or a cause is over: what still fires opens or joins incidents now
+25. `plans`     planned mutes become silences, window after window
+26. `heartbeats`pings come in; a missing one raises an alert
+27. `following` the configuration changed: what stands in the database because of it changes too
+28. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+29. `drill`     a marked incident that pages for real and ends by itself
+30. `tick`      claims what is due and hands it to the stage that owns it
 """
