@@ -129,8 +129,17 @@ def test_the_climb_shows_rungs_that_find_nobody() -> None:
     ]  # fmt: skip
 
 
-def test_low_urgency_is_gentle_and_does_not_escalate() -> None:
-    assert told(directory(PRIMARY, BOB), Severity.SEV3) == [(0, "alice", "mail")]
+def test_low_urgency_is_gentle_at_night_and_loud_when_business_hours_begin() -> None:
+    """In Berlin they begin at nine, five hours later."""
+    known = directory(PRIMARY, BOB)
+    night = [(0, "alice", "mail")]
+    assert told(known, Severity.SEV3, until=NIGHT + timedelta(hours=4)) == night
+    assert told(known, Severity.SEV3) == [
+        *night, (300, "bob", "hook"), (300, "bob", "mail"), (310, "bob", "hook"), (310, "bob", "mail"), (320, "erin", "mail"),
+    ]  # fmt: skip
+    items = rehearse(known, known.services["api"], Severity.SEV3, NIGHT)
+    assert [item.reason for item in items][:2] == ["on_call_schedule", "business_hours_began"]
+    assert items[3].reason == "named_in_policy"
 
 
 def test_quiet_hours_hold_back_what_rings_and_is_not_urgent() -> None:

@@ -33,18 +33,24 @@ async def kept(world: World) -> None:
         )
 
 
-async def test_the_future_told_is_the_one_that_comes(world: World) -> None:
-    """The very times, people and steps of a rehearsal happen, to the second."""
-    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity="SEV1", until=at(60)))
-    await world.fire()
-    await world.wait(minutes=60)
+@pytest.mark.parametrize(
+    ("severity", "word", "hours", "count"), [("SEV1", "critical", 1, 4), ("SEV3", "warning", 14, 5)]
+)
+async def test_the_future_told_is_the_one_that_comes(
+    world: World, severity: str, word: str, hours: int, count: int
+) -> None:
+    """The very times, people and steps of a rehearsal happen, to the second; in the evening also what waits for the morning."""
+    await world.wait(hours=10)
+    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity=severity, until=at(60 * (10 + hours))))
+    await world.fire(severity=word)
+    await world.wait(hours=hours)
     rows = await world.rows(
         "SELECT n.scheduled_at, p.user_id, n.method, p.step, p.tier, p.reason FROM notifications n JOIN pages p ON p.id = n.page_id"
         " ORDER BY n.scheduled_at, n.id"
     )
     happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
     assert [tuple(item.values()) for item in told["items"]] == happened
-    assert len(happened) == 4
+    assert len(happened) == count
 
 
 def at(minutes: int) -> str:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tocsin.core.alert import NoPage
+from tocsin.core.business import business_hours_of, next_opening
+from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import EscalationPolicy, Service, Tier, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.escalation import Rung, forward, last_resort, round_length, start, turn
+from tocsin.core.escalation import PageReason, Rung, forward, last_resort, round_length, start, turn
 from tocsin.core.matrix import matrix_of
 from tocsin.core.matrix import urgency as urgency_at
 from tocsin.core.notification import Waiting, choose, is_calm, plan
@@ -92,15 +94,29 @@ def foresee(
         return Rehearsal(policy, urgency, no_page=NoPage.NO_POLICY)
     row = matrix_of(directory, service)[severity]
     ladder = expanded(policy, row.escalation_time, row.top)
-    rungs = tuple(climb(directory, ladder, service, urgency, at, until))
+    rungs, items = _phase(directory, ladder, service, severity, urgency, at, until, rings)
+    if urgency == "low":
+        opens = next_opening(business_hours_of(directory, service), at)
+        if opens < LATEST and (until is None or opens <= until):
+            again = _phase(directory, ladder, service, severity, "high", opens, until, rings, PageReason.BUSINESS_HOURS)
+            rungs, items = rungs + again[0], items + again[1]
+    return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+
+
+def _phase(
+    directory: Directory, policy: EscalationPolicy, service: str | None, severity: Severity, urgency: Urgency, at: datetime,
+    until: datetime | None, rings: Collection[str], because: PageReason | None = None,
+) -> tuple[tuple[tuple[datetime, Rung], ...], tuple[RehearsalItem, ...]]:  # fmt: skip
+    """One cycle of paging: it begins when the incident opens, and again when business hours do."""
+    rungs = tuple(climb(directory, policy, service, urgency, at, until, because))
     told: set[str] = set()
-    items = [
+    items = tuple(
         item
         for when, rung in rungs
         for item in _notifications(directory, rung, severity, urgency, when, rings, told)
         if until is None or item.at <= until
-    ]
-    return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+    )
+    return rungs, items
 
 
 def climb(
@@ -110,18 +126,19 @@ def climb(
     urgency: Urgency,
     at: datetime,
     until: datetime | None = None,
+    because: PageReason | None = None,
 ) -> Iterator[tuple[datetime, Rung]]:
     """Each rung that fires, with its time, also those that find nobody; the last resort is the last one.
 
     A rung all of whose people have no contact method brings the next one forward. Low urgency climbs no further than the
-    first rung that reaches somebody.
+    first rung that reaches somebody. `because` is why the pages of the first moment are no ordinary ones.
     """
     at = at.astimezone(UTC)
     pass_ends = at + round_length(policy)
     ladder = start(policy, at)
     while ladder.next_at is not None and ladder.next_at <= (until or pass_ends):
         now = ladder.next_at
-        turned = turn(policy, ladder, directory, now)
+        turned = turn(policy, ladder, directory, now, because if now == at else None)
         if until is None and now == pass_ends and turned.rungs:
             return
         yield from ((now, rung) for rung in turned.rungs)
