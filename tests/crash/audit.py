@@ -27,12 +27,20 @@ LATE = 1.0
 ANY_TIME = (
     # What one snapshot of the database must satisfy at every moment, crash or not.
     ("I-2: alert {} ({}) is neither muted nor in an incident",
-     "SELECT id, dedup_key FROM alerts WHERE incident_id IS NULL AND mute IS NULL"),
+     """SELECT id, dedup_key FROM alerts WHERE incident_id IS NULL AND mute IS NULL AND inhibitor_alert IS NULL
+          AND inhibitor_incident IS NULL"""),
     ("I-2: alert {} ({}) names an incident that does not exist",
      "SELECT id, dedup_key FROM alerts a WHERE incident_id IS NOT NULL AND NOT EXISTS (SELECT FROM incidents WHERE id = a.incident_id)"),
     ("I-2: muted alert {} ({}) fires, and nothing will let go of it",
-     """SELECT id, dedup_key FROM alerts a WHERE incident_id IS NULL AND resolved_at IS NULL
+     """SELECT id, dedup_key FROM alerts a WHERE incident_id IS NULL AND resolved_at IS NULL AND mute IS NOT NULL
         AND NOT EXISTS (SELECT FROM timers WHERE kind = 'unmute' AND subject = a.mute)"""),
+    ("I-2: hidden alert {} ({}) fires, its cause is over, and nothing will let go of it",
+     """SELECT id, dedup_key FROM alerts a WHERE incident_id IS NULL AND resolved_at IS NULL
+        AND (inhibitor_alert IS NOT NULL AND NOT EXISTS (SELECT FROM alerts c WHERE c.id = a.inhibitor_alert AND c.resolved_at IS NULL)
+               AND NOT EXISTS (SELECT FROM timers WHERE kind = 'cause_alert' AND subject = a.inhibitor_alert)
+          OR inhibitor_incident IS NOT NULL AND NOT EXISTS (SELECT FROM incidents i WHERE i.id = a.inhibitor_incident
+               AND i.severity <= 2 AND i.status NOT IN ('monitoring', 'resolved', 'closed'))
+               AND NOT EXISTS (SELECT FROM timers WHERE kind = 'cause_incident' AND subject = a.inhibitor_incident))"""),
     ("I-2: incident {} ({}) has neither a page nor a reason for none",
      """SELECT id, title FROM incidents i WHERE no_page_reason IS NULL
         AND NOT EXISTS (SELECT FROM pages WHERE incident_id = i.id)"""),

@@ -82,10 +82,10 @@ POINTS = (
     Point("tally: the timer is finished", f"{_STORE}.timers:finish", inside=f"{_FLOW}.alarms:tally", some=True),
     Point("tally: the count is written", f"{_STORE}.incidents:update", inside=f"{_FLOW}.alarms:tally"),
     Point("tally: committed", f"{_FLOW}.alarms:tally"),
-    Point("a silence ended: the timer is finished", f"{_STORE}.timers:finish", inside=f"{_FLOW}.alarms:unmute", some=True),
-    Point("a silence ended: the incidents are written", f"{_STORE}.writing:write_incidents", inside=f"{_FLOW}.alarms:unmute"),
+    Point("a silence ended: the timer is finished", f"{_STORE}.timers:finish", inside=f"{_FLOW}.release:unmute", some=True),
+    Point("a silence ended: the incidents are written", f"{_STORE}.writing:write_incidents", inside=f"{_FLOW}.release:unmute"),
     Point("a silence ended: the alerts have their places", f"{_STORE}.intake:place"),
-    Point("a silence ended: committed", f"{_FLOW}.alarms:unmute"),
+    Point("a silence ended: committed", f"{_FLOW}.release:unmute"),
     # Somebody answers.
     Point("acknowledging: the paging is stopped", f"{_STORE}.incidents:stop_paging", inside=_ACKNOWLEDGE),
     Point("acknowledging: told", f"{_FLOW}.respond:tell", inside=_ACKNOWLEDGE, passage=2),

@@ -13,7 +13,7 @@ from tests.story.world import World
 
 from tocsin.core.alert import Reason
 from tocsin.core.mute import Matcher, Mute
-from tocsin.flow import alarms, respond, settling
+from tocsin.flow import release, respond, settling
 from tocsin.flow import triage as triage_module
 from tocsin.flow.opening import Opening
 from tocsin.store import incidents, intake, mutes, timers
@@ -78,7 +78,7 @@ def meeting(patch: Patch, one: tuple[Any, str, bool], other: tuple[Any, str, boo
 async def test_an_alert_that_comes_while_its_silence_ends_is_not_muted_for_ever(world: World, patch: Patch) -> None:
     mute = await silence(world, hours=1)
     world.clock.advance(timedelta(minutes=59, seconds=59))
-    real = mutes.active
+    real = mutes.standing
     ended = False
 
     async def while_it_ends(tx: Any, now: Any) -> list[Mute]:
@@ -90,7 +90,7 @@ async def test_an_alert_that_comes_while_its_silence_ends_is_not_muted_for_ever(
             await world.engine.turn()
         return found
 
-    patch(mutes, "active", while_it_ends)
+    patch(mutes, "standing", while_it_ends)
     await world.fire(labels={"cluster": "eu"})
     await world.wait(minutes=1)
     assert world.phone("alice").times == 1
@@ -126,7 +126,7 @@ async def test_a_clock_that_steps_back_between_claim_and_work_loses_no_end_of_a_
     async with world.db.transaction() as tx:
         due = await timers.claim(tx, world.ctx.node, world.clock.now(), timedelta(seconds=10), 10)
     world.clock.advance(timedelta(milliseconds=-2))  # it followed the database's time just now
-    await alarms.unmute(world.ctx, due)
+    await release.unmute(world.ctx, due)
     await world.wait(seconds=1)
     assert world.phone("alice").times == 1
 

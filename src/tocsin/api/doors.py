@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from tocsin.api import pings
 from tocsin.api.alertmanager import AlertmanagerApi, method_not_allowed, not_found
 from tocsin.api.raw import Answer, App, Gone, Receive, Scope, Send, TooLarge, header, read_body, send_answer
 from tocsin.core.directory import IntegrationRef
@@ -73,7 +74,17 @@ class Doors:
                 key, slash, rest = path[len(_PREFIX) :].partition("/")
                 if slash and rest:
                     return await self._integration(key, rest.removesuffix("/"), scope, receive, send)
+            elif path.startswith(pings.PREFIX):
+                return await self._ping(scope, receive, send)
         return await self._inner(scope, receive, send)
+
+    async def _ping(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A heartbeat."""
+        try:
+            answer = await pings.answer(self._ctx, scope, receive)
+        except Gone:
+            return
+        await send_answer(send, answer)
 
     async def _enqueue(self, source: Source, scope: Scope, receive: Receive, send: Send) -> None:
         """A door whose key is in the body."""

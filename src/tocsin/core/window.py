@@ -31,6 +31,20 @@ _DAY = timedelta(days=1)
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PARTS = re.compile(r"[A-Z]+=[A-Z0-9,+-]+(;[A-Z]+=[A-Z0-9,+-]+)*")
 _MOST_PER_DAY = 24
+_KNOWN = {
+    "FREQ",
+    "INTERVAL",
+    "COUNT",
+    "UNTIL",
+    "BYDAY",
+    "BYMONTHDAY",
+    "BYMONTH",
+    "BYSETPOS",
+    "BYHOUR",
+    "BYMINUTE",
+    "WKST",
+}
+_LONGEST_MONTHS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 
 
 class Window(msgspec.Struct, frozen=True, order=True):
@@ -57,8 +71,12 @@ def read_rrule(text: str, start: datetime) -> Recurrence:
     parts = dict(part.split("=", 1) for part in plain.split(";"))
     if parts.get("FREQ") not in _FREQUENCIES:
         raise Invalid(f"a mute recurs by FREQ={', '.join(_FREQUENCIES[:-1])} or {_FREQUENCIES[-1]}", "/rrule")
-    if _times_a_day(parts) > _MOST_PER_DAY or "BYSECOND" in parts:
+    if _times_a_day(parts) > _MOST_PER_DAY:
         raise Invalid(f"a mute recurs at most {_MOST_PER_DAY} times a day: use fewer BYHOUR and BYMINUTE", "/rrule")
+    if strange := sorted(parts.keys() - _KNOWN):
+        raise Invalid(f"{strange[0]} is not used here: write the rule with {', '.join(sorted(_KNOWN))}", "/rrule")
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", parts.get("INTERVAL", "1")):
+        raise Invalid("INTERVAL in a recurrence rule is 1 to 999", "/rrule")
     if "COUNT" in parts and "UNTIL" in parts:
         raise Invalid("a recurrence rule has COUNT or UNTIL, not both: remove one", "/rrule")
     try:
@@ -69,7 +87,17 @@ def read_rrule(text: str, start: datetime) -> Recurrence:
         raise Invalid(f"{text[:80]!r} is not a recurrence rule: {error}", "/rrule") from None
     if count is not None and count < 1:
         raise Invalid("COUNT in a recurrence rule is at least 1", "/rrule")
+    if _impossible(parts) or next(iter(rule), None) is None:
+        raise Invalid(f"the recurrence rule {text[:80]!r} never comes", "/rrule")
     return Recurrence(rule, count, until)
+
+
+def _impossible(parts: dict[str, str]) -> bool:
+    """Told without a search: a day that none of its months has."""
+    if "BYMONTH" not in parts or "BYMONTHDAY" not in parts:
+        return False
+    longest = max(_LONGEST_MONTHS.get(int(month), 31) for month in parts["BYMONTH"].split(","))
+    return min(abs(int(day)) for day in parts["BYMONTHDAY"].split(",")) > longest
 
 
 def _until(text: str) -> datetime:

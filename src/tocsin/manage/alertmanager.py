@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from tocsin.core.mute import Mute
+from tocsin.core.silencer import Silencer
 from tocsin.flow.context import Context
-from tocsin.store import alerts, mutes
+from tocsin.store import alerts
 from tocsin.store.alerts import OpenAlert
 
 MOST = 20_000
@@ -36,16 +36,16 @@ async def open_alerts(ctx: Context, service: str) -> list[Shown]:
             found += some
             if len(some) < AT_ONCE:
                 break
-        silences = [mute for mute in await mutes.active(tx, now) if mute.service in (None, service)]
+        silences = await ctx.silences.current(tx, now)
     return await asyncio.to_thread(_shown, found, silences, service, now)
 
 
-def _shown(found: list[OpenAlert], silences: list[Mute], service: str, now: datetime) -> list[Shown]:
+def _shown(found: list[OpenAlert], silences: Silencer, service: str, now: datetime) -> list[Shown]:
     return [Shown(alert, _silenced_by(alert, silences, service, now), _end(alert, now)) for alert in found]
 
 
-def _silenced_by(alert: OpenAlert, silences: list[Mute], service: str, now: datetime) -> list[str]:
-    return [mute.public_id for mute in silences if mute.mutes(alert.labels, service, now)]
+def _silenced_by(alert: OpenAlert, silences: Silencer, service: str, now: datetime) -> list[str]:
+    return [mute.public_id for mute in silences.every(alert.labels, service, now)]
 
 
 def _end(alert: OpenAlert, now: datetime) -> datetime:
