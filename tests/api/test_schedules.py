@@ -9,7 +9,6 @@ import pytest
 
 from tocsin.core.spelling import plain
 from tocsin.manage import configuration
-from tocsin.manage.files import File
 
 from .desk import Desk
 
@@ -67,11 +66,10 @@ async def test_an_override_in_the_past_is_refused_and_one_that_began_begins_now(
     assert made["state"] == "running"
     rota.world.clock.advance(timedelta(hours=1))
     assert (await rota.call("DELETE", f"/schedules/week/overrides/{made['id']}")).status_code == 200
-    assert await shifts(rota, "2026-03-02T08:00", "2026-03-02T13:00") == [
-        ("alice", "2026-03-02T08:00", "2026-03-02T09:00"), ("bob", "2026-03-02T09:00", "2026-03-02T10:00"),
-        ("bob", "2026-03-02T10:00", "2026-03-02T11:00"), ("alice", "2026-03-02T11:00", "2026-03-02T13:00"),
-    ] or True  # fmt: skip
-    assert ("alice", "2026-03-02T11:00", "2026-03-02T13:00") in await shifts(rota, "2026-03-02T08:00", "2026-03-02T13:00")
+    assert (await shifts(rota, "2026-03-02T09:30", "2026-03-02T13:00")) == [
+        ("alice", "2026-03-02T09:30", "2026-03-02T10:00"), ("bob", "2026-03-02T10:00", "2026-03-02T11:00"),
+        ("alice", "2026-03-02T11:00", "2026-03-02T13:00"),
+    ]  # fmt: skip
     (cut,) = (await rota.get("/schedules/week/overrides"))["items"]
     assert (cut["state"], cut["to"]) == ("over", "2026-03-02T11:00:00Z")
     refusal = await rota.refused("DELETE", f"/schedules/week/overrides/{cut['id']}", 409)
@@ -92,12 +90,16 @@ async def test_an_override_in_the_past_is_refused_and_one_that_began_begins_now(
 async def test_bad_overrides_are_refused_by_field(rota: Desk, body: dict[str, str], pointer: str) -> None:
     found = await rota.refused("POST", "/schedules/week/overrides", 422, body)
     assert found["errors"][0]["pointer"] == pointer
-    await rota.refused("POST", "/schedules/nothing/overrides", 404, {"user": "bob", "from": "2026-03-04", "to": "2026-03-05"})
+    await rota.refused(
+        "POST", "/schedules/nothing/overrides", 404, {"user": "bob", "from": "2026-03-04", "to": "2026-03-05"}
+    )
 
 
 async def test_an_override_that_ends_in_the_repeated_hour_is_never_too_short(rota: Desk) -> None:
     layer = {"id": "weekly", "users": ["alice"], "starts": "2026-01-05T09:00"}
-    await rota.post("/schedules", {"id": "berlin", "time_zone": "Europe/Berlin", "layers": [layer]}, 201, role="manager")
+    await rota.post(
+        "/schedules", {"id": "berlin", "time_zone": "Europe/Berlin", "layers": [layer]}, 201, role="manager"
+    )
     body = {"user": "bob", "from": "2026-10-24T20:00:00Z", "to": "2026-10-25T01:30:00Z"}
     made = await rota.post("/schedules/berlin/overrides", body, 201)
     assert (made["from"], made["to"]) == ("2026-10-24T20:00:00Z", "2026-10-25T02:00:00Z")
@@ -140,7 +142,12 @@ async def test_a_preview_says_who_gains_and_who_loses_and_changes_nothing(rota: 
     layer = {"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}
     told = await rota.post("/schedules/week/preview", {"layers": [layer]}, role="observer")
     assert told["interrupts"] == {"user": "alice", "until": "2026-03-09T09:00:00Z", "taken_by": "bob"}
-    assert told["items"][0] == {"from": "2026-03-02T10:00:00Z", "to": "2026-03-09T09:00:00Z", "before": "alice", "after": "bob"}
+    assert told["items"][0] == {
+        "from": "2026-03-02T10:00:00Z",
+        "to": "2026-03-09T09:00:00Z",
+        "before": "alice",
+        "after": "bob",
+    }
     assert [s["user"] for s in told["shifts"]][:2] == ["bob", "alice"]
     assert plain(rota.world.ctx.directory.schedules["week"]) == before
     night = {**layer, "restrictions": [{"from": "22:00", "to": "06:00"}]}
@@ -200,23 +207,25 @@ schedules:
 async def test_a_schedule_of_a_file_takes_overrides_by_hand_which_the_file_leaves_alone(rota: Desk) -> None:
     files = {"files": [{"name": "filed.yaml", "text": FILE}]}
     await rota.post("/apply", files, role="manager")
-    made = await rota.post("/schedules/filed/overrides", {"user": "carol", "from": "2026-03-04", "to": "2026-03-05"}, 201)
+    made = await rota.post(
+        "/schedules/filed/overrides", {"user": "carol", "from": "2026-03-04", "to": "2026-03-05"}, 201
+    )
     shown = await rota.get("/schedules/filed")
     assert shown["origin"]["file"] == "filed.yaml"
     assert [o["user"] for o in shown["overrides"]] == ["bob", "carol"]
     plan = await rota.post("/apply", files, role="manager")
     assert plan["items"] == [], "applying the same file again does nothing"
     text = (await rota.call("GET", "/export", role="manager")).text
-    assert (await rota.post("/apply", {"files": [{"name": "export.yaml", "text": text}]}, role="manager"))["items"] == []
+    assert (await rota.post("/apply", {"files": [{"name": "export.yaml", "text": text}]}, role="manager"))[
+        "items"
+    ] == []
     await rota.post("/apply", files, role="manager")
     of_file = (await rota.get("/schedules/filed/overrides"))["items"][1]["id"]
     refusal = await rota.refused("DELETE", f"/schedules/filed/overrides/{of_file}", 409)
     assert "filed.yaml:4" in refusal["detail"]
     assert (await rota.call("DELETE", f"/schedules/filed/overrides/{made['id']}")).status_code == 200
     versions = (await rota.get("/schedules/filed/versions"))["items"]
-    refusal = await rota.refused(
-        "PATCH", "/schedules/filed", 409, {"name": "Mine"}, role="manager"
-    )
+    refusal = await rota.refused("PATCH", "/schedules/filed", 409, {"name": "Mine"}, role="manager")
     await rota.post("/schedules/filed/revert", {"revision": versions[1]["revision"]})
     assert [o["user"] for o in (await rota.get("/schedules/filed/overrides"))["items"]] == ["carol", "bob"]
 
@@ -234,19 +243,24 @@ async def test_shadow_shifts_are_made_and_ended_like_overrides(rota: Desk) -> No
 async def test_what_can_never_be_on_call_is_refused_with_the_way_out(rota: Desk) -> None:
     only = {"id": "x", "shadows": [{"user": "bob", "from": "2026-03-02T00:00", "to": "2026-03-08T00:00"}]}
     found = await rota.refused("POST", "/schedules", 422, only, role="manager")
-    assert "shadows only watch" in found["detail"]
+    assert "shadows only watch" in found["errors"][0]["detail"]
     layers = [{"id": low, "users": ["alice"], "starts": "2026-01-05T09:00"} for low in ("base", "top")]
     found = await rota.refused("POST", "/schedules", 422, {"id": "x", "layers": layers}, role="manager")
     assert found["errors"][0]["pointer"] == "/layers/0"
-    assert "'base' could never be on call" in found["detail"]
-    assert "top would always" in found["detail"]
+    assert "'base' could never be on call" in found["errors"][0]["detail"]
+    assert "top would always" in found["errors"][0]["detail"]
 
 
 async def test_patterns(rota: Desk) -> None:
     named = [t["id"] for t in (await rota.get("/schedule_templates"))["items"]]
     assert named == ["weekly", "primary_secondary", "follow_the_sun", "by_day", "days_and_nights"]
-    body = {"id": "shop", "time_zone": "Europe/Berlin", "starts": "2026-03-02T09:00", "users": ["alice", "bob", "carol"]}
-    shown = await rota.post("/schedule_templates/primary_secondary?dry_run=true", body, role="manager")
+    body = {
+        "id": "shop",
+        "time_zone": "Europe/Berlin",
+        "starts": "2026-03-02T09:00",
+        "users": ["alice", "bob", "carol"],
+    }
+    shown = await rota.post("/schedule_templates/primary_secondary", body, role="manager", dry_run="true")
     assert "shop-primary" not in rota.world.ctx.directory.schedules
     assert shown["yaml"].startswith("version: 1\nschedules:\n")
     made = await rota.post("/schedule_templates/primary_secondary", body, 201, role="manager")
@@ -259,7 +273,9 @@ async def test_patterns(rota: Desk) -> None:
         assert second["user"] == first["user"], "the secondary is the next primary"
     await rota.refused("POST", "/schedule_templates/primary_secondary", 409, body, role="manager")
     await rota.refused("POST", "/schedule_templates/nothing", 404, {**body, "id": "y"}, role="manager")
-    found = await rota.refused("POST", "/schedule_templates/weekly", 422, {**body, "id": "y", "users": []}, role="manager")
+    found = await rota.refused(
+        "POST", "/schedule_templates/weekly", 422, {**body, "id": "y", "users": []}, role="manager"
+    )
     assert found["errors"][0]["pointer"] == "/users"
 
 
@@ -270,8 +286,11 @@ async def test_the_other_patterns_leave_no_gap(rota: Desk) -> None:
         {"id": "austin", "users": ["bob"], "from": "16:00", "to": "00:00"},
         {"id": "sydney", "users": ["carol"], "from": "00:00", "to": "08:00"},
     ]
-    days = dict(zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), "alice bob alice bob alice carol carol".split(), strict=True))
-    await rota.post("/schedule_templates/follow_the_sun", {**base, "id": "sun", "regions": regions}, 201, role="manager")
+    week = ["alice", "bob", "alice", "bob", "alice", "carol", "carol"]
+    days = dict(zip(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), week, strict=True))
+    await rota.post(
+        "/schedule_templates/follow_the_sun", {**base, "id": "sun", "regions": regions}, 201, role="manager"
+    )
     await rota.post("/schedule_templates/by_day", {**base, "id": "day", "days": days}, 201, role="manager")
     both = {**base, "id": "both", "users": ["alice"], "nights": ["bob", "carol"]}
     await rota.post("/schedule_templates/days_and_nights", both, 201, role="manager")

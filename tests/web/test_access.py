@@ -15,7 +15,7 @@ from tocsin.web.authentication import csrf_fits, csrf_token, safe_next
 from .visitor import ROLES as PEOPLE
 from .visitor import Site, text_of
 
-OPEN = {"sign_in", "sign_in_form", "sign_in_link", "use_link", "answer", "answer_form", "static", "favicon", "robots"}
+OPEN = {"sign_in", "sign_in_form", "sign_in_link", "use_link", "answer", "answer_form", "static", "favicon", "robots", "ical"}
 
 
 def routes() -> Iterator[tuple[str, str, str, list[Permission | None]]]:

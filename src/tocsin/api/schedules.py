@@ -38,7 +38,11 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 # --- versions -------------------------------------------------------------------------------------------------------------
 
 
-@get("/schedules/{id:str}/versions", guards=may("see_configuration"), summary="Every change of a schedule: when, by whom, what")
+@get(
+    "/schedules/{id:str}/versions",
+    guards=may("see_configuration"),
+    summary="Every change of a schedule: when, by whom, what",
+)
 async def list_versions(
     request: AnyRequest, id: FromPath[str], limit: FromQuery[int] = 20, cursor: FromQuery[str | None] = None
 ) -> Response[bytes]:
@@ -46,7 +50,11 @@ async def list_versions(
     return reply(await versions.list_versions(context(request), id, limit, cursor))
 
 
-@get("/schedules/{id:str}/diff", guards=may("see_configuration"), summary="Who is on call when by one version instead of another")
+@get(
+    "/schedules/{id:str}/diff",
+    guards=may("see_configuration"),
+    summary="Who is on call when by one version instead of another",
+)
 async def diff(
     request: AnyRequest,
     id: FromPath[str],
@@ -91,11 +99,21 @@ async def revert(request: AnyRequest, id: FromPath[str], data: Back) -> Response
 def _several(field: overrides.Field) -> list[HTTPRouteHandler]:
     said = overrides.SAID[field]
 
-    @get(f"/schedules/{{id:str}}/{field}", guards=may("see_on_call"), summary=f"Every {said} of a schedule", operation_id=f"list_{field}")
+    @get(
+        f"/schedules/{{id:str}}/{field}",
+        guards=may("see_on_call"),
+        summary=f"Every {said} of a schedule",
+        operation_id=f"list_{field}",
+    )
     async def many(request: AnyRequest, id: str) -> Response[bytes]:
         return reply(overrides.list_of(context(request), id, field))
 
-    @post(f"/schedules/{{id:str}}/{field}", guards=may("cover"), summary=f"Make one {said}", operation_id=f"create_{field}")
+    @post(
+        f"/schedules/{{id:str}}/{field}",
+        guards=may("cover"),
+        summary=f"Make one {said}",
+        operation_id=f"create_{field}",
+    )
     async def create(request: AnyRequest, id: str, data: Wanted) -> Response[bytes]:
         async def act() -> Json:
             return await overrides.add(context(request), principal_of(request), id, field, data)

@@ -84,9 +84,7 @@ def _changes(found: dict[str, Any]) -> None:
 def revert(
     id: Schedule,
     revision: Annotated[int, typer.Argument(help="The version to go back to: see `tocsin schedule versions`.")],
-    confirm: Annotated[
-        bool, typer.Option("--yes", help="Also when somebody loses the shift that is running.")
-    ] = False,
+    confirm: Annotated[bool, typer.Option("--yes", help="Also when somebody loses the shift that is running.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a schedule what it was at a revision, as a new version."""
@@ -116,7 +114,9 @@ def _several(field: str, said: str, verb: str) -> typer.Typer:
     def add(
         id: Schedule,
         user: Annotated[str, typer.Argument(help="Id of a user.")],
-        start: Annotated[str, typer.Option("--from", help="RFC 3339, or local time of the schedule like 2026-01-05T09:00.")],
+        start: Annotated[
+            str, typer.Option("--from", help="RFC 3339, or local time of the schedule like 2026-01-05T09:00.")
+        ],
         end: Annotated[str, typer.Option("--to", help="Likewise; not included.")],
         as_json: AsJson = False,
     ) -> None:
@@ -127,7 +127,9 @@ def _several(field: str, said: str, verb: str) -> typer.Typer:
 
     @app.command("remove", help=f"End one {said.lower()}: a planned one goes away, a running one ends now.")
     def remove(
-        id: Schedule, one: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it.")], as_json: AsJson = False
+        id: Schedule,
+        one: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it.")],
+        as_json: AsJson = False,
     ) -> None:
         gone = Client.from_environment().delete(path("schedules", id, field, one))
         if as_json:
@@ -137,8 +139,12 @@ def _several(field: str, said: str, verb: str) -> typer.Typer:
     return app
 
 
-schedules.add_typer(_several("overrides", "Override", "take a time instead of whoever is on call then"), name="override")
-schedules.add_typer(_several("shadows", "Shadow shift", "watch a time: copies of the pages, nothing to answer"), name="shadow")
+schedules.add_typer(
+    _several("overrides", "Override", "take a time instead of whoever is on call then"), name="override"
+)
+schedules.add_typer(
+    _several("shadows", "Shadow shift", "watch a time: copies of the pages, nothing to answer"), name="shadow"
+)
 
 
 # --- patterns -------------------------------------------------------------------------------------------------------------
@@ -237,9 +243,7 @@ def add_link(
 
 
 @links.command("revoke")
-def revoke_link(
-    id: Annotated[int, typer.Argument(help="As the list shows it.")], as_json: AsJson = False
-) -> None:
+def revoke_link(id: Annotated[int, typer.Argument(help="As the list shows it.")], as_json: AsJson = False) -> None:
     """Make a link useless: calendars that use it see nothing more."""
     gone = Client.from_environment().delete(path("calendar_links", str(id)))
     if as_json:

@@ -21,6 +21,9 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     end: ClockTime
 
 
+_NINE, _FIVE = ClockTime(9 * 60), ClockTime(17 * 60)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filling:
     """What a pattern is filled with. Which fields count, `Template.fields` says."""
@@ -34,8 +37,8 @@ class Filling:
     nights: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
     days: Mapping[Weekday, str] | None = None
-    start: ClockTime = ClockTime(9 * 60)
-    end: ClockTime = ClockTime(17 * 60)
+    start: ClockTime = _NINE
+    end: ClockTime = _FIVE
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,10 @@ def _follow_the_sun(given: Filling) -> list[Schedule]:
         raise Invalid("Name the regions, each with its people and hours", "/regions")
     layers = [
         _layer(
-            region.id, _people(region.users, f"regions/{place}/users"), given, (Restriction(start=region.start, end=region.end),)
+            region.id,
+            _people(region.users, f"regions/{place}/users"),
+            given,
+            (Restriction(start=region.start, end=region.end),),
         )
         for place, region in enumerate(given.regions)
     ]

@@ -104,7 +104,9 @@ async def revoke_link(ctx: Context, principal: Principal, id: int) -> dict[str, 
         if link is None or not (link.owner == principal.id or allowed(principal.role, "manage_access")):
             raise NotFound(f"You have no calendar link {id}.")
         if await calendar_links.revoke(tx, id, principal.id, now):
-            await access.audit(tx, now, principal.id, "calendar_link.revoke", f"{link.kind}:{link.subject}", {"link": id})
+            await access.audit(
+                tx, now, principal.id, "calendar_link.revoke", f"{link.kind}:{link.subject}", {"link": id}
+            )
         after = await calendar_links.find(tx, id)
     return view(ctx, principal, after or link)
 

@@ -115,8 +115,8 @@ async def remove(ctx: Context, principal: Principal, id: str, field: Field, whic
         if end <= now:
             raise Conflict(f"This {SAID[field]} is over: who was on call then is history and stays as it was.")
         ended.append(view(schedule, one, field, now))
-        if start <= now:
-            cut = override(schedule, one.user, start, now, one.by)
+        cut = override(schedule, one.user, start, max(start, now), one.by)
+        if cut.start < cut.end:
             rest = tuple(cut if n == place else each for n, each in enumerate(several))
             return _written(ctx, old, schedule, msgspec.structs.replace(schedule, **{field: rest}), field)
         return _written(ctx, old, schedule, without(schedule, field, place), field)
@@ -130,7 +130,9 @@ def _times(schedule: Schedule, wanted: Wanted, now: datetime, said: str) -> tupl
     if end <= start:
         raise Invalid(f"{wanted.end} is not after {wanted.start}: end it later", "/to")
     if end <= now:
-        raise Invalid(f"This {said} lies in the past: who was on call then is history. Choose an end in the future", "/to")
+        raise Invalid(
+            f"This {said} lies in the past: who was on call then is history. Choose an end in the future", "/to"
+        )
     if end - start > LONGEST:
         raise Invalid(f"This {said} is longer than a year: change the layers for that", "/to")
     return max(start, now), end

@@ -15,6 +15,8 @@ from tocsin.store.notices import NewNotice
 
 AHEAD = timedelta(weeks=8)
 """How far ahead a shift must lie at most to be told of when it changes."""
+BEYOND = timedelta(weeks=8)
+"""How much further we look for the end of such a shift."""
 PATIENCE = timedelta(days=1)
 """How long a provider is tried."""
 MOST = 12
@@ -31,7 +33,8 @@ def news(old: Directory, new: Directory, revision: int, actor: str, now: datetim
         after = new.schedules.get(name)
         if after == before:
             continue
-        told = changes(before, after, now, now + AHEAD)
+        end = now + AHEAD + BEYOND
+        told = [one for one in changes(before, after, now, end) if one.start < now + AHEAD]
         for person in dict.fromkeys(p for change in told for p in (change.before, change.after) if p):
             if person in new.users:
                 made += _notices(new, before, person, told, (revision, actor, now))
@@ -43,7 +46,7 @@ def _notices(
 ) -> Iterator[NewNotice]:
     revision, actor, now = by
     user, label = directory.users[person], schedule.name or schedule.id
-    text = _text(directory, user, told, actor)
+    text = _text(directory, user, told, actor, now + AHEAD + BEYOND)
     for method in for_news(user):
         yield NewNotice(
             key=f"shifts:{schedule.id}:{revision}:{person}:{method.id}", kind="shift_change", user_id=person,
@@ -52,7 +55,7 @@ def _notices(
         )  # fmt: skip
 
 
-def _text(directory: Directory, user: User, told: Sequence[Change], actor: str) -> str:
+def _text(directory: Directory, user: User, told: Sequence[Change], actor: str, sight: datetime) -> str:
     def name(person: str | None) -> str:
         known = directory.users.get(person) if person else None
         return known.label if known else person or "nobody"
@@ -61,27 +64,36 @@ def _text(directory: Directory, user: User, told: Sequence[Change], actor: str) 
     lost = [change for change in told if change.before == user.id]
     gained = [change for change in told if change.after == user.id]
     parts = [
-        *_listed("You are not on call any more:", lost, lambda c: f"{name(c.after)} is", place),
-        *_listed("You are on call now:", gained, lambda c: f"instead of {name(c.before)}", place),
+        *_listed("You are not on call any more:", lost, lambda c: f"{name(c.after)} is", place, sight),
+        *_listed("You are on call now:", gained, lambda c: f"instead of {name(c.before)}", place, sight),
     ]
     kind, _, who = actor.partition(":")
     return "\n".join([*parts, f"Changed by {name(who) if kind == 'user' else actor}."])
 
 
-def _listed(head: str, several: Sequence[Change], said: Callable[[Change], str], place: ZoneInfo) -> Iterator[str]:
+def _listed(
+    head: str, several: Sequence[Change], said: Callable[[Change], str], place: ZoneInfo, sight: datetime
+) -> Iterator[str]:
     if not several:
         return
     yield head
     for change in several[:MOST]:
-        yield f"- {span(change.start, change.end, place)}: {said(change)}"
+        when = span(change.start, change.end if change.end < sight else None, place)
+        yield f"- {when}: {said(change)}"
     if len(several) > MOST:
         yield f"- and {len(several) - MOST} more within the next {AHEAD.days // 7} weeks"
     yield ""
 
 
-def span(start: datetime, end: datetime, place: ZoneInfo) -> str:
-    """`Mon 9 Mar 2026 09:00 to Mon 16 Mar 2026 09:00 (UTC+01:00)`; with both offsets when the clocks change in between."""
-    a, b = start.astimezone(place), end.astimezone(place)
+def span(start: datetime, end: datetime | None, place: ZoneInfo) -> str:
+    """`Mon 9 Mar 2026 09:00 to Mon 16 Mar 2026 09:00 (UTC+01:00)`; with both offsets when the clocks change in between.
+
+    Without an end: `Mon 9 Mar 2026 09:00 (UTC+01:00) and from then on`.
+    """
+    a = start.astimezone(place)
+    if end is None:
+        return f"{_moment(a)} ({_offset(a)}) and from then on"
+    b = end.astimezone(place)
     first, last = _offset(a), _offset(b)
     zones = first if first == last else f"{first} to {last}"
     until = f"{b:%H:%M}" if a.date() == b.date() else _moment(b)

@@ -67,7 +67,9 @@ def made(name: str, filled: Filled) -> list[Schedule]:
 
 
 def _region(place: int, filled: RegionFilled) -> Region:
-    start, end = (_read(ClockTime, text, f"regions/{place}/{f}") for f, text in (("from", filled.start), ("to", filled.end)))
+    start, end = (
+        _read(ClockTime, text, f"regions/{place}/{f}") for f, text in (("from", filled.start), ("to", filled.end))
+    )
     return Region(id=filled.id, users=tuple(filled.users), start=start, end=end)
 
 
@@ -78,7 +80,9 @@ def _read(kind: Any, text: str, field: str) -> Any:
         raise Invalid(str(error), f"/{field}") from None
 
 
-async def use(ctx: Context, principal: Principal, name: str, filled: Filled, *, dry_run: bool = False) -> dict[str, Any]:
+async def use(
+    ctx: Context, principal: Principal, name: str, filled: Filled, *, dry_run: bool = False
+) -> dict[str, Any]:
     """`{"items": [schedules], "yaml"}`: made, or with `dry_run` only checked and shown. Raises NotFound, Invalid, Conflict, Forbidden."""
     wanted = made(name, filled)
 

@@ -32,7 +32,8 @@ async def find(tx: Tx, id: int) -> CalendarLink | None:
 async def live(tx: Tx, owner: str | None) -> list[CalendarLink]:
     """Those that work, of one owner or (None) of everybody, the oldest first."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM calendar_links WHERE revoked_at IS NULL AND ($1::text IS NULL OR owner = $1) ORDER BY id", owner
+        f"SELECT {_COLUMNS} FROM calendar_links WHERE revoked_at IS NULL AND ($1::text IS NULL OR owner = $1) ORDER BY id",
+        owner,
     )
     return [CalendarLink(*row) for row in rows]
 
@@ -63,5 +64,7 @@ async def revoke(tx: Tx, id: int, by: str, now: datetime) -> bool:
 async def read(tx: Tx, id: int, now: datetime) -> None:
     """A calendar asked for it: remembered to the hour, so that polling writes little."""
     await tx.execute(
-        "UPDATE calendar_links SET read_at = $2 WHERE id = $1 AND (read_at IS NULL OR read_at < $2 - interval '1 hour')", id, now
+        "UPDATE calendar_links SET read_at = $2 WHERE id = $1 AND (read_at IS NULL OR read_at < $2 - interval '1 hour')",
+        id,
+        now,
     )
