@@ -151,7 +151,9 @@ def test_a_later_page_of_a_great_incident_waits_only_where_the_phone_just_rang()
 def test_who_was_told_a_moment_ago_is_not_told_again_for_another_page() -> None:
     assert choose(user(), "sms", [waiting(1, 1, first=False, told_at=at(-20))], [], at(-20), NOW).told == (1,)
     assert choose(user(), "sms", [waiting(1, 1, first=False, told_at=at(-70))], [], at(-70), NOW).send == (1,)
-    assert choose(user(), "sms", [waiting(1, 1, told_at=at(-20))], [], at(-20), NOW).send == (1,), "a page that is the first"
+    assert choose(user(), "sms", [waiting(1, 1, told_at=at(-20))], [], at(-20), NOW).send == (1,), (
+        "a page that is the first"
+    )
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------

@@ -25,7 +25,11 @@ class Sms:
         self.broken: dict[str, list[DeliveryError | None]] = {}
 
     def problem(self, settings: Mapping[str, str]) -> str | None:
-        return None if settings.get("number", "").startswith("+") else "number: begin with + and the country, like +4930123456"
+        return (
+            None
+            if settings.get("number", "").startswith("+")
+            else "number: begin with + and the country, like +4930123456"
+        )
 
     def lane(self, settings: Mapping[str, str]) -> str:
         return "provider"

@@ -80,9 +80,7 @@ def _order(letter: Letter) -> tuple[int, datetime, int]:
     return letter.severity, letter.scheduled_at, letter.id
 
 
-async def _choices(
-    ctx: Context, tx: Tx, fresh: Mapping[Person, list[Letter]], now: datetime
-) -> dict[Person, Choice]:
+async def _choices(ctx: Context, tx: Tx, fresh: Mapping[Person, list[Letter]], now: datetime) -> dict[Person, Choice]:
     """What goes and what waits, for each person and method."""
     if not fresh:
         return {}
@@ -105,13 +103,16 @@ async def _choices(
 
 
 def _waiting(letter: Letter) -> Waiting:
-    return Waiting(
-        letter.id, letter.severity, letter.urgency, letter.first, letter.scheduled_at, letter.told_at
-    )
+    return Waiting(letter.id, letter.severity, letter.urgency, letter.first, letter.scheduled_at, letter.told_at)
 
 
 async def _company(
-    ctx: Context, tx: Tx, going: dict[Person, Choice], fresh: Mapping[Person, list[Letter]], now: datetime, until: datetime
+    ctx: Context,
+    tx: Tx,
+    going: dict[Person, Choice],
+    fresh: Mapping[Person, list[Letter]],
+    now: datetime,
+    until: datetime,
 ) -> dict[int, Letter]:
     """Whoever waits goes along with a message that goes anyway: named in it, and answered by its link."""
     taken = await messages.take_company(tx, going, ctx.node, until) if going else {}

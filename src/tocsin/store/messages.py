@@ -30,7 +30,9 @@ class Made(NamedTuple):
 async def lock(tx: Tx, people: Iterable[tuple[str, str]]) -> None:
     """Let only one decide at a time for each (user, channel), in one order, so that two cannot wait for each other."""
     for user, channel in sorted(set(people)):
-        await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('message ' || $1 || ' ' || $2, 0))", user, channel)
+        await tx.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('message ' || $1 || ' ' || $2, 0))", user, channel
+        )
 
 
 _BEGIN = """
@@ -53,7 +55,9 @@ async def begin(tx: Tx, ids: Sequence[int], node: UUID, now: datetime) -> dict[i
     return {row["id"]: Letter(**row) for row in await tx.fetch(_BEGIN, list(ids), node, now)}
 
 
-async def rings(tx: Tx, people: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], list[tuple[str, Ring]]]:
+async def rings(
+    tx: Tx, people: Iterable[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], list[tuple[str, Ring]]]:
     """Per (user, channel): the messages of the last day as (method, ring)."""
     wanted = sorted(set(people))
     rows = await tx.fetch(

@@ -94,6 +94,12 @@ def _decoded(body: Any, kind: type[T]) -> T:
         return decode(known_part(body, kind), kind)
 
 
+async def one(tx: Tx, kind: str, name: str) -> Any | None:
+    """One object as it is configured, or None."""
+    row = await tx.fetchrow("SELECT body FROM objects WHERE kind = $1 AND id = $2", kind, name)
+    return _read(kind, row["body"]) if row else None
+
+
 def _read(kind: str, body: Any) -> Any:
     return _decoded(body, KINDS[kind])
 
