@@ -18,7 +18,19 @@ CONTRACT = {
     "engaged_at", "identified_at", "restored_at", "resolved_at", "closed_at", "duration_seconds", "mttr_minutes",
     "alerts_count", "escalations_count", "next_update_at", "url",
 }  # fmt: skip
-OURS = {"name", "reporter", "acknowledged_by", "alarm", "no_page_reason"}
+OURS = {
+    "acknowledged_by",
+    "alarm",
+    "drill",
+    "escalation_suggested_at",
+    "handover",
+    "name",
+    "no_page_reason",
+    "reporter",
+    "severity_policy",
+    "snoozed_by",
+    "snoozed_until",
+}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 

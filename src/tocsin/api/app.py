@@ -10,6 +10,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tocsin import __version__
 from tocsin.api import (
     alerts,
+    asking,
     configuration,
     foresight,
     handoffs,
@@ -32,7 +33,7 @@ LIMIT = 512 * 1024
 def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
-        *incidents.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
+        *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES,
     ]  # fmt: skip
     return Router(

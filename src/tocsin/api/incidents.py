@@ -15,7 +15,7 @@ from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
-from tocsin.flow import respond
+from tocsin.flow import respond, summon
 from tocsin.flow.acts import Result
 from tocsin.manage import edits, explain, incidents, ladders
 from tocsin.manage.lists import DEFAULT, read_time
@@ -23,6 +23,14 @@ from tocsin.manage.lists import DEFAULT, read_time
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pass
+
+
+class Asked(_Body, frozen=True):
+    """Whom to page besides: one `user`, or every member of a `team`."""
+
+    user: str | None = None
+    team: str | None = None
+    reason: str | None = None
 
 
 class Declaration(_Body, frozen=True):
@@ -34,6 +42,7 @@ class Declaration(_Body, frozen=True):
     reporter: str | None = None
     service: str | None = None
     affected_services: list[str] | None = None
+    page: Asked | None = None
 
 
 class Correction(_Body, frozen=True):
@@ -53,6 +62,7 @@ class Escalation(_Body, frozen=True):
 
 class Assignment(_Body, frozen=True):
     user: str
+    page: bool = False
 
 
 class Note(_Body, frozen=True):
@@ -94,9 +104,12 @@ async def declare(request: AnyRequest, data: JSONBody[Declaration]) -> Response[
 
     async def act() -> Json:
         severity = severities.parse(data.severity)
+        asked = summon.people(ctx.directory, data.page.user, data.page.team, "/page") if data.page else []
+        reason = summon.said(ctx.directory, principal.id, (data.page.reason or "") if data.page else "")
         number = await respond.declare(
-            ctx, principal.id, data.title, data.description or "", severity, services, _reporter(data.reporter)
-        )
+            ctx, principal.id, data.title, data.description or "", severity, services, _reporter(data.reporter),
+            asked=asked, note=reason,
+        )  # fmt: skip
         return await incidents.get(ctx, number)
 
     return await write(request, act, 201)
@@ -114,21 +127,21 @@ async def get_incident(request: AnyRequest, id: FromPath[str]) -> Response[bytes
     return reply(await incidents.get(context(request), number_of(id)))
 
 
-async def _acted(request: AnyRequest, number: int, act: Any) -> Response[bytes]:
+async def acted(request: AnyRequest, number: int, act: Any) -> Response[bytes]:
     """Do an action and answer with the whole incident; `result` says whether anything changed."""
 
-    async def acted() -> Json:
-        done: Result = await act()
+    async def done() -> Json:
+        result: Result = await act()
         shown = await incidents.get(context(request), number)
-        return {**shown, "result": {"changed": done.changed, "sentence": done.sentence}}
+        return {**shown, "result": {"changed": result.changed, "sentence": result.sentence}}
 
-    return await write(request, acted)
+    return await write(request, done)
 
 
 @patch("/incidents/{id:str}", guards=may("respond"), summary="Correct title or description")
 async def correct(request: AnyRequest, id: FromPath[str], data: JSONBody[Correction]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    return await _acted(request, number, lambda: edits.edit(ctx, number, actor, data.title, data.description))
+    return await acted(request, number, lambda: edits.edit(ctx, number, actor, data.title, data.description))
 
 
 @post(
@@ -136,13 +149,13 @@ async def correct(request: AnyRequest, id: FromPath[str], data: JSONBody[Correct
 )
 async def acknowledge(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await _acted(request, number, lambda: respond.acknowledge(ctx, number, actor, notes))
+    return await acted(request, number, lambda: respond.acknowledge(ctx, number, actor, notes))
 
 
 @post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
 async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await _acted(request, number, lambda: respond.resolve(ctx, number, actor, notes))
+    return await acted(request, number, lambda: respond.resolve(ctx, number, actor, notes))
 
 
 @post(
@@ -150,7 +163,7 @@ async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes |
 )
 async def reopen(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await _acted(request, number, lambda: respond.reopen(ctx, number, actor, notes))
+    return await acted(request, number, lambda: respond.reopen(ctx, number, actor, notes))
 
 
 def _notes(data: Notes | None) -> str:
@@ -160,13 +173,13 @@ def _notes(data: Notes | None) -> str:
 @post("/incidents/{id:str}/escalate", guards=may("respond"), summary="Page the next step now", status_code=200)
 async def escalate(request: AnyRequest, id: FromPath[str], data: JSONBody[Escalation]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    return await _acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
+    return await acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
 
 
 @post("/incidents/{id:str}/assign", guards=may("respond"), summary="Make someone the assignee", status_code=200)
 async def assign(request: AnyRequest, id: FromPath[str], data: JSONBody[Assignment]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    return await _acted(request, number, lambda: respond.assign(ctx, number, actor, data.user))
+    return await acted(request, number, lambda: respond.assign(ctx, number, actor, data.user, page=data.page))
 
 
 @post("/incidents/{id:str}/notes", guards=may("respond"), summary="Add a note to the timeline")

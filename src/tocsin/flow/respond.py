@@ -19,6 +19,7 @@ from tocsin.flow.acts import Result, checked, known, label, locked, locked_open,
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import (
     ACTOR,
+    Climbed,
     Pager,
     Preface,
     Subject,
@@ -334,8 +335,11 @@ async def declare(
     services: list[str],
     reporter: str | None = None,
     also: Callable[[Tx, int], Awaitable[None]] | None = None,
+    asked: Sequence[PageIntent] = (),
+    note: str = "",
 ) -> int:
-    """A person declares an incident; it pages like any other. `also` is done in the same transaction. Returns its number.
+    """A person declares an incident; it pages like any other, and besides whoever is `asked`. `also` is done in the same transaction.
+    Returns its number.
 
     Raises Invalid for an empty title, an unknown service, or when there is neither a service nor a default escalation policy.
     """
@@ -354,7 +358,8 @@ async def declare(
         (number,) = await incident_numbers(tx, 1)
 
         def make(pager: Pager) -> None:
-            _declared(pager, number, actor, title, description, severity, services, reporter, begun)
+            called = summon.calling(pager, Subject(number, 1, "high", services[0] if services else None), asked, note)
+            _declared(pager, number, actor, title, description, severity, services, reporter, begun, called)
 
         pager, _ = await planned(ctx, tx, now, make)
         fresh = await keep(ctx, tx, [begun], now)
@@ -371,7 +376,7 @@ async def declare(
 
 def _declared(
     pager: Pager, number: int, actor: str, title: str, description: str, severity: Severity, services: list[str],
-    reporter: str | None, begun: Beginning,
+    reporter: str | None, begun: Beginning, called: Climbed,
 ) -> None:  # fmt: skip
     now, writing = pager.now, pager.writing
     policies: list[EscalationPolicy] = pager.policies(services, severity)
@@ -383,7 +388,7 @@ def _declared(
         at=now, kind="incident_created", actor=actor, details=f"{title} ({severity.name})",
         data={"severity": severity.key, "services": services, "reporter": reporter or actor, "reason": "declared"},
     )  # fmt: skip
-    link = writing.tell(number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs)])
+    link = writing.tell(number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs), *called.entries])
     writing.incidents.append(
         NewIncident(
             id=number, title=title, description=description, severity=severity.value, urgency=begun.urgency,

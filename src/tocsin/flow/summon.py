@@ -15,7 +15,7 @@ from tocsin.core.schedule import who
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import Result, checked, known, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import Climbed, Pager, planned, subject_of
+from tocsin.flow.escalate import Climbed, Pager, Subject, planned, subject_of
 from tocsin.store import incidents
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -30,22 +30,22 @@ async def call(
     ctx: Context, tx: Tx, incident: Incident, now: datetime, asked: Iterable[PageIntent], note: str
 ) -> list[Held]:
     """Page these people about a locked incident, loudly and at once. Returns notifications leased to this node."""
-    subject = replace(subject_of(incident), urgency="high")
-    intents = tuple(asked)
-    rung = Rung(0, BESIDE_THE_LADDER, "on_call", intents)
-
-    def make(pager: Pager) -> Climbed:
-        climbed = Climbed(None, "")
-        for intent in intents:
-            pager.page(subject, rung, intent, None, now + LAST_PATIENCE, climbed, "person", note)
-        return climbed
-
-    pager, climbed = await planned(ctx, tx, now, make, len(intents))
+    subject, intents = replace(subject_of(incident), urgency="high"), tuple(asked)
+    pager, climbed = await planned(ctx, tx, now, lambda pager: calling(pager, subject, intents, note), len(intents))
     link = pager.writing.tell(incident.id, incident.link, climbed.entries)
     incident.timeline_seq, incident.timeline_head = link.seq, link.head
     await write_paging(tx, pager.writing)
     await write_story(tx, pager.writing)
     return pager.held
+
+
+def calling(pager: Pager, subject: Subject, asked: Iterable[PageIntent], note: str) -> Climbed:
+    """Plan these pages."""
+    intents, climbed = tuple(asked), Climbed(None, "")
+    rung = Rung(0, BESIDE_THE_LADDER, "on_call", intents)
+    for intent in intents:
+        pager.page(subject, rung, intent, None, pager.now + LAST_PATIENCE, climbed, "person", note)
+    return climbed
 
 
 def sent(ctx: Context, held: list[Held]) -> None:
@@ -57,17 +57,17 @@ def sent(ctx: Context, held: list[Held]) -> None:
 # --- page a person or a team ------------------------------------------------------------------------------------------
 
 
-def people(directory: Directory, user: str | None, team: str | None) -> list[PageIntent]:
+def people(directory: Directory, user: str | None, team: str | None, below: str = "") -> list[PageIntent]:
     """Whom a direct page is for: exactly one of `user` and `team`. Raises Invalid when that is nobody."""
     if (user is None) == (team is None):
-        raise Invalid("name one user or one team to page", "/user")
+        raise Invalid("name one user or one team to page", f"{below}/user")
     if user is not None:
-        return [PageIntent(known(directory, user), f"user:{user}", PageReason.ASKED)]
+        return [PageIntent(known(directory, user, f"{below}/user"), f"user:{user}", PageReason.ASKED)]
     if team is None or team not in directory.teams:
-        raise Invalid(f"there is no team {team!r}", "/team")
+        raise Invalid(f"there is no team {team!r}", f"{below}/team")
     members = [member for member in directory.teams[team].members if member in directory.users]
     if not members:
-        raise Invalid(f"the team {team!r} has no members to page", "/team")
+        raise Invalid(f"the team {team!r} has no members to page", f"{below}/team")
     return [PageIntent(member, f"team:{team}", PageReason.ASKED) for member in members]
 
 
@@ -87,9 +87,9 @@ async def page(
 
 
 def said(directory: Directory, actor: str, reason: str) -> str:
-    """What the page quotes: `Alice Ng: the replica is behind`."""
+    """What the page quotes: `Alice Ng: the replica is behind`; nothing when they said nothing."""
     kind, _, name = actor.partition(":")
-    return f"{label(directory, name) if kind == 'user' else name or kind}: {reason}"
+    return f"{label(directory, name) if kind == 'user' else name or kind}: {reason.strip()}" if reason.strip() else ""
 
 
 # --- responders -------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ async def add_responder(
         now = ctx.clock.now()
         changed = await _add(tx, incident, actor, user, label(ctx.directory, user), now, paged=page)
         if page:
-            note = said(ctx.directory, actor, reason) if reason else ""
+            note = said(ctx.directory, actor, reason)
             intent = PageIntent(user, f"user:{user}", PageReason.RESPONDER)
             held = await call(ctx, tx, incident, now, [intent], note)
         await notify(tx, "timeline")
@@ -205,7 +205,7 @@ async def all_hands(ctx: Context, number: int, actor: str, reason: str = "") -> 
         names = ", ".join(label(ctx.directory, one.user) for one in asked)
         users = [one.user for one in asked]
         await tell(tx, incident, now, "all_hands", actor, f"All hands: {names}", users=users, reason=reason)
-        held = await call(ctx, tx, incident, now, asked, said(ctx.directory, actor, reason) if reason else "")
+        held = await call(ctx, tx, incident, now, asked, said(ctx.directory, actor, reason))
         await notify(tx, "timeline")
     sent(ctx, held)
     return Result(number, True, f"All hands: paged {names}")

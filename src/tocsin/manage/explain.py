@@ -21,7 +21,8 @@ MOST_ALERTS = 20
 
 _KINDS = (
     "response_triggered", "nobody_on_call", "no_page", "exhausted", "escalated", "severity_changed", "relapsed",
-    "acknowledged", "resolved", "reopened",
+    "acknowledged", "resolved", "reopened", "snoozed", "snooze_ended", "handed_over", "handover_ended", "all_hands",
+    "escalation_suggested", "acknowledge_timeout",
 )  # fmt: skip
 
 _NO_PAGE = {
@@ -48,6 +49,15 @@ PAGE = {
     "escalated_by_person": "was next when someone escalated",
     "severity_rose": "was paged again because the severity rose",
     "relapse": "was paged again because the incident came back",
+    "not_restored": "was next above those who had acknowledged, because it was not restored",
+    "acknowledge_timeout": "had acknowledged, and nothing happened since",
+    "snooze_over": "was paged again because the snooze was over",
+    "paged_by_person": "was asked for by a person",
+    "assigned": "got it assigned, with a page",
+    "added_as_responder": "was added as a responder, with a page",
+    "handover": "was asked to take it over",
+    "handover_not_accepted": "has it still, because nobody accepted the handover",
+    "all_hands": "was on call when all hands were called",
     "not_restored": "stands above, and the incident was acknowledged but not restored in time",
     "acknowledge_timeout": "had acknowledged, and nothing happened since",
     "snooze_over": "was paged again because the snooze was over",
@@ -63,6 +73,9 @@ PAGE = {
 
 _ENDED = {
     "acknowledged": "it was acknowledged",
+    "top": "no tier above is left to page",
+    "acknowledge_timeout": "nothing happened after the acknowledgement, and paging went on",
+    "snooze_over": "the snooze was over and paging started over",
     "resolved": "the incident was resolved",
     "restored": "the service was restored",
     "exhausted": "every step had been used and nobody answered",
@@ -155,7 +168,9 @@ def _page(directory: Directory, page: Row, notifications: Sequence[Row]) -> list
     why = PAGE.get(page["reason"], page["reason"])
     through = page["via"].replace(":", " ")
     about = {"page": page["id"], "user": page["user_id"]}
-    began = f"{name} was paged at step {page['step']} ({through}): {name} {why}."
+    step = f" at step {page['step']} ({through})" if page["step"] else ""
+    said = f" {page['note'].rstrip('.')}." if page["note"] else ""
+    began = f"{name} was paged{step}: {name} {why}.{said}"
     items: list[Item] = [(page["created_at"], {"kind": "page", "reason": page["reason"], "sentence": began, **about})]
     carried = [n for n in notifications if n["page_id"] == page["id"]]
     items += [(_when(n), {"kind": "notification", "sentence": told(name, n), **about}) for n in carried]
@@ -174,7 +189,8 @@ def _ended(name: str, page: Row) -> str:
         "delivered": f"The page of {name} was delivered" + ("." if page["ended_at"] else " and waits for an answer."),
         "acknowledged": f"{name} answered the page.",
         "superseded": f"The page of {name} was stopped before it was delivered: it was not needed any more.",
-        "undelivered": f"The page of {name} could not be delivered by any contact method, so the next step came at once.",
+        "undelivered": f"The page of {name} could not be delivered by any contact method"
+        + (", so the next step came at once." if page["step"] else "."),
     }[page["state"]]
 
 

@@ -11,6 +11,7 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id
 from tocsin.core.matrix import respond_by, restore_by, row_view
 from tocsin.core.severity import Severity
+from tocsin.core.tier import ABOUT
 from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
@@ -70,6 +71,10 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "escalations_count": row["escalations_count"],
         "alarm": row["alarm"],
         "no_page_reason": row["no_page_reason"],
+        "snoozed_until": time_text(row["snoozed_until"]),
+        "snoozed_by": row["snoozed_by"],
+        "handover": row["handover"],
+        "escalation_suggested_at": time_text(row["prompted_at"]),
         "severity_policy": policy_view(row, ctx),
         "url": incident_url(ctx, number),
     }
@@ -226,15 +231,21 @@ def _notification_view(row: Row) -> dict[str, Any]:
 def page_view(row: Row, notifications: list[Row]) -> dict[str, Any]:
     """One page with its notifications. `step` counts from 1, `round` is how often the policy was repeated before.
 
-    `via` is the target that led to the person: `schedule:payments-primary`, `team:payments` or `user:erin`.
+    `via` is the target that led to the person: `schedule:payments-primary`, `team:payments` or `user:erin`. `clock` is what sends
+    it: response, progress, or person (then step 0, and no tier). `role` says who stands on the tier; `note` is what whoever asked
+    for the page said.
     """
+    from_ladder = row["step"] > 0
     return {
         "id": row["id"],
         "user": row["user_id"],
         "step": row["step"],
         "round": row["round"],
         "cycle": row["cycle"],
-        "tier": row["tier"],
+        "clock": row["clock"],
+        "tier": row["tier"] if from_ladder else None,
+        "role": ABOUT[row["tier"]].sentence if from_ladder and row["tier"] in ABOUT else None,
+        "note": row["note"],
         "via": row["via"],
         "reason": row["reason"],
         "urgency": row["urgency"],

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
-from tocsin.core.escalation import Ladder, due, turn
+from tocsin.core.escalation import Ladder, due, fire
 from tocsin.core.incident import public_id
+from tocsin.core.matrix import Rules, escalate_by
+from tocsin.core.preset import expanded
+from tocsin.core.progress import first_due, onward
+from tocsin.core.severity import Severity
+from tocsin.core.tier import ABOUT
 from tocsin.flow.context import Context
+from tocsin.flow.rules import known_rules, learn
 from tocsin.manage.lists import time_text
 from tocsin.store import reading_incidents as reading
 from tocsin.store.reading_incidents import Row
 
 
 async def ladder(ctx: Context, number: int) -> dict[str, Any]:
-    """`{"incident", "answered", "now", "climbs": [...]}` of the present cycle of paging. Raises NotFound.
+    """`{"incident", "answered", "now", "progress", "climbs": [...]}` of the present cycle of paging. Raises NotFound.
 
-    A climb: `{policy, name, state, ended_reason, round, rounds, next_at, rungs}` with `state` running, held (waits for a
-    person), stopped or exhausted. A rung: `{step, tier, after_seconds, at, state, targets, people: [{user, name, state}]}`
-    with `step` from 1, `state` fired, next, waiting or skipped (will not fire), and for people the state of their page, or
-    `expected` for those who would be paged.
+    `progress`: what the second clock does for this severity, `automatic`, `prompt` or `off`. A climb: `{policy, name, preset, state,
+    ended_reason, round, rounds, next_at, rungs}` with `state` running, held (waits for a person), progress (acknowledged, and the
+    tiers above on call are still to come), stopped or exhausted. A rung: `{step, tier, role, after_seconds, at, state, targets,
+    round_robin, people: [{user, name, state}]}` with `step` from 1, `state` fired, next, waiting or skipped (will not fire), for people
+    the state of their page, or `expected` for those who would be paged; `role` says who stands on the tier.
     """
     async with ctx.db.reading() as tx:
         incident = await reading.get(tx, number)
@@ -32,73 +40,123 @@ async def ladder(ctx: Context, number: int) -> dict[str, Any]:
             raise NotFound(f"There is no incident {public_id(number)}")
         climbs = await reading.escalations(tx, number)
         pages = await reading.pages(tx, number, None, None)
+        await learn(ctx, tx, [incident["matrix"]])
     latest = max((climb["cycle"] for climb in climbs), default=0)
-    present = [climb for climb in climbs if climb["cycle"] == latest]
-    directory = ctx.directory
-    drawn = await asyncio.to_thread(lambda: [_climb(directory, climb, pages) for climb in present])
+    rules = known_rules(ctx, incident["matrix"], incident["service"])
+    severity = Severity(incident["severity"])
+    drawings = [
+        Drawing(ctx.directory, rules, severity, climb, [p for p in pages if p["escalation_id"] == climb["id"]])
+        for climb in climbs if climb["cycle"] == latest
+    ]  # fmt: skip
     return {
         "incident": public_id(number),
         "answered": incident["acknowledged_cycle"] >= incident["cycle"],
         "now": time_text(ctx.clock.now()),
-        "climbs": drawn,
+        "progress": rules.rows[severity].progress,
+        "climbs": await asyncio.to_thread(lambda: [drawing.whole() for drawing in drawings]),
     }
 
 
-def _climb(directory: Directory, climb: Row, pages: Sequence[Row]) -> dict[str, Any]:
-    policy = directory.escalation_policies.get(climb["policy"])
-    mine = [p for p in pages if p["escalation_id"] == climb["id"] and p["cycle"] == climb["cycle"]]
-    rungs = [_rung(directory, policy, climb, number, mine) for number in range(len(policy.steps))] if policy else []
-    return {
-        "policy": climb["policy"],
-        "name": (policy.name or policy.id) if policy else climb["policy"],
-        "state": climb["state"],
-        "ended_reason": climb["ended_reason"],
-        "ended_at": time_text(climb["ended_at"]),
-        "round": climb["round"],
-        "rounds": policy.repeat + 1 if policy else climb["round"] + 1,
-        "next_at": time_text(climb["next_at"]),
-        "rungs": rungs,
-    }
+@dataclass(frozen=True)
+class Drawing:
+    """One climb, to be drawn."""
 
+    directory: Directory
+    rules: Rules
+    severity: Severity
+    climb: Row
+    pages: Sequence[Row]
 
-def _rung(
-    directory: Directory, policy: EscalationPolicy, climb: Row, number: int, pages: Sequence[Row]
-) -> dict[str, Any]:
-    step = policy.steps[number]
-    state = _state(climb, number)
-    paged = [p for p in pages if p["step"] == number + 1 and p["round"] == climb["round"] and p["tier"] == step.tier]
-    at = min((p["created_at"] for p in paged), default=None)
-    if at is None:
-        at = climb["next_at"] if state == "next" else due(policy, number, climb["round_started_at"])
-    expected = () if paged or state in ("fired", "skipped") else _expected(directory, policy, climb, number, at)
-    return {
-        "step": number + 1,
-        "tier": step.tier,
-        "after_seconds": int(step.after),
-        "at": time_text(at),
-        "state": state,
-        "targets": [target.name for target in step.targets],
-        "people": [
-            *({"user": p["user_id"], "name": _label(directory, p["user_id"]), "state": p["state"]} for p in paged),
-            *({"user": user, "name": _label(directory, user), "state": "expected"} for user in expected),
-        ],
-    }
+    @property
+    def written(self) -> EscalationPolicy | None:
+        return self.directory.escalation_policies.get(self.climb["policy"])
 
+    @property
+    def policy(self) -> EscalationPolicy:
+        """With the steps that a preset has for this severity."""
+        row, written = self.rules.rows[self.severity], self.written
+        if written is None:
+            return EscalationPolicy(id=self.climb["policy"])
+        return expanded(written, row.escalation_time, row.top)
 
-def _state(climb: Row, number: int) -> str:
-    if number < climb["step"] or climb["state"] == "exhausted":
-        return "fired"
-    if climb["state"] != "running":
-        return "skipped"
-    return "next" if number == climb["step"] else "waiting"
+    @property
+    def ladder(self) -> Ladder:
+        climb = self.climb
+        return Ladder(climb["round"], climb["step"], climb["round_started_at"], climb["next_at"])
 
+    def whole(self) -> dict[str, Any]:
+        climb, policy, written = self.climb, self.policy, self.written
+        return {
+            "policy": climb["policy"],
+            "name": policy.name or policy.id,
+            "preset": written.preset if written else None,
+            "state": climb["state"],
+            "ended_reason": climb["ended_reason"],
+            "ended_at": time_text(climb["ended_at"]),
+            "round": climb["round"],
+            "rounds": policy.repeat + 1 if written else climb["round"] + 1,
+            "next_at": time_text(climb["next_at"]),
+            "rungs": [self._rung(policy, number) for number in range(len(policy.steps))],
+        }
 
-def _expected(directory: Directory, policy: EscalationPolicy, climb: Row, number: int, at: datetime) -> tuple[str, ...]:
-    """Whom the rung would page at its time, as things are configured now."""
-    fired = turn(policy, Ladder(climb["round"], number, climb["round_started_at"], at), directory, at)
-    return tuple(page.user for rung in fired.rungs if rung.step == number for page in rung.pages)
+    def _rung(self, policy: EscalationPolicy, number: int) -> dict[str, Any]:
+        step, about = policy.steps[number], ABOUT[policy.steps[number].tier]
+        paged = [p for p in self.pages if p["step"] == number + 1 and p["round"] == self.climb["round"]]
+        state = self._state(policy, number, bool(paged))
+        at = min((p["created_at"] for p in paged), default=None) or self._due(policy, number, state)
+        expected = self._expected(policy, number, at) if state in ("next", "waiting") and not paged else ()
+        return {
+            "step": number + 1,
+            "tier": step.tier,
+            "role": {
+                "name": about.name, "role": about.role, "expertise": about.expertise, "capabilities": about.capabilities,
+            },
+            "after_seconds": int(step.after),
+            "at": time_text(at),
+            "state": state,
+            "targets": [target.name for target in step.targets],
+            "round_robin": step.round_robin,
+            "people": [
+                *({"user": p["user_id"], "name": self._label(p["user_id"]), "state": p["state"]} for p in paged),
+                *({"user": user, "name": self._label(user), "state": "expected"} for user in expected),
+            ],
+        }  # fmt: skip
 
+    def _state(self, policy: EscalationPolicy, number: int, paged: bool) -> str:
+        climb = self.climb
+        climbed_on = climb["state"] == "progress" or climb["ended_reason"] == "top"
+        if number < climb["step"] or climb["state"] == "exhausted":
+            return "skipped" if climbed_on and not paged else "fired"
+        if climb["state"] == "progress":
+            coming = self._coming(policy, number)
+            return "skipped" if coming is None else "next" if number == climb["step"] else "waiting"
+        if climb["state"] != "running":
+            return "skipped"
+        return "next" if number == climb["step"] else "waiting"
 
-def _label(directory: Directory, user: str) -> str:
-    known = directory.users.get(user)
-    return known.label if known else user
+    def _coming(self, policy: EscalationPolicy, number: int) -> Ladder | None:
+        """The rung as the second clock would fire it; None when it never would."""
+        row, at = (
+            self.rules.rows[self.severity],
+            Ladder(self.climb["round"], number, self.climb["round_started_at"], None),
+        )
+        found = onward(policy, at, escalate_by(row, self.rules.hours, first_due(policy, at)), row.top)
+        return found if found is not None and found.step == number else None
+
+    def _due(self, policy: EscalationPolicy, number: int, state: str) -> datetime:
+        if state == "next" and self.climb["next_at"] is not None:
+            at: datetime = self.climb["next_at"]
+            return at
+        coming = self._coming(policy, number) if self.climb["state"] == "progress" else None
+        return coming.next_at if coming and coming.next_at else due(policy, number, self.climb["round_started_at"])
+
+    def _expected(self, policy: EscalationPolicy, number: int, at: datetime) -> tuple[str, ...]:
+        """Whom the rung would page at its time, as things are configured now. A step with round robin keeps its secret."""
+        step = policy.steps[number]
+        if step.round_robin:
+            return ()
+        return tuple(page.user for page in fire(step, self.ladder, self.directory, at).pages)
+
+    def _label(self, user: str) -> str:
+        known = self.directory.users.get(user)
+        return known.label if known else user

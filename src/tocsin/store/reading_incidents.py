@@ -18,7 +18,7 @@ INCIDENT = """
   id, title, description, severity, urgency, status, service, affected_services, assignee, responders, roles, tags,
   impact, origin, reporter, cycle, acknowledged_cycle, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
-  escalations_count, next_update_at, matrix, clocks_since, drill, timeline_seq, timeline_head
+  escalations_count, snoozed_until, snoozed_by, handover, prompted_at, next_update_at, matrix, clocks_since, drill, timeline_seq, timeline_head
 """
 
 ENTRY = "id, incident_id, seq, at, kind, actor, details, data"
@@ -135,7 +135,7 @@ async def pages(tx: Tx, number: int, after: tuple[datetime, int] | None, limit: 
     at, id = after or (None, None)
     return list(
         await tx.fetch(
-            "SELECT id, escalation_id, user_id, cycle, round, step, tier, via, reason, urgency, state, created_at,"
+            "SELECT id, escalation_id, user_id, cycle, round, step, tier, via, reason, clock, note, urgency, state, created_at,"
             " deadline_at, delivered_at, ended_at FROM pages"
             " WHERE incident_id = $1 AND ($2::timestamptz IS NULL OR (created_at, id) > ($2, $3::bigint))"
             " ORDER BY created_at, id LIMIT $4",
