@@ -20,9 +20,9 @@ import aiohttp
 from yarl import URL
 
 from tocsin.plugins.channels.base import DeliveryError, Receipt, Word
+from tocsin.plugins.channels.failures import network_error, retry_after
 from tocsin.plugins.channels.names import Names
 from tocsin.plugins.channels.public import is_private_host
-from tocsin.plugins.channels.webhook import network_error, retry_after
 from tocsin.settings import Settings
 
 ACCEPTED = "accepted by Twilio as "

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import NamedTuple
 
-import aiohttp
 import msgspec
 from standardwebhooks import Webhook
 from yarl import URL
 
 from tocsin import __version__
 from tocsin.plugins.channels.base import Brief, DeliveryError, Field, Message, News, Receipt, field_problem
+from tocsin.plugins.channels.courier import Answered, Closed, Courier, NotHttp, Place, Unresolved
+from tocsin.plugins.channels.failures import retry_after
 from tocsin.plugins.channels.names import Names
 from tocsin.plugins.channels.public import PrivateAddressError, PublicNames, is_private_host
 
-MOST_RETRY_AFTER = 900.0
-"""Seconds: a provider may ask for patience, not for oblivion."""
-_BODY_BYTES = 16 * 1024
-_BODY_SECONDS = 0.5
 _ENCODER = msgspec.json.Encoder()
-_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
 class _Incident(msgspec.Struct, frozen=True):
@@ -69,19 +62,37 @@ class _NewsBody(msgspec.Struct, frozen=True):
 
 
 class _Target(NamedTuple):
-    """Where to and how signed; `place` (host and port) is all that people are shown."""
+    """Where to and how signed; `name` (host and port) is all that people are shown. `head` is how each request begins."""
 
-    url: URL
-    place: str
+    place: Place
+    name: str
+    head: bytes
     signer: Webhook | None
 
 
 @lru_cache(maxsize=4096)
 def _target(url: str, secret: str) -> _Target:
     parsed = URL(url)
-    if not parsed.host:
+    if not parsed.raw_host or not parsed.port:
         raise ValueError("no host")
-    return _Target(parsed, f"{parsed.host_subcomponent}:{parsed.port}", Webhook(secret) if secret else None)
+    lines = [
+        f"POST {parsed.raw_path_qs or '/'} HTTP/1.1",
+        f"Host: {parsed.host_port_subcomponent}",
+        "Accept: */*",
+        "Content-Type: application/json",
+        f"User-Agent: Tocsin/{__version__}",
+    ]
+    if parsed.user is not None:
+        credentials = f"{parsed.user}:{parsed.password or ''}".encode()
+        lines.append(f"Authorization: Basic {base64.b64encode(credentials).decode()}")
+    place = Place(parsed.raw_host, parsed.port, parsed.scheme == "https")
+    head = "".join(f"{line}\r\n" for line in lines).encode()
+    return _Target(place, f"{parsed.host_subcomponent}:{parsed.port}", head, Webhook(secret) if secret else None)
+
+
+@lru_cache(maxsize=4096)
+def _problem(url: str, secret: str) -> str | None:
+    return _url_problem(url) or _secret_problem({"secret": secret})
 
 
 class WebhookChannel:
@@ -104,92 +115,45 @@ class WebhookChannel:
 
     def __init__(self, concurrency: int = 256, lane_limit: int = 64, timeout: float = 5.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
-        self._session: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
-        self._public: aiohttp.ClientSession | None = None
+        self._courier: Courier | None = None
+        self._public: Courier | None = None
         """For addresses that people typed: it connects to public places only."""
 
     def problem(self, settings: Mapping[str, str]) -> str | None:
-        return field_problem(self.fields, settings) or _url_problem(settings["url"]) or _secret_problem(settings)
+        return field_problem(self.fields, settings) or _problem(settings["url"], settings.get("secret", ""))
 
     def lane(self, settings: Mapping[str, str]) -> str:
         try:
-            return _target(settings.get("url", ""), "").place
+            return _target(settings.get("url", ""), "").name
         except ValueError:
             return "invalid"
 
     async def open(self) -> None:
-        self._session = self._new_session(keep_alive=True)
-        self._fresh = self._new_session(keep_alive=False)
-        self._public = self._new_session(keep_alive=False, names=PublicNames())
+        self._courier, self._public = Courier(Names()), Courier(PublicNames())
 
     async def close(self) -> None:
-        sessions = (self._session, self._fresh, self._public)
-        self._session = self._fresh = self._public = None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        couriers, self._courier, self._public = (self._courier, self._public), None, None
+        for courier in couriers:
+            if courier is not None:
+                courier.close()
 
     async def send(self, settings: Mapping[str, str], message: Message) -> Receipt:
+        """The key tells a receiver that gets it twice that it is the same notification."""
         if (problem := self.problem(settings)) is not None:
             raise DeliveryError(problem, permanent=True)
         target = _target(settings["url"], settings.get("secret", ""))
-        body = encode(message)
-        headers = _headers(target, message, body)
+        courier = self._public if message.public_only else self._courier
+        if courier is None:
+            raise DeliveryError("this process is stopping", permanent=False)
+        if message.public_only and is_private_host(target.place.host):
+            raise DeliveryError(f"{target.name} leads into a private network", permanent=True)
         try:
-            async with asyncio.timeout(self.timeout):
-                if message.public_only:
-                    return await self._post_outside(target, headers, body, message.sent_at)
-                return await self._post(target, headers, body, message.sent_at)
+            answered = await courier.post(target.place, _request(target, message), self.timeout)
         except TimeoutError:
-            raise DeliveryError(f"{target.place} did not answer within {self.timeout:g} s", permanent=False) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise network_error(target.place, error) from None
-
-    async def _post(self, target: _Target, headers: dict[str, str], body: bytes, now: datetime) -> Receipt:
-        """One request; a second one, on a new connection, when a kept connection turns out to have been closed by the
-        other side before any answer (the key tells the receiver that it is the same notification)."""
-        if self._session is None or self._fresh is None:
-            raise DeliveryError("this process is stopping", permanent=False)
-        seen = SimpleNamespace(reused=False)
-        try:
-            return await _exchange(self._session, target, headers, body, now, seen)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not seen.reused or isinstance(error, aiohttp.ClientConnectorError):
-                raise
-        return await _exchange(self._fresh, target, headers, body, now, seen)
-
-    async def _post_outside(self, target: _Target, headers: dict[str, str], body: bytes, now: datetime) -> Receipt:
-        """To where a person typed: never into a private network, whatever the name resolves to at this moment."""
-        if self._public is None:
-            raise DeliveryError("this process is stopping", permanent=False)
-        if is_private_host(target.url.host or ""):
-            raise DeliveryError(f"{target.place} leads into a private network", permanent=True)
-        try:
-            return await _exchange(self._public, target, headers, body, now, SimpleNamespace(reused=False))
-        except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, PrivateAddressError):
-                raise DeliveryError(f"{target.place} leads into a private network", permanent=True) from None
-            raise
-
-    def _new_session(self, *, keep_alive: bool, names: Names | None = None) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            limit=self.concurrency,
-            limit_per_host=self.lane_limit,
-            resolver=names or Names(),
-            ttl_dns_cache=30,
-            force_close=not keep_alive,
-        )
-        reuse = aiohttp.TraceConfig()
-        reuse.on_connection_reuseconn.append(_mark_reused)
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=_TIMEOUT,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept-Encoding",),
-            trace_configs=[reuse],
-        )
+            raise DeliveryError(f"{target.name} did not answer within {self.timeout:g} s", permanent=False) from None
+        except (OSError, NotHttp) as error:
+            raise _undelivered(target.name, error) from None
+        return _judge(answered, target.name, message.sent_at)
 
 
 def encode(message: Message) -> bytes:
@@ -233,60 +197,24 @@ def _incident(brief: Brief) -> _Incident:
     )
 
 
-def _headers(target: _Target, message: Message, body: bytes) -> dict[str, str]:
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": f"Tocsin/{__version__}",
-        "Idempotency-Key": message.key,
-    }
+def _request(target: _Target, message: Message) -> bytes:
+    body = encode(message)
+    key = message.key.encode()
+    parts = [target.head, b"Idempotency-Key: ", key, b"\r\nContent-Length: %d\r\n" % len(body)]
     if target.signer is not None:
-        headers["webhook-id"] = message.key
-        headers["webhook-timestamp"] = str(int(message.sent_at.timestamp()))
-        headers["webhook-signature"] = target.signer.sign(message.key, message.sent_at.astimezone(UTC), body.decode())
-    return headers
+        signature = target.signer.sign(message.key, message.sent_at.astimezone(UTC), body.decode())
+        parts.append(b"webhook-id: %b\r\nwebhook-timestamp: %d\r\n" % (key, int(message.sent_at.timestamp())))
+        parts.append(b"webhook-signature: %b\r\n" % signature.encode())
+    return b"".join((*parts, b"\r\n", body))
 
 
-async def _mark_reused(_session: object, context: SimpleNamespace, _params: object) -> None:
-    context.trace_request_ctx.reused = True
-
-
-async def _exchange(
-    session: aiohttp.ClientSession,
-    target: _Target,
-    headers: dict[str, str],
-    body: bytes,
-    now: datetime,
-    seen: SimpleNamespace,
-) -> Receipt:
-    response = await session.post(target.url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=seen)
-    try:
-        await _drain(response)
-        return _judge(response, target.place, now)
-    finally:
-        response.close()  # does nothing to a connection that is already back in the pool
-
-
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Take the rest of a short answer, so that the connection can be used again. What counts is the status: a long or slow
-    body is left unread, and its connection closed."""
-    if response.content.at_eof():
-        return
-    try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            left = _BODY_BYTES
-            while left > 0 and (chunk := await response.content.read(left)):
-                left -= len(chunk)
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        return
-
-
-def _judge(response: aiohttp.ClientResponse, place: str, now: datetime) -> Receipt:
-    status = response.status
+def _judge(answered: Answered, place: str, now: datetime) -> Receipt:
+    status = answered.status
     if 200 <= status < 300:
         return Receipt(f"HTTP {status}")
     text = f"{place} answered HTTP {status}"
     if status == 429 or status >= 500:
-        raise DeliveryError(text, permanent=False, retry_after=retry_after(response.headers, now))
+        raise DeliveryError(text, permanent=False, retry_after=retry_after(answered.headers, now))
     if 300 <= status < 400:
         text += ": redirects are not followed, set the address it leads to"
     elif status == 410:
@@ -296,40 +224,21 @@ def _judge(response: aiohttp.ClientResponse, place: str, now: datetime) -> Recei
     raise DeliveryError(text, permanent=True)
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, 0 to MOST_RETRY_AFTER; None when it asks nothing readable.
-
-    A date is read against the answer's own Date, for the two come from one clock; else against `now`.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), MOST_RETRY_AFTER)
-    until, since = _date(text), _date(headers.get("Date", "")) or now
-    return None if until is None else min(max((until - since).total_seconds(), 0.0), MOST_RETRY_AFTER)
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def network_error(place: str, error: Exception) -> DeliveryError:
-    """What went wrong, in words of our own: the library's may quote the address."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return DeliveryError(f"{place}: its TLS certificate is not trusted", permanent=True)
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return DeliveryError(f"{place}: the host name cannot be resolved", permanent=False)
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return DeliveryError(f"{place}: TLS cannot be agreed on", permanent=False)
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return DeliveryError(f"{place}: the address cannot be used", permanent=True)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return DeliveryError(f"{place}: cannot connect ({error.os_error.strerror or 'no answer'})", permanent=False)
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
-        return DeliveryError(f"{place} closed the connection without an answer", permanent=False)
+def _undelivered(place: str, error: Exception) -> DeliveryError:
+    """What went wrong, without what the address may hold besides the place."""
+    match error:
+        case PrivateAddressError():
+            return DeliveryError(f"{place} leads into a private network", permanent=True)
+        case ssl.SSLCertVerificationError():
+            return DeliveryError(f"{place}: its TLS certificate is not trusted", permanent=True)
+        case Unresolved():
+            return DeliveryError(f"{place}: the host name cannot be resolved", permanent=False)
+        case ssl.SSLError():
+            return DeliveryError(f"{place}: TLS cannot be agreed on", permanent=False)
+        case Closed():
+            return DeliveryError(f"{place} closed the connection without an answer", permanent=False)
+        case OSError():
+            return DeliveryError(f"{place}: cannot connect ({error.strerror or 'no answer'})", permanent=False)
     return DeliveryError(f"{place} answered something that is not HTTP", permanent=False)
 
 

@@ -15,10 +15,10 @@ import msgspec
 from yarl import URL
 
 from tocsin.plugins.channels.base import DeliveryError, Field, Message, Receipt, field_problem
+from tocsin.plugins.channels.failures import network_error, retry_after
 from tocsin.plugins.channels.letters import clean
 from tocsin.plugins.channels.names import Names
 from tocsin.plugins.channels.public import PrivateAddressError, PublicNames, is_private_host
-from tocsin.plugins.channels.webhook import network_error, retry_after
 
 ALL = "all"
 PAGE_SECONDS = 1800
