@@ -106,7 +106,13 @@ class Twilio:
     async def replies(self, sender: str, text: str, sid: str = "") -> str:
         """A text message from a phone; what is answered."""
         self._incoming = getattr(self, "_incoming", 0) + 1
-        form = {"MessageSid": sid or f"SM{self._incoming:032d}", "From": sender, "To": NUMBER, "Body": text, "NumMedia": "0"}
+        form = {
+            "MessageSid": sid or f"SM{self._incoming:032d}",
+            "From": sender,
+            "To": NUMBER,
+            "Body": text,
+            "NumMedia": "0",
+        }
         answer = await self.call("/twilio/sms", form)
         assert answer.status_code == 200, answer.text
         return ElementTree.fromstring(answer.text).findtext("Message", "")

@@ -31,7 +31,9 @@ def people(**of_alice: Any) -> list[dict[str, Any]]:
         {"id": "text", "type": "sms", "number": "+1 212 555 0123"},
         {"id": "call", "type": "voice", "number": "+1 (212) 555-0123"},
     ]
-    users["alice"]["notification_rules"] = {"high": [{"after": "0s", "method": "text"}, {"after": "2m", "method": "call"}]}
+    users["alice"]["notification_rules"] = {
+        "high": [{"after": "0s", "method": "text"}, {"after": "2m", "method": "call"}]
+    }
     users["alice"] |= of_alice
     users["bob"]["contact_methods"] = [{"id": "text", "type": "sms", "number": BOB}]
     return list(users.values())
@@ -62,7 +64,9 @@ async def house(db: Database) -> AsyncIterator[House]:
         for channel in channels.values():
             await channel.open()
         for ctx in world.nodes:
-            ctx.settings = replace(ctx.settings, twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_from=NUMBER)
+            ctx.settings = replace(
+                ctx.settings, twilio_account_sid=ACCOUNT, twilio_auth_token=TOKEN, twilio_from=NUMBER
+            )
             ctx.channels = {**ctx.channels, **channels}
         twilio.app = Litestar([create_twilio_routes()], state=State({"ctx": world.ctx}), openapi_config=None)
         yield House(world, twilio)
@@ -230,7 +234,9 @@ async def test_a_failure_after_the_answer_pages_nobody(house: House) -> None:
 
 async def test_a_report_about_something_unknown_is_forgotten_after_a_while(house: House) -> None:
     await house.twilio.reports(Sent("SM" + "f" * 32, {"To": ALICE}), "failed")
-    assert (await house.twilio.call("/twilio/status", {"MessageSid": "nonsense", "MessageStatus": "sent"})).status_code == 204
+    assert (
+        await house.twilio.call("/twilio/status", {"MessageSid": "nonsense", "MessageStatus": "sent"})
+    ).status_code == 204
     await house.world.wait(minutes=10)
     assert not await house.world.rows("SELECT * FROM timers WHERE kind = 'bounce'")
 

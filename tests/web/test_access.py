@@ -16,6 +16,8 @@ from .visitor import ROLES as PEOPLE
 from .visitor import Site, text_of
 
 OPEN = {"sign_in", "sign_in_form", "sign_in_link", "use_link", "answer", "answer_form", "static", "favicon", "robots", "ical"}
+WITHOUT_FORM = {"answer_form", "push_arrived", "push_renewed"}
+"""What telephones, browsers and links send without a form of ours."""
 
 
 def routes() -> Iterator[tuple[str, str, str, list[Permission | None]]]:
@@ -46,7 +48,7 @@ async def test_a_stranger_is_sent_to_sign_in_and_comes_back_afterwards(site: Sit
 async def test_every_form_without_its_token_is_refused_whoever_sends_it(site: Site) -> None:
     ada = await site.someone("ada")
     for method, path, name, _ in routes():
-        if method == "POST" and name != "answer_form":
+        if method == "POST" and name not in WITHOUT_FORM:
             for headers in ({}, {"x-csrf-token": "0123456789abcdef.0123"}, {"hx-request": "true"}):
                 answer = await ada.http.post(path, data={"user": "x"}, headers=headers)
                 assert answer.status_code == 403, (path, headers)

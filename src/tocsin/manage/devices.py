@@ -153,6 +153,29 @@ async def arrived(ctx: Context, token: str) -> bool:
     return True
 
 
+async def renew(ctx: Context, old: str, endpoint: str, p256dh: str, auth: str) -> None:
+    """A browser changed its subscription by itself; who knows the old endpoint, which is a secret, may do so.
+
+    Raises NotFound when no device has it, Invalid as `subscribe`.
+    """
+    channel = _channel(ctx)
+    settings = {"device": "Browser", "endpoint": endpoint, "p256dh": p256dh, "auth": auth, "subscribed": "yes"}
+    if (problem := channel.problem(settings)) is not None:
+        raise Invalid(f"This is not a subscription that can be used: {problem.partition(': ')[2]}", "/endpoint")
+    code = secrets.token_urlsafe(24)
+    async with ctx.db.transaction() as tx:
+        now = ctx.clock.now()
+        row = await devices.renew(tx, old, endpoint, p256dh, auth, code, now)
+        if row is None:
+            raise NotFound("No device has this subscription.")
+        await devices.changed(tx)
+        await access.audit(
+            tx, now, f"user:{row['user_id']}", "device.renew", f"user:{row['user_id']}", {"device": row["id"]}
+        )
+    await configuration.refresh(ctx)
+    await _check(ctx, channel, row["id"], code, settings)
+
+
 async def remove(ctx: Context, principal: Principal, device: int) -> None:
     """Page this device no more. Raises NotFound, Forbidden."""
     person = _person(ctx, principal)

@@ -66,6 +66,17 @@ async def subscribe(
     return found
 
 
+async def renew(tx: Tx, old: str, endpoint: str, p256dh: str, auth: str, code: str, now: datetime) -> Row | None:
+    """The device behind one endpoint goes on behind another, and must prove itself anew. None when there is no such device, or the
+    other endpoint is taken."""
+    row: Row | None = await tx.fetchrow(
+        f"""UPDATE devices SET endpoint = $2, p256dh = $3, auth = $4, code = $5, asked_at = $6, verified_at = NULL, gone_at = NULL
+            WHERE endpoint = $1 AND NOT EXISTS (SELECT FROM devices WHERE endpoint = $2) RETURNING {_SHOWN}""",
+        old, endpoint, p256dh, auth, code, now,
+    )  # fmt: skip
+    return row
+
+
 async def ask_again(tx: Tx, device: int, code: str, now: datetime) -> None:
     """Another push is on its way that the device must answer."""
     await tx.execute("UPDATE devices SET code = $2, asked_at = $3 WHERE id = $1", device, code, now)

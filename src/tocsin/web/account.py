@@ -23,6 +23,7 @@ from tocsin.web.authentication import (
     session_cookie,
     viewer_of,
 )
+from tocsin.web.devices import devices_data
 from tocsin.web.pages import go, show
 from tocsin.web.viewer import theme_named
 
@@ -87,7 +88,7 @@ async def _page(request: AnyRequest, wrong: dict[str, str], status: int = 200) -
     ctx, viewer = context(request), viewer_of(request)
     person = access.user_of(ctx, viewer.someone)
     return await show(
-        request, viewer, "account/account.html", status, wrong=wrong, person=person,
+        request, viewer, "account/account.html", status, wrong=wrong, person=person, devices=await devices_data(request),
         asks_current=await access.asks_current_password(ctx, request.cookies[SESSION]),
         chosen_zone=request.cookies.get(ZONE, ""), zones=sorted(available_timezones()),
     )  # fmt: skip

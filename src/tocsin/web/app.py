@@ -11,6 +11,8 @@ from tocsin.web import (
     account,
     alerts,
     answers,
+    application,
+    devices,
     handoffs,
     incidents,
     now,
@@ -42,6 +44,8 @@ ROUTES: list[ControllerRouterHandler] = [
     sign_in.form, sign_in.sign_in, sign_in.link, sign_in.use_link,
     answers.ask, answers.answer,
     palette.palette,
+    devices.list_devices, devices.subscribe, devices.check, devices.remove, devices.arrived, devices.renewed,
+    application.manifest, application.service_worker, application.offline, application.now_state,
     static_files.static, static_files.favicon, static_files.robots,
 ]  # fmt: skip
 

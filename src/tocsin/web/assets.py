@@ -13,6 +13,7 @@ _TYPES = {
     "css": "text/css",
     "js": "text/javascript",
     "svg": "image/svg+xml",
+    "png": "image/png",
 }
 
 
@@ -40,6 +41,10 @@ class Assets:
     def url(self, name: str) -> str:
         """The address of a file, with its hash. Raises KeyError when there is none."""
         return self._by_name[name].url
+
+    def body(self, name: str) -> bytes:
+        """What a file holds. Raises KeyError when there is none."""
+        return self._by_name[name].body
 
     def find(self, name: str) -> Asset | None:
         return self._by_name.get(name)

@@ -25,7 +25,7 @@ HTML = "text/html"
 POLICY = "; ".join(
     (
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "connect-src 'self'",
-        "font-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+        "font-src 'self'", "manifest-src 'self'", "worker-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
     )
 )  # fmt: skip
 HEADERS = {
