@@ -64,7 +64,7 @@ async def revoke(tx: Tx, id: int, by: str, now: datetime) -> bool:
 async def read(tx: Tx, id: int, now: datetime) -> None:
     """A calendar asked for it: remembered to the hour, so that polling writes little."""
     await tx.execute(
-        "UPDATE calendar_links SET read_at = $2 WHERE id = $1 AND (read_at IS NULL OR read_at < $2 - interval '1 hour')",
+        "UPDATE calendar_links SET read_at = $2 WHERE id = $1 AND (read_at IS NULL OR read_at < $2::timestamptz - interval '1 hour')",
         id,
         now,
     )

@@ -30,4 +30,4 @@ async def ical(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     if feed.etag in [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]:
         return Response(b"", status_code=304, headers=headers)
     headers["Content-Disposition"] = 'inline; filename="tocsin.ics"'
-    return Response(feed.body, media_type="text/calendar; charset=utf-8", headers=headers)
+    return Response(feed.body, media_type="text/calendar", headers=headers)
