@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -74,3 +74,16 @@ def times(spans: Sequence[Span], zone: ZoneInfo) -> str:
     start, end = spans[0]
     more = f", and {len(spans) - 1} more time{'s' if len(spans) > 2 else ''}" if len(spans) > 1 else ""
     return f"from {said(start, zone)} to {said(end, zone)}{more}"
+
+
+def unheard(findings: Iterable[Finding], told: Mapping[str, Sequence[Span]], until: datetime | None) -> list[Finding]:
+    """Those that nobody was told of: a new kind of fault, or a time that an earlier check, which looked as far as `until`, had
+    found in order."""
+    return [finding for finding in findings if finding.key not in told or _grew(finding, told[finding.key], until)]
+
+
+def _grew(finding: Finding, told: Sequence[Span], until: datetime | None) -> bool:
+    if finding.kind == "unreachable_person":  # its span is only the first of many
+        return False
+    within = [span for span in finding.spans if until is None or span[0] < until]
+    return any(all(end <= begin or stop <= start for begin, stop in told) for start, end in within if start < end)

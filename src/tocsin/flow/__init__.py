@@ -26,8 +26,9 @@
 24. `release`   a silence or a cause is over: what still fires opens or joins incidents now
 25. `plans`     planned mutes become silences, window after window
 26. `heartbeats`pings come in; a missing one raises an alert
-27. `following` the configuration changed: what stands in the database because of it changes too
-28. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-29. `drill`     a marked incident that pages for real and ends by itself
+26. `following` the configuration changed: what stands in the database because of it changes too
+27. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+28. `drill`     a marked incident that pages for real and ends by itself
+29. `forewarn` before the night each team is told what would go wrong
 30. `tick`      claims what is due and hands it to the stage that owns it
 """

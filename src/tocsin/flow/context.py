@@ -77,6 +77,8 @@ class Context:
     """Where news goes whose timers are leased to this node (flow/notices)."""
     carrying: Counter[str] = field(default_factory=Counter)
     """How much news is on its way by each channel."""
+    chores: set[asyncio.Task[None]] = field(default_factory=set)
+    """Work of timers that takes too long to stand between the others (flow/forewarn)."""
     feeds: dict[tuple[str, str], tuple[tuple[int, datetime], bytes]] = field(default_factory=dict)
     """Calendars made today from this configuration, by kind and id (manage/calendars)."""
 

@@ -18,6 +18,7 @@ from tocsin.flow import (
     clocks,
     drill,
     escalate,
+    forewarn,
     handover,
     heartbeats,
     notices,
@@ -47,12 +48,14 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "watch": alarms.watch,
     "clock": clocks.fire,
     "unmute": release.unmute,
+    "mute_ends": release.warn,
     "cause_alert": release.cause_alert,
     "cause_incident": release.cause_incident,
     "heartbeat": heartbeats.due,
     "pulse": heartbeats.pulse,
     "notice": notices.due,
     "drill": drill.look,
+    forewarn.TIMER: forewarn.look,
     bounces.TIMER: bounces.settle,
     "rotation": relieve.rotation,
     "handoff": relieve.relieve,
@@ -110,6 +113,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.deliveries.stop()
         await self.notices.stop()
+        await forewarn.stop(self._ctx)
         try:
             async with self._ctx.db.transaction() as tx:
                 await timers.release(tx, self._ctx.node, self._ctx.clock.now())
@@ -129,6 +133,7 @@ class Engine:
                 return
         log.info("configuration taken", revision=self._ctx.directory.revision)
         await relieve.keep_watch(self._ctx)
+        await forewarn.keep_watch(self._ctx)
 
     async def turn(self) -> int:
         """Claim and handle what is due now, once. Returns how much that was."""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
 from typing import Any
 
-from tocsin.core.finding import Facts
 from tocsin.core.readiness import DAYS
 from tocsin.flow.context import Context
+from tocsin.flow.forewarn import facts_of
 from tocsin.manage import foresight
 from tocsin.manage.foresight import Question
 from tocsin.manage.lists import read_time
 from tocsin.manage.readiness import examine
-from tocsin.store import mutes, readiness
-from tocsin.store.database import Tx
-
-RECENT = timedelta(days=30)
-"""How far back alerts without runbooks and messages that failed are looked for."""
+from tocsin.store import mutes
 
 
 async def rehearse(ctx: Context, question: Question) -> dict[str, Any]:
@@ -42,13 +37,3 @@ async def check(ctx: Context, days: int = DAYS) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         facts = await facts_of(tx, now)
     return await asyncio.to_thread(examine, ctx.directory, now, days, facts)
-
-
-async def facts_of(tx: Tx, now: datetime) -> Facts:
-    """What the database knows that a file does not."""
-    return Facts(
-        heard=await readiness.heard(tx),
-        since=await readiness.integrations_since(tx),
-        bare=await readiness.without_runbook(tx, now - RECENT),
-        failing=await readiness.failing_methods(tx, now - RECENT),
-    )

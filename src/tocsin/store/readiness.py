@@ -112,3 +112,11 @@ async def save_report(tx: Tx, team: str, findings: Mapping[str, Any], until: dat
            ON CONFLICT (team) DO UPDATE SET findings = excluded.findings, until = excluded.until, told_at = excluded.told_at""",
         team, dict(findings), until, now,
     )  # fmt: skip
+
+
+async def set_watch(tx: Tx, kind: str, at: datetime) -> None:
+    """Set the one timer of `kind`, unless it is set already."""
+    await tx.execute(
+        """INSERT INTO timers (kind, subject, due_at, set_for) VALUES ($1, 0, $2, $2) ON CONFLICT (kind, subject) DO NOTHING""",
+        kind, at,
+    )  # fmt: skip
