@@ -30,6 +30,7 @@ PLACES = (
     Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
     Place("/handoffs", "relay", "Handoffs", "shift sign planned events watch", "see_on_call"),
     Place("/services", "cubes", "Services", "integrations keys", "see_services"),
+    Place("/severities", "list", "Severities", "matrix policy business hours sev1 response", "see_configuration"),
     Place("/tokens", "key", "Tokens and sign-in links", "api access password", "manage_access"),
     Place("/account", "person", "Your account", "password theme zone dark light sign out"),
     Place("/welcome", "link", "What to do first", "help welcome set up"),

@@ -1,0 +1,147 @@
+"""What each severity means: drawn, told field by field, and changed by those who may, with the difference shown first."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from tocsin.core import severity as named
+from tocsin.core.configuration import Paging, Progress, Review, Tier
+from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.severity import Severity
+from tocsin.manage import severities
+from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
+from tocsin.web.pages import go, show
+from tocsin.web.ruler import NARROW, WIDE, ruler
+from tocsin.web.words import TIERS
+
+LABELS = {
+    "description": "What it means",
+    "page": "Pages",
+    "response_time": "Acknowledge within",
+    "escalation_time": "Escalate after",
+    "communication_frequency": "Update every",
+    "resolution_target": "Restore within",
+    "inform_manager": "Tell the manager after",
+    "progress": "Progress clock",
+    "top": "Up to tier",
+    "acknowledge_timeout": "Page again after",
+    "review": "Review",
+    "who": "Who responds",
+    "how": "How it is told",
+}
+"""What people read instead of the names of fields, in the order in which they read them."""
+
+HINTS = {
+    "response_time": "Such as 5m or 1h. Late is told on the timeline and shown.",
+    "escalation_time": "Acknowledged but not restored after this: the progress clock goes on.",
+    "communication_frequency": "Whoever leads is reminded when the next update is due.",
+    "resolution_target": "Not restored by then is told on the timeline and shown.",
+    "inform_manager": "An update to the manager of the team, not a page. off: never.",
+    "acknowledge_timeout": "An acknowledged incident that is not restored pages again. off: never.",
+}
+CHOICES: dict[str, dict[str, str]] = {
+    "page": dict(zip(get_args(Paging), ("At once", "In business hours", "Nobody"), strict=True)),
+    "progress": dict(
+        zip(get_args(Progress), ("Pages the next tier by itself", "Asks whoever leads", "Off"), strict=True)
+    ),
+    "top": {tier: TIERS[tier] for tier in get_args(Tier)},
+    "review": dict(zip(get_args(Review), ("Required", "Short", "Optional"), strict=True)),
+}
+
+
+def said(field: str, value: str) -> str:
+    """A value as people read it."""
+    return CHOICES.get(field, {}).get(value, "Off" if value == "off" else value)
+
+
+def _place(service: str | None) -> str:
+    return f"/services/{service}/severities" if service else "/severities"
+
+
+async def _matrix(request: AnyRequest, service: str | None) -> Response[bytes]:
+    ctx, viewer = context(request), viewer_of(request)
+    shown = severities.view(ctx, service)
+    return await show(
+        request, viewer, "severities/matrix.html", matrix=shown, trail=await severities.trail(ctx, service),
+        rulers=[(width, ruler(shown["severities"], width)) for width in (WIDE, NARROW)], labels=LABELS, said=said,
+        place=_place(service), editable=viewer.may("configure") and not shown["origin"],
+        otherwise=[s for s in ctx.directory.services.values() if s.severities] if service is None else [],
+    )  # fmt: skip
+
+
+@get("/severities", guards=may("see_configuration"), name="severities", include_in_schema=False)
+async def matrix(request: AnyRequest) -> Response[bytes]:
+    return await _matrix(request, None)
+
+
+@get(
+    "/services/{id:str}/severities", guards=may("see_configuration"), name="service_severities", include_in_schema=False
+)
+async def matrix_of_service(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    return await _matrix(request, id)
+
+
+# --- changing a row ---------------------------------------------------------------------------------------------------
+
+
+async def _form(
+    request: AnyRequest, severity: Severity, service: str | None, given: dict[str, str] | None = None,
+    wrong: dict[str, str] | None = None, changes: list[dict[str, Any]] | None = None, problem: str = "",
+) -> Response[bytes]:  # fmt: skip
+    """The form of one row; `changes` shows what saving would do."""
+    shown = severities.view(context(request), service)
+    status = 422 if wrong or problem else 200
+    return await show(
+        request, viewer_of(request), "severities/edit.html", status, matrix=shown, key=severity.key,
+        values=given or shown["severities"][severity.key], inherited=shown["inherited"][severity.key], wrong=wrong or {},
+        changes=changes, problem=problem, labels=LABELS, hints=HINTS, choices=CHOICES, said=said, place=_place(service),
+    )  # fmt: skip
+
+
+async def _change(request: AnyRequest, severity: Severity, service: str | None) -> Response[Any]:
+    """Show the difference, or save it."""
+    ctx, viewer, sent = context(request), viewer_of(request), await fields(request)
+    given = {name: sent.get(name, "").strip() for name in LABELS}
+    inherited = severities.view(ctx, service)["inherited"][severity.key]
+    wanted = {name: value if value not in ("", inherited[name]) else None for name, value in given.items()}
+    filled = {name: value or inherited[name] for name, value in given.items()}
+    save = sent.get("act") == "save"
+    try:
+        made = await severities.merge(ctx, viewer.someone, severity, wanted, service, dry_run=not save)
+    except Conflict as error:
+        return await _form(request, severity, service, filled, problem=str(error))
+    except Invalid as error:
+        wrong = {problem.pointer.rpartition("/")[2]: problem.message for problem in error.problems}
+        return await _form(request, severity, service, filled, wrong=wrong)
+    if save and made["changes"]:
+        count = len(made["changes"])
+        return go(_place(service), f"{severity.name} changed: {count} field{'' if count == 1 else 's'}")
+    return await _form(request, severity, service, filled, changes=made["changes"])
+
+
+@get("/severities/{name:str}", guards=may("configure"), name="severity", include_in_schema=False)
+async def row(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    return await _form(request, named.parse(name), None)
+
+
+@post("/severities/{name:str}", guards=may("configure"), status_code=200, include_in_schema=False)
+async def change_row(request: AnyRequest, name: FromPath[str]) -> Response[Any]:
+    return await _change(request, named.parse(name), None)
+
+
+@get(
+    "/services/{id:str}/severities/{name:str}",
+    guards=may("configure"),
+    name="service_severity",
+    include_in_schema=False,
+)
+async def row_of_service(request: AnyRequest, id: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+    return await _form(request, named.parse(name), id)
+
+
+@post("/services/{id:str}/severities/{name:str}", guards=may("configure"), status_code=200, include_in_schema=False)
+async def change_row_of_service(request: AnyRequest, id: FromPath[str], name: FromPath[str]) -> Response[Any]:
+    return await _change(request, named.parse(name), id)

@@ -1,0 +1,89 @@
+"""The severity matrix in the browser: everybody who sees the configuration reads it, managers change it and see the difference first."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tocsin.core.matrix import matrix_of
+from tocsin.core.severity import Severity
+from tocsin.manage import configuration
+from tocsin.manage.files import File, write
+
+from .visitor import ADMIN, Site, text_of
+
+
+@pytest.fixture
+async def stored(site: Site) -> Site:
+    """The organisation stands in the database, from a file that says nothing of severities."""
+    ctx = site.world.ctx
+    text = write(ctx.directory).replace("services:", "services:\n- {id: byhand}", 1)
+    await configuration.apply(ctx, ADMIN, [File("tocsin.yml", text)])
+    return site
+
+
+async def test_the_matrix_is_read_by_who_sees_the_configuration(stored: Site) -> None:
+    olga = await stored.someone("olga")
+    words = text_of(await olga.get("/severities"))
+    assert "Acknowledge within 5m 15m 1h 4h" in words
+    assert "mon-fri 09:00-17:00" in words
+    assert "Nobody yet: these are the defaults." in words
+    assert "Change" not in words
+    charlie = await stored.someone("charlie")
+    await charlie.get("/severities", status=403)
+    await olga.get("/severities/sev1_critical", status=403)
+
+
+async def test_a_manager_sees_the_difference_and_saves_it(stored: Site) -> None:
+    erin = await stored.someone("erin")
+    html = await erin.get("/severities/SEV1")
+    form = dict(re.findall(r'<input id="f-\w+" name="(\w+)" value="([^"]*)"', html))
+    form |= {
+        name: re.findall(rf'name="{name}".*?value="(\w+)" selected', html)[0]
+        for name in ("page", "progress", "top", "review")
+    }
+    wanted = {**form, "response_time": "3m", "who": ""}
+    shown = text_of((await erin.send("/severities/SEV1", {**wanted, "act": "preview"})).text)
+    assert "This would change" in shown
+    assert "Acknowledge within: 5m → 3m" in shown
+    assert matrix_of(stored.world.ctx.directory, None)[Severity.SEV1].response_time == 300, "nothing is saved yet"
+    said = await erin.says(await erin.send("/severities/SEV1", {**wanted, "act": "save"}))
+    assert "SEV1 changed: 1 field" in said
+    assert "3m instead of 5m" in said
+    assert "Who changed it Erin" in said
+    assert matrix_of(stored.world.ctx.directory, None)[Severity.SEV1].response_time == 180
+    again = text_of((await erin.send("/severities/SEV1", {**wanted, "act": "save"}, page="/severities/SEV1")).text)
+    assert "Nothing would change" in again
+
+
+async def test_what_cannot_be_used_is_said_at_its_field_and_kept_in_the_form(stored: Site) -> None:
+    erin = await stored.someone("erin")
+    answer = await erin.send("/severities/SEV2", {"response_time": "soon", "who": "Us <all>"}, page="/severities/SEV2")
+    assert answer.status_code == 422
+    assert "'soon' is not a duration" in text_of(answer.text)
+    assert 'value="soon"' in answer.text
+    assert "Us &lt;all&gt;" in answer.text
+
+
+async def test_a_service_of_a_file_is_changed_in_the_file(stored: Site) -> None:
+    erin = await stored.someone("erin")
+    words = text_of(await erin.get("/services/api/severities"))
+    assert "Written in tocsin.yml:" in words
+    answer = await erin.send(
+        "/services/api/severities/1", {"page": "never", "act": "save"}, page="/services/api/severities/1"
+    )
+    assert answer.status_code == 422
+    assert "change it there and apply the file again" in text_of(answer.text)
+    await erin.get("/services/ghost/severities", status=404)
+
+
+async def test_the_room_says_until_when_somebody_should_answer(stored: Site) -> None:
+    room = await stored.room(severity="critical")
+    alice = await stored.someone("alice")
+    words = text_of(await alice.get(room))
+    assert "Answer within 5m" in words
+    await stored.world.wait(minutes=6)
+    words = text_of(await alice.get(room))
+    assert "Not answered within 5m" in words
+    assert "Update due" in words
