@@ -16,7 +16,9 @@ from tocsin.api import (
     handoffs,
     health,
     incidents,
+    mutes,
     oncall,
+    people,
     problems,
     schedules,
     services,
@@ -34,7 +36,8 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
-        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES,
+        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
+        *people.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

@@ -9,12 +9,14 @@ from typer.core import TyperGroup
 
 from tocsin.cli import (
     alerts,
+    asking,
     configuration,
     drills,
     foresight,
     handoffs,
     incidents,
     oncall,
+    people,
     schedules,
     services,
     severities,
@@ -62,6 +64,8 @@ app.command("check")(foresight.check)
 app.command("rehearse")(foresight.rehearse)
 app.command("explain")(foresight.explain)
 app.command("drill")(drills.drill)
+for name, command in asking.COMMANDS.items():
+    incidents.app.command(name)(command)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.add_typer(schedules.schedules, name="schedule")
@@ -70,3 +74,4 @@ app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
 app.add_typer(severities.app, name="severity")
 app.add_typer(tokens.app, name="token")
+app.add_typer(people.app, name="me")
