@@ -154,6 +154,16 @@ async def test_connections_are_kept(sink: Sink, channel: WebhookChannel) -> None
     assert {r.connection for r in sink.requests} == {1}
 
 
+async def test_connections_are_shared_by_many(sink: Sink, channel: WebhookChannel) -> None:
+    async def sends() -> None:
+        for _ in range(20):
+            await channel.send({"url": sink.url()}, message())
+
+    await asyncio.gather(*(sends() for _ in range(8)))
+    assert len(sink.requests) == 160
+    assert len({r.connection for r in sink.requests}) <= 8
+
+
 async def test_a_yes_with_an_endless_body_is_a_yes(sink: Sink, channel: WebhookChannel) -> None:
     sink.always("/drip", DRIP)
     sink.always("/big", status(200, body=b"x" * 5_000_000))

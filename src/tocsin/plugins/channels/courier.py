@@ -197,26 +197,27 @@ class _Wire(asyncio.Protocol):
     async def exchange(self, request: bytes, seconds: float) -> Answered:
         """Send a request and return its answer, once a short body is read too, so that the connection can be used again."""
         loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        answer: asyncio.Future[Answered] = loop.create_future()
+        self._answer = answer
         self._transport.write(request)
-        alarm = loop.call_later(seconds, self._late)
+        alarm = loop.call_later(seconds, self._late, answer)
         try:
-            answered: Answered = await self._answer
+            return await answer
         except BaseException:
-            self.abort()
+            if self._answer is answer:  # else the wire is another request's by now
+                self.abort()
             raise
         finally:
             alarm.cancel()
-            self._answer = None
-        return answered
 
     def abort(self) -> None:
         self.gone = True
         if self._transport is not None:
             self._transport.abort()
 
-    def _late(self) -> None:
-        self._end(TimeoutError())
+    def _late(self, answer: asyncio.Future[Answered]) -> None:
+        if self._answer is answer:
+            self._end(TimeoutError())
 
     def _end(self, error: BaseException | None = None) -> None:
         """What was answered counts, whatever happened after its head."""
@@ -244,7 +245,7 @@ class _Wire(asyncio.Protocol):
         self._courier.forget(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._answer is None:  # nobody asked
+        if self._answer is None or self._answer.done():  # nobody asked, or nobody waits any more
             return self.abort()
         begun = self._answered is not None
         self._read += len(data)
@@ -264,6 +265,7 @@ class _Wire(asyncio.Protocol):
     def _finished(self) -> None:
         keep = self._keep and not self.gone
         self._end()
+        self._answer = None  # from here on the wire may carry the next request
         self._begin()
         if keep:
             self.idle_since = time.monotonic()
