@@ -13,6 +13,7 @@ from tocsin.core.errors import Conflict, Forbidden
 from tocsin.core.event import Event
 from tocsin.core.mute import parse_matcher
 from tocsin.core.permission import Principal
+from tocsin.core.spelling import plain
 from tocsin.flow import relieve, respond
 from tocsin.manage import handoffs, planned_events, silences
 from tocsin.manage.handoffs import Change, Line
@@ -240,3 +241,30 @@ async def test_both_are_told_ahead_and_the_unsigned_are_reminded(world: World) -
     await world.wait(hours=25)
     rows = await world.rows("SELECT user_id FROM notices WHERE kind = 'handoff' ORDER BY id OFFSET 4")
     assert [row[0] for row in rows] == ["bob", "bob"]
+
+
+async def test_where_two_schedules_change_at_once_work_moves_only_once(world: World) -> None:
+    """Bob takes over the primary from Alice at the very moment at which Carol takes over the secondary from Bob."""
+    known = world.ctx.directory
+    users = [plain(user) for user in known.users.values()]
+    first, second = {"id": "w", "users": ["alice", "bob"]}, {"id": "w", "users": ["bob", "carol"]}
+    starts = {"starts": "2026-03-02T09:00"}
+    schedules = [
+        {"id": "primary", "layers": [{**first, **starts}]},
+        {"id": "secondary", "layers": [{**second, **starts}]},
+    ]
+    steps = [{"targets": [{"schedule": "primary"}]}, {"after": "10m", "targets": [{"schedule": "secondary"}]}]
+    world.ctx.directory = directory(
+        {
+            "users": users,
+            "schedules": schedules,
+            "escalation_policies": [{"id": "payments", "steps": steps, "repeat": 99}],
+        }
+    )
+    await relieve.keep_watch(world.ctx)
+    await world.wait(days=6, hours=22, minutes=45)
+    await world.fire("disk")
+    await world.wait(minutes=12)
+    assert world.phone("bob").rang()
+    await world.wait(minutes=3)
+    assert (await world.incident())["assignee"] == "bob"

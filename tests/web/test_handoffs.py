@@ -38,14 +38,14 @@ async def test_the_outgoing_writes_and_the_incoming_reads_and_signs(shift: Site)
     words = text_of(page)
     for part in ("Draft", "ONGOING ISSUES", "Queue grows, PAY-1180", "nobody has answered", "Add to this line"):
         assert part in words, part
-    assert "Sign: I have read it" not in words
+    assert "Sign: the shift is mine" not in words
     form = {
         "ticket.incident:1": "PAY-1180", "remark.incident:1": "the bank answers on Monday", "add.watch": "Sale on Wednesday",
         "notes": "Call me.",
     }  # fmt: skip
     assert "Saved" in await alice.says(await alice.send("/handoffs/1/edit", form))
     words = text_of(await bob.get("/handoffs/1"))
-    for part in ("the bank answers on Monday", "Sale on Wednesday", "Call me.", "Sign: I have read it"):
+    for part in ("the bank answers on Monday", "Sale on Wednesday", "Call me.", "Sign: the shift is mine"):
         assert part in words, part
     assert "Add to this line" not in words
     assert "Signed by Bob" in await bob.says(await bob.send("/handoffs/1/sign"))

@@ -282,6 +282,17 @@ class Override(Written, frozen=True, kw_only=True):
     by: str = ""
 
 
+class Limits(Written, frozen=True, kw_only=True):
+    """What is kind to the people of a schedule (core/limits.py). `0s` and 0 switch a limit off."""
+
+    longest: Duration = Duration(7 * 86400)
+    rest: Duration = Duration(7 * 86400)
+    nights: int = 7
+    rest_after_night_page: Duration = Duration(8 * 3600)
+    backup_follows_primary: bool = False
+    secondary_percent: int = 30
+
+
 class Schedule(Written, frozen=True, kw_only=True):
     id: str
     name: str = ""
@@ -290,6 +301,7 @@ class Schedule(Written, frozen=True, kw_only=True):
     layers: tuple[Layer, ...] = ()
     overrides: tuple[Override, ...] = ()
     shadows: tuple[Override, ...] = ()
+    limits: Limits | None = None
 
 
 class Target(Written, frozen=True, kw_only=True):

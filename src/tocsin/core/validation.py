@@ -313,6 +313,9 @@ def _not_yet(what: str) -> str:
 
 def _schedule(schedule: Schedule, known: Known) -> Iterator[Fault]:
     yield from _zone(schedule.time_zone, ("time_zone",))
+    if schedule.limits is not None:
+        yield from _between(schedule.limits.nights, 0, 365, ("limits", "nights"))
+        yield from _between(schedule.limits.secondary_percent, 0, 100, ("limits", "secondary_percent"))
     yield from _refer(known, "teams", schedule.team, ("team",))
     if not schedule.layers and not schedule.overrides:
         watched = ": shadows only watch, they never answer" if schedule.shadows else ""

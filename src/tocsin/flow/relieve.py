@@ -12,7 +12,7 @@ import structlog
 from tocsin.core.configuration import User
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import LAST_PATIENCE, PageIntent, PageReason, Rung
-from tocsin.core.handoff import LONGEST_AHEAD, Handover, clock, handovers, rotates
+from tocsin.core.handoff import ABSENCE, LONGEST_AHEAD, Handover, clock, handovers, rotates
 from tocsin.core.notification import for_news
 from tocsin.core.schedule import who
 from tocsin.core.timeline import Entry
@@ -152,7 +152,7 @@ async def _turn_page(ctx: Context, tx: Tx, handoff: Handoff, now: datetime, more
 
 async def _transfer(ctx: Context, tx: Tx, handoff: Handoff, now: datetime) -> tuple[list[Held], bool]:
     """What nobody answered moves to the incoming, who is paged for it; whether there is more of it."""
-    numbers = await handoffs.unanswered_of(tx, handoff.outgoing, handoff.schedule, AT_ONCE)
+    numbers = await handoffs.unanswered_of(tx, handoff.outgoing, handoff.schedule, handoff.at - ABSENCE, AT_ONCE)
     locked = await incidents.lock(tx, numbers)
     moving = [i for i in locked.values() if i.open and not i.answered and i.assignee == handoff.outgoing]
     if not moving:

@@ -1,0 +1,136 @@
+"""How on-call time falls on people: hours, nights, weekends and holidays of each, primary time in full and secondary time in part.
+
+Time that several schedules give to one person at once counts once, as the heaviest of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from tocsin.core.configuration import Limits, Schedule
+from tocsin.core.directory import Directory
+from tocsin.core.hours import Span, TimeClass, hours_of, joined, nights, pieces, split, without
+from tocsin.core.schedule import shifts
+
+Duty = Literal["primary", "secondary"]
+
+
+def duty_of(directory: Directory, schedule: str) -> Duty:
+    """`secondary` when escalation policies name the schedule, but none of them in its first step; else `primary`."""
+    key = ("duty_of", schedule)
+    if key not in directory.memo:
+        directory.memo[key] = _duty_of(directory, schedule)
+    found: Duty = directory.memo[key]
+    return found
+
+
+def _duty_of(directory: Directory, schedule: str) -> Duty:
+    named = False
+    for policy in directory.escalation_policies.values():
+        for position, step in enumerate(policy.steps):
+            if any(target.schedule == schedule for target in step.targets):
+                if position == 0:
+                    return "primary"
+                named = True
+    return "secondary" if named else "primary"
+
+
+def limits_of(schedule: Schedule | None) -> Limits:
+    return (schedule.limits if schedule else None) or Limits()
+
+
+def weight_of(directory: Directory, schedule: str) -> float:
+    """1 for a primary schedule; for a secondary one what its limits say, 0.3 by default."""
+    if duty_of(directory, schedule) == "primary":
+        return 1.0
+    return limits_of(directory.schedules.get(schedule)).secondary_percent / 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnDuty:
+    """When one person was on call: `primary` spans, and `secondary` ones outside of them. Both joined and without overlap."""
+
+    primary: Sequence[Span]
+    secondary: Sequence[Span]
+    shifts: int = 0
+
+    @property
+    def spans(self) -> list[Span]:
+        return joined([*self.primary, *self.secondary])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What one person carries. `hours` of each kind, both duties in full; `weighted` counts secondary time in part.
+
+    `nights`, `weekends` and `holidays` are how many of them were touched by an hour or more of primary or secondary time.
+    """
+
+    user: str
+    shifts: int
+    hours: Mapping[TimeClass, timedelta]
+    primary: timedelta
+    secondary: timedelta
+    weighted: timedelta
+    nights: int
+    weekends: int
+    holidays: int
+
+
+def duties(directory: Directory, schedules: Iterable[str], start: datetime, end: datetime) -> dict[str, OnDuty]:
+    """Who was on call in [start, end) by these schedules, each person's time once."""
+    spans: dict[str, dict[Duty, list[Span]]] = {}
+    counts: dict[str, int] = {}
+    for id in dict.fromkeys(schedules):
+        schedule = directory.schedules.get(id)
+        for shift in shifts(schedule, start, end) if schedule else ():
+            own = spans.setdefault(shift.user, {"primary": [], "secondary": []})
+            own[duty_of(directory, id)].append((shift.start, shift.end))
+            counts[shift.user] = counts.get(shift.user, 0) + 1
+    return {
+        user: OnDuty(
+            primary=joined(own["primary"]), secondary=without(own["secondary"], own["primary"]), shifts=counts[user]
+        )
+        for user, own in spans.items()
+    }
+
+
+def loads(directory: Directory, schedules: Sequence[str], start: datetime, end: datetime) -> list[Load]:
+    """The load of everybody whom these schedules name within [start, end), the heaviest first; those who are spared, too."""
+    found = duties(directory, schedules, start, end)
+    share = max((weight_of(directory, id) for id in schedules if duty_of(directory, id) == "secondary"), default=0.3)
+    named = {
+        user
+        for id in schedules
+        if (schedule := directory.schedules.get(id)) is not None
+        for layer in schedule.layers
+        for user in layer.users
+    }
+    made = [
+        _load(directory, user, found.get(user, OnDuty(primary=(), secondary=())), share)
+        for user in named | found.keys()
+    ]
+    return sorted(made, key=lambda load: (-load.weighted, load.user))
+
+
+def _load(directory: Directory, user: str, duty: OnDuty, share: float) -> Load:
+    hours, spans = hours_of(directory, user), duty.spans
+    primary, secondary = length(duty.primary), length(duty.secondary)
+    free: dict[TimeClass, set[date]] = {"weekend": set(), "holiday": set()}
+    for start, end in spans:
+        for piece in pieces(hours, start, end):
+            if piece.kind in free and piece.length >= timedelta(hours=1):
+                day = piece.day
+                free[piece.kind].add(day if piece.kind == "holiday" else day - timedelta(days=day.weekday()))
+    return Load(
+        user=user, shifts=duty.shifts, hours=split(hours, spans), primary=primary, secondary=secondary,
+        weighted=primary + secondary * share, nights=len(nights(hours, spans)), weekends=len(free["weekend"]),
+        holidays=len(free["holiday"]),
+    )  # fmt: skip
+
+
+def length(spans: Iterable[Span]) -> timedelta:
+    return sum((end - start for start, end in spans), timedelta())
