@@ -35,11 +35,30 @@ async def test_an_incident_from_a_terminal(terminal: Terminal) -> None:
     assert "Alice was paged at step 1" in (await terminal.ok("incident", "explain", "1")).out
 
 
+async def test_asking_for_help_and_for_quiet_from_a_terminal(terminal: Terminal) -> None:
+    await terminal.desk.world.fire()
+    assert "Snoozed for 30m" in (await terminal.ok("incident", "snooze", "1", "30m", "--notes", "deploy")).out
+    assert "The snooze is over" in (await terminal.ok("incident", "snooze", "1", "--cancel")).out
+    assert "Bob was paged" in (await terminal.ok("incident", "handover", "1", "bob", "shift ends")).out
+    assert "withdrawn" in (await terminal.ok("incident", "handover", "1", "--withdraw")).out
+    assert "Paged Carol" in (await terminal.ok("incident", "page", "1", "carol", "--reason", "the cache")).out
+    assert "Paged Alice, Bob" in (await terminal.ok("incident", "page", "1", "--team", "payments", "--reason", "x")).out
+    assert "Bob is a responder and was paged." in (await terminal.ok("incident", "responder", "1", "bob", "--page")).out
+    assert "no responder any more" in (await terminal.ok("incident", "responder", "1", "bob", "--remove")).out
+    assert "Assigned to Carol, who was paged" in (await terminal.ok("incident", "assign", "1", "carol", "--page")).out
+    assert "All hands: paged Alice" in (await terminal.ok("incident", "allhands", "1", "--reason", "all is down")).out
+    assert "On call" in (await terminal.ok("incident", "ladder", "1")).out
+    for words in (("snooze", "1"), ("snooze", "1", "soon"), ("handover", "1", "bob"), ("page", "1", "bob")):
+        assert (await terminal.run("incident", *words)).code == 2, words
+    said = await terminal.ok("incident", "declare", "Checkout", "--severity", "SEV4", "--page", "carol")
+    assert "is declared" in said.out
+
+
 async def test_every_reading_command_prints_json_and_nothing_else(terminal: Terminal) -> None:
     await terminal.desk.world.fire()
     for words in (
         ("incident", "list"), ("incident", "show", "1"), ("incident", "show", "1", "--verify"),
-        ("incident", "timeline", "1"), ("incident", "pages", "1"), ("incident", "explain", "1"), ("oncall",),
+        ("incident", "timeline", "1"), ("incident", "pages", "1"), ("incident", "explain", "1"), ("incident", "ladder", "1"), ("oncall",),
         ("schedule", "show", "primary"), ("alert", "list"), ("service", "list"), ("service", "show", "api"),
         ("token", "list"),
     ):  # fmt: skip

@@ -74,7 +74,7 @@ def _print(found: dict[str, Any]) -> None:
     show.line(f"{found['id']} ({found['name']})  {found['title']}")
     plain = ("severity", "urgency", "status", "service", "assignee", "acknowledged_by", "alerts_count", "alarm",
              "no_page_reason")  # fmt: skip
-    times = ("created_at", "acknowledged_at", "restored_at", "resolved_at", "next_update_at")
+    times = ("created_at", "acknowledged_at", "snoozed_until", "restored_at", "resolved_at", "next_update_at")
     show.fields(
         [
             *((name, found[name]) for name in plain if found[name] is not None),
@@ -94,6 +94,8 @@ def declare(
     description: Annotated[str, typer.Option("--description", "-d", help="What is known.")] = "",
     service: Annotated[list[str] | None, typer.Option("--service", help="Affected service; may be repeated.")] = None,
     reporter: Annotated[str | None, typer.Option("--reporter", help="Who noticed.")] = None,
+    page_user: Annotated[str | None, typer.Option("--page", help="Page this user, too.")] = None,
+    page_team: Annotated[str | None, typer.Option("--page-team", help="Page every member of this team, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Declare an incident; it pages like any other."""
@@ -105,6 +107,8 @@ def declare(
     }  # fmt: skip
     if reporter:
         body["reporter"] = reporter
+    if page_user or page_team:
+        body["page"] = {"user": page_user} if page_user else {"team": page_team}
     found = Client.from_environment().post("incidents", body)
     if as_json:
         return show.json(found)
@@ -112,8 +116,13 @@ def declare(
     show.line(f"{found['id']} ({found['name']}) is declared{paged}: {found['url']}")
 
 
-def _act(id: str, verb: str, body: dict[str, Any], as_json: bool) -> None:
-    found = Client.from_environment().post(path("incidents", id, verb), body)
+def act(id: str, verb: str, body: dict[str, Any], as_json: bool) -> None:
+    """Ask the server to act on an incident, and say what became of it."""
+    told(Client.from_environment().post(path("incidents", id, verb), body), as_json)
+
+
+def told(found: dict[str, Any], as_json: bool) -> None:
+    """The answer to an action on an incident."""
     if as_json:
         return show.json(found)
     show.line(f"{found['id']} ({found['name']}): {found['result']['sentence']}. It is {found['status']}.")
@@ -126,19 +135,19 @@ def _with_notes(notes: str | None) -> dict[str, Any]:
 @app.command("ack")
 def acknowledge(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
     """Acknowledge: the paging stops."""
-    _act(id, "acknowledge", _with_notes(notes), as_json)
+    act(id, "acknowledge", _with_notes(notes), as_json)
 
 
 @app.command("resolve")
 def resolve(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
     """Resolve; its open alerts end too."""
-    _act(id, "resolve", _with_notes(notes), as_json)
+    act(id, "resolve", _with_notes(notes), as_json)
 
 
 @app.command("reopen")
 def reopen(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
     """Reopen a resolved incident; that pages nobody."""
-    _act(id, "reopen", _with_notes(notes), as_json)
+    act(id, "reopen", _with_notes(notes), as_json)
 
 
 @app.command("escalate")
@@ -151,13 +160,18 @@ def escalate(
     """Page the next step of the escalation policy now."""
     if not (reason or words):
         raise WrongInput("Say why: tocsin incident escalate ID REASON")
-    _act(id, "escalate", {"reason": reason or words}, as_json)
+    act(id, "escalate", {"reason": reason or words}, as_json)
 
 
 @app.command("assign")
-def assign(id: Id, user: Annotated[str, typer.Argument(help="Id of a user.")], as_json: AsJson = False) -> None:
-    """Make someone the assignee."""
-    _act(id, "assign", {"user": user}, as_json)
+def assign(
+    id: Id,
+    user: Annotated[str, typer.Argument(help="Id of a user.")],
+    page: Annotated[bool, typer.Option("--page", help="Page them, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make someone the assignee; that pages nobody unless you ask for it."""
+    act(id, "assign", {"user": user, "page": page}, as_json)
 
 
 @app.command("note")
