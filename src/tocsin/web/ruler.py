@@ -26,6 +26,8 @@ MARKS = {
 """Field -> (shape, name), in the order of the legend."""
 _BELOW = ("communication_frequency", "resolution_target")
 """Marks that stand below the line, so that they do not meet those above it."""
+_APART = 15.0
+"""How far apart two marks on one side stand at least."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,15 @@ def ruler(matrix: Mapping[str, Mapping[str, str]], width: int) -> Ruler:
 
 
 def _marks(row: Mapping[str, str], x: Callable[[str], float], y: float) -> Iterable[Mark]:
-    for field, (shape, name) in MARKS.items():
-        if row[field] != "off":
-            side = 1 if field in _BELOW else -1
-            yield Mark(shape, name, row[field], x(row[field]), y + side * 9, y + (27 if side > 0 else -19))
+    """Above the line in the order of their time, then below it; those that would meet stand side by side."""
+    for below in (False, True):
+        fields = sorted(
+            (field for field in MARKS if (field in _BELOW) == below and row[field] != "off"),
+            key=lambda field: x(row[field]),
+        )
+        free = 0.0
+        for field in fields:
+            at = max(x(row[field]), free)
+            free = at + _APART
+            shape, name = MARKS[field]
+            yield Mark(shape, name, row[field], at, y + (9 if below else -9), y + (27 if below else -19))
