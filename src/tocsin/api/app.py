@@ -15,6 +15,7 @@ from tocsin.api import (
     foresight,
     handoffs,
     health,
+    heartbeats,
     incidents,
     mutes,
     oncall,
@@ -37,6 +38,7 @@ def create_api_routes() -> Router:
     routes = [
         *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
+        *heartbeats.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip
     return Router(

@@ -17,8 +17,10 @@ from tocsin.manage.files import File
 LARGEST = 16 * 1024 * 1024
 """Bytes of all files applied at once."""
 
-READ_ELSEWHERE = ("services",)
-"""Kinds whose reading routes show more than what is configured (api/services.py)."""
+READ_ELSEWHERE = ("services", "mutes", "heartbeats")
+"""Kinds whose reading routes show more than what is configured (api/services.py, api/mutes.py, api/heartbeats.py)."""
+WRITTEN_ELSEWHERE = ("mutes",)
+"""Kinds that more people may write than may configure (api/mutes.py)."""
 
 
 class AppliedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,5 +127,5 @@ ROUTES: list[HTTPRouteHandler] = [
     apply,
     export,
     *(route for kind in KINDS if kind not in READ_ELSEWHERE for route in _reading(kind)),
-    *(route for kind in KINDS for route in _writing(kind)),
+    *(route for kind in KINDS if kind not in WRITTEN_ELSEWHERE for route in _writing(kind)),
 ]

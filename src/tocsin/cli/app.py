@@ -15,6 +15,7 @@ from tocsin.cli import (
     foresight,
     handoffs,
     incidents,
+    mutes,
     oncall,
     people,
     schedules,
@@ -72,6 +73,8 @@ app.add_typer(schedules.schedules, name="schedule")
 app.add_typer(handoffs.app, name="handoff")
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
+app.add_typer(mutes.app, name="mute")
+app.add_typer(mutes.beats, name="heartbeat")
 app.add_typer(severities.app, name="severity")
 app.add_typer(tokens.app, name="token")
 app.add_typer(people.app, name="me")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ LONGEST_PATTERN = 4096
 """Characters of a matcher's value."""
 MOST_MATCHERS = 50
 """Matchers of one silence."""
+WARN = timedelta(minutes=30)
+"""How long before its end a silence is said to end soon."""
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -154,6 +156,10 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
         if now < self.starts_at:
             return "pending"
         return "active" if now < self.ends_at else "expired"
+
+    def ends_soon(self, now: datetime) -> bool:
+        """It mutes now, and not for long any more."""
+        return self.state(now) == "active" and self.ends_at - now <= WARN
 
     def mutes(self, labels: Mapping[str, str], service: str, at: datetime) -> bool:
         return (

@@ -3,19 +3,22 @@ something else holds them back."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from tocsin.core.alert import Reason, group_key
 from tocsin.core.configuration import Integration, Service
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
+from tocsin.core.mute import Mute
+from tocsin.core.notification import for_news
 from tocsin.flow import hiding, plans
 from tocsin.flow.context import Context
 from tocsin.flow.opening import Again, Newcomer, Opening
-from tocsin.store import incidents, inhibitions, intake, mutes, timers
+from tocsin.store import incidents, inhibitions, intake, mutes, notices, timers
 from tocsin.store.database import Tx
 from tocsin.store.intake import HeldBy
+from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 
@@ -30,6 +33,37 @@ ATTEMPTS = 4
 async def unmute(ctx: Context, due: Sequence[Timer]) -> list[Held]:
     """A silence or maintenance window ended: its report is written, the next window of its plan is set, and its alerts are let go."""
     return await _each(ctx, due, _unmute)
+
+
+async def warn(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """A silence ends soon: while it holds back alerts that fire, whoever made it hears of it in time."""
+    now = ctx.clock.now()
+    async with ctx.db.transaction() as tx:
+        for timer in due:
+            if timer.id not in await timers.finish(tx, ctx.node, [timer]):
+                continue
+            mute = await mutes.by_row(tx, timer.subject)
+            if mute is not None and mute.ends_at > now and (count := (await mutes.counts(tx, [mute.id])).get(mute.id)):
+                await notices.add(tx, _warnings(ctx.directory, mute, count, now))
+    ctx.wake.set("timers")
+    return []
+
+
+def _warnings(directory: Directory, mute: Mute, count: int, now: datetime) -> Iterator[NewNotice]:
+    kind, _, who = mute.created_by.partition(":")
+    maker = directory.users.get(who) if kind == "user" else None
+    if maker is None:
+        return
+    what = "maintenance window" if mute.kind == "maintenance" else "silence"
+    still = "1 alert still fires and pages" if count == 1 else f"{count} alerts still fire and page"
+    minutes = max(1, round((mute.ends_at - now).total_seconds() / 60))
+    for method in for_news(maker):
+        yield NewNotice(
+            key=f"mute:{mute.public_id}:{mute.ends_at.isoformat()}:{method.id}", kind="mute_ends", user_id=maker.id,
+            method=method.id, channel=method.type, heading=f"Your {what} ends in {minutes} min",
+            text=f"{mute.comment or ', '.join(map(str, mute.matchers))}\n{still} then, unless they resolve or you prolong it.",
+            path=f"/mutes/{mute.public_id}", created_at=now, due_at=now, deadline_at=mute.ends_at,
+        )  # fmt: skip
 
 
 async def cause_alert(ctx: Context, due: Sequence[Timer]) -> list[Held]:

@@ -10,6 +10,7 @@ import msgspec
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import public_id
+from tocsin.core.mute import Mute
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage.lists import (
@@ -23,6 +24,7 @@ from tocsin.manage.lists import (
     words,
     write_cursor,
 )
+from tocsin.store import mutes
 from tocsin.store import reading_alerts as reading
 from tocsin.store.reading_alerts import Before, Filter, Row
 
@@ -38,6 +40,8 @@ def _state(row: Row) -> str:
         return "resolved"
     if row["mute"] is not None:
         return "muted"
+    if row["inhibited_by"] is not None:
+        return "inhibited"
     return "acknowledged" if row["acknowledged_at"] is not None else "firing"
 
 
@@ -46,7 +50,7 @@ def _incident(row: Row) -> str | None:
 
 
 def alert_view(row: Row) -> dict[str, Any]:
-    """One alert as JSON. `status`: firing, acknowledged, muted, resolved. `reason`: what became of the event (core.alert)."""
+    """One alert as JSON. `status`: firing, acknowledged, muted, inhibited, resolved. `reason`: what became of the event (core.alert)."""
     body = row["body"]
     return {
         "id": row["id"],
@@ -67,6 +71,7 @@ def alert_view(row: Row) -> dict[str, Any]:
         "client_url": body.get("client_url", ""),
         "fingerprint": row["fingerprint"],
         "reason": row["reason"],
+        "inhibited_by": _inhibited_by(row),
         "count": row["count"],
         "first_at": time_text(row["first_at"]),
         "last_at": time_text(row["last_at"]),
@@ -75,6 +80,18 @@ def alert_view(row: Row) -> dict[str, Any]:
         "acknowledged_at": time_text(row["acknowledged_at"]),
         "resolved_at": time_text(row["resolved_at"]),
         "resolved_by": row["resolved_by"],
+    }
+
+
+def _inhibited_by(row: Row) -> dict[str, Any] | None:
+    """What hides (or, once it ended, hid) the alert: `inhibition` is the id of the rule, or `depends_on`."""
+    if row["inhibited_by"] is None:
+        return None
+    incident = row["inhibitor_incident"]
+    return {
+        "inhibition": row["inhibited_by"],
+        "alert": row["inhibitor_alert"],
+        "incident": None if incident is None else public_id(incident),
     }
 
 
@@ -123,12 +140,24 @@ async def list_alerts(
 
 
 async def get_alert(ctx: Context, id: int) -> dict[str, Any]:
-    """One alert. Raises NotFound."""
+    """One alert, with the silence that holds or held it back as `muted_by`. Raises NotFound."""
     async with ctx.db.reading() as tx:
         row = await reading.alert(tx, id)
+        mute = await mutes.seen(tx, row["mute"]) if row is not None and row["mute"] is not None else None
     if row is None:
         raise NotFound(f"There is no alert {id}")
-    return alert_view(row)
+    return {**alert_view(row), "muted_by": None if mute is None else muted_by(mute)}
+
+
+def muted_by(mute: Mute) -> dict[str, Any]:
+    """A silence as what it mutes names it."""
+    return {
+        "id": mute.public_id,
+        "kind": mute.kind,
+        "reason": mute.comment,
+        "rule": mute.rule,
+        "ends_at": time_text(mute.ends_at),
+    }
 
 
 def event_view(row: Row) -> dict[str, Any]:

@@ -66,7 +66,9 @@ def list_objects(
     )
 
 
-async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> Stored:
+async def create(
+    ctx: Context, principal: Principal, kind: str, body: Any, needs: Permission = "configure"
+) -> Stored:
     """A new object. Raises Invalid with JSON pointers, Conflict when the id is taken, Forbidden."""
     one = _read(kind, body)
     await refuse_private(ctx, kind, one)
@@ -76,7 +78,7 @@ async def create(ctx: Context, principal: Principal, kind: str, body: Any) -> St
             raise Conflict(f"There already is a {LABELS[kind]} {short(one.id)}: change it, or choose another id.")
         return _with(old, kind, one.id, one)
 
-    await _change(ctx, principal, kind, one.id, decide)
+    await _change(ctx, principal, kind, one.id, decide, needs)
     return find(ctx, kind, one.id)
 
 
@@ -141,7 +143,9 @@ async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
                 )
 
 
-async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> Stored:
+async def remove(
+    ctx: Context, principal: Principal, kind: str, name: str, needs: Permission = "configure"
+) -> Stored:
     """What was removed. Raises NotFound, Conflict (it belongs to a file, or something still needs it), Forbidden."""
     removed: list[Stored] = []
 
@@ -150,7 +154,7 @@ async def remove(ctx: Context, principal: Principal, kind: str, name: str) -> St
         removed.append(Stored(kind, old.kind(kind)[name], Origin()))
         return _with(old, kind, name, None)
 
-    await _change(ctx, principal, kind, name, decide)
+    await _change(ctx, principal, kind, name, decide, needs)
     return removed[0]
 
 
@@ -199,7 +203,17 @@ def _read(kind: str, body: Any) -> Any:
     return decode(raw, KINDS[kind])
 
 
-_ADDED = frozenset({"origin", "open_incidents", "knocks"})
+def read(kind: str, body: Any, ctx: Context) -> Any:
+    """The object in a JSON body, checked as if it were written now. Raises Invalid."""
+    one = _read(kind, body)
+    with_object(ctx, ctx.directory, kind, one.id, one)
+    return one
+
+
+_ADDED = frozenset(
+    {"origin", "open_incidents", "knocks", "status", "last_ping_at", "started_at", "expected_at", "down_at",
+     "pings_count", "ping_url", "recent", "pings", "outages"}
+)  # fmt: skip
 """What the views of objects add to what is configured."""
 
 

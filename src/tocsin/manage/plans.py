@@ -138,6 +138,8 @@ def masked(body: dict[str, Any], channels: Mapping[str, Carrier]) -> dict[str, A
     shown = dict(body)
     if "contact_methods" in body:
         shown["contact_methods"] = [_masked_method(method, channels) for method in body["contact_methods"]]
+    if "period" in body or "cron" in body:
+        shown["key"] = SECRET
     if "integrations" in body:
         shown["integrations"] = [{**integration, "key": SECRET} for integration in body["integrations"]]
     return shown

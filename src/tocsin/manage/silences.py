@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID, uuid4
 
 import msgspec
 
-from tocsin.core.errors import Forbidden, Invalid, NotFound
+from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tocsin.core.mute import Matcher, Mute, check_matchers, check_times, may_change, order
 from tocsin.flow.context import Context
 from tocsin.store import access, mutes
@@ -20,7 +21,8 @@ MOST = 1000
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence as somebody wants it. `public_id` names one to change; empty makes a new one."""
+    """A silence as somebody wants it. `public_id` names one to change; empty makes a new one. `services`: for
+    whoever acts for all of Tocsin, those that it is for (none: all); `scoped`: it may be for all alerts of these."""
 
     matchers: tuple[Matcher, ...]
     starts_at: datetime
@@ -28,6 +30,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str
     comment: str
     public_id: str = ""
+    services: tuple[str, ...] = ()
+    kind: Literal["silence", "maintenance"] = "silence"
+    scoped: bool = False
 
 
 async def list_silences(ctx: Context, service: str | None) -> list[Mute]:
@@ -51,11 +56,13 @@ async def create(ctx: Context, service: str | None, draft: Draft, actor: str) ->
     """
     now = ctx.clock.now()
     check_times(draft.starts_at, draft.ends_at, now)
-    check_matchers(draft.matchers)
+    check_matchers(draft.matchers, draft.scoped)
     async with ctx.db.transaction() as tx:
         old = await _find(tx, service, draft.public_id, lock=True) if draft.public_id else None
         if old is not None:
             _check_owner(old, service)
+            if old.rule is not None:
+                raise Conflict(f"This is a window of the planned mute {old.rule}: change the plan, or end this window.")
             if may_change(old, draft.matchers, draft.starts_at, draft.ends_at, now):
                 public_id = await _change(tx, old, draft, now)
             else:
@@ -101,11 +108,12 @@ async def _find(tx: Tx, service: str | None, public_id: str, lock: bool = False)
 
 
 def _check_owner(mute: Mute, service: str | None) -> None:
-    if service is not None and mute.service != service:
+    if service is not None and (mute.service != service or mute.services or mute.rule is not None):
         raise Forbidden("This silence is for every service: change it in Tocsin")
 
 
-async def _add(tx: Tx, service: str | None, draft: Draft, now: datetime) -> str:
+async def _add(tx: Tx, owner: str | None, draft: Draft, now: datetime) -> str:
+    service = owner or (draft.services[0] if draft.services else None)
     if await mutes.unended(tx, service, now) >= MOST:
         raise Invalid(f"Failed to create silence: there are {MOST} silences already, end some first")
     mute = Mute(
@@ -116,6 +124,8 @@ async def _add(tx: Tx, service: str | None, draft: Draft, now: datetime) -> str:
         ends_at=draft.ends_at,
         created_by=draft.created_by,
         comment=draft.comment,
+        services=draft.services if len(draft.services) > 1 else (),
+        kind=draft.kind,
         created_at=now,
         updated_at=now,
     )

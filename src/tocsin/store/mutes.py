@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.mute import Matcher, Mute
+from tocsin.core.mute import WARN, Matcher, Mute
 from tocsin.core.planned import MuteRule
 from tocsin.core.shape import known_part
 from tocsin.core.spelling import decode
@@ -16,6 +16,8 @@ from tocsin.store.database import Tx
 
 UNMUTE = "unmute"
 """Kind of the timer due at a silence's end; its subject is `mutes.id`."""
+WARNING = "mute_ends"
+"""Kind of the timer due some time before a silence ends; its subject is `mutes.id`."""
 LIMIT = 5000
 """Silences held at once."""
 
@@ -75,6 +77,12 @@ async def by_row(tx: Tx, mute: int) -> Mute | None:
     return _mute(row) if row else None
 
 
+async def seen(tx: Tx, mute: int) -> Mute | None:
+    """The silence of a row, to look at."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM mutes WHERE id = $1", mute)
+    return _mute(row) if row else None
+
+
 _TOUCHES = "($1::text IS NULL OR service IS NULL OR service = $1 OR $1 = ANY(services))"
 
 
@@ -115,6 +123,7 @@ async def add(tx: Tx, mute: Mute) -> int:
         mute.created_at, mute.updated_at, list(mute.services), mute.kind, mute.rule, mute.planned_end,
     )  # fmt: skip
     await _set_timer(tx, row, mute.ends_at)
+    await _set_warning(tx, row, mute)
     return row
 
 
@@ -126,6 +135,15 @@ async def change(tx: Tx, mute: Mute) -> None:
         mute.id, mute.starts_at, mute.ends_at, mute.created_by, mute.comment, mute.updated_at, mute.planned_end,
     )  # fmt: skip
     await _set_timer(tx, mute.id, mute.ends_at)
+    await _set_warning(tx, mute.id, mute)
+
+
+async def _set_warning(tx: Tx, row: int, mute: Mute) -> None:
+    """Its maker is warned before a silence ends that somebody made for longer than a moment."""
+    await tx.execute("DELETE FROM timers WHERE kind = $1 AND subject = $2", WARNING, row)
+    if mute.rule is None and mute.ends_at - mute.starts_at >= 2 * WARN:
+        at = mute.ends_at - WARN
+        await tx.execute("INSERT INTO timers (kind, subject, due_at, set_for) VALUES ($1, $2, $3, $3)", WARNING, row, at)
 
 
 async def _set_timer(tx: Tx, mute: int, due: datetime) -> None:
@@ -147,6 +165,12 @@ async def windows_of(tx: Tx, rules: Sequence[str], now: datetime) -> list[Mute]:
         f"SELECT {_COLUMNS} FROM mutes WHERE rule = ANY($1::text[]) AND ends_at > $2 ORDER BY id FOR UPDATE",
         list(rules), now,
     )  # fmt: skip
+    return [_mute(row) for row in rows]
+
+
+async def of_rule(tx: Tx, rule: str) -> list[Mute]:
+    """The windows of a planned mute, the last ones first."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM mutes WHERE rule = $1 ORDER BY ends_at DESC LIMIT 50", rule)
     return [_mute(row) for row in rows]
 
 

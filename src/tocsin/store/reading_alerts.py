@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ Row = Mapping[str, Any]
 
 _ALERT = """
   id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint, reason, mute, count,
-  first_at, last_at, starts_at, ends_at, acknowledged_at, resolved_at, resolved_by
+  first_at, last_at, starts_at, ends_at, acknowledged_at, resolved_at, resolved_by, inhibitor_alert, inhibitor_incident,
+  inhibited_by
 """
 
 
@@ -58,6 +59,39 @@ async def alerts(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
 async def alert(tx: Tx, id: int) -> Row | None:
     row: Row | None = await tx.fetchrow(f"SELECT {_ALERT} FROM alerts WHERE id = $1", id)
     return row
+
+
+async def open_page(tx: Tx, after: int, services: Sequence[str], limit: int) -> list[Row]:
+    """The next open alerts behind the id `after`, of these services (none named: of all)."""
+    return list(
+        await tx.fetch(
+            f"""SELECT {_ALERT} FROM alerts WHERE resolved_at IS NULL AND id > $1 AND (cardinality($2::text[]) = 0
+                OR service = ANY($2::text[])) ORDER BY id LIMIT $3""",
+            after, list(services), limit,
+        )
+    )  # fmt: skip
+
+
+async def held_back(tx: Tx, mute: int, limit: int) -> list[Row]:
+    """The open alerts that a silence holds back right now, oldest first."""
+    return list(
+        await tx.fetch(
+            f"SELECT {_ALERT} FROM alerts WHERE mute = $1 AND resolved_at IS NULL AND incident_id IS NULL ORDER BY id LIMIT $2",
+            mute, limit,
+        )
+    )  # fmt: skip
+
+
+async def hidden_under(tx: Tx, incident: int, limit: int) -> list[Row]:
+    """The open alerts that this incident, or a firing alert of it, hides; oldest first."""
+    return list(
+        await tx.fetch(
+            f"""SELECT {_ALERT} FROM alerts WHERE resolved_at IS NULL AND (inhibitor_incident = $1
+                OR inhibitor_alert IN (SELECT id FROM alerts WHERE incident_id = $1 AND inhibits AND resolved_at IS NULL))
+                ORDER BY id LIMIT $2""",
+            incident, limit,
+        )
+    )  # fmt: skip
 
 
 _EVENTS = """

@@ -31,6 +31,7 @@ ALERTS = {
     "firing": ("alarm", "bell", "Firing"),
     "acknowledged": ("busy", "hand", "Acknowledged"),
     "muted": ("calm", "mute", "Muted"),
+    "inhibited": ("calm", "mute", "Hidden by its cause"),
     "resolved": ("good", "check", "Resolved"),
 }
 
@@ -58,6 +59,16 @@ NOTIFICATIONS = {
     "failed": ("alarm", "cross", "failed"),
     "superseded": ("calm", "box", "not needed any more"),
 }
+
+HOLDS = {
+    "quiet": "quiet hours",
+    "bundle": "company, so that several are one message",
+    "limit": "the phone, which rang often enough",
+}
+"""Why a notification waits -> what it waits for."""
+
+METHODS = {"email": "mail", "webhook": "link", "sms": "note", "voice": "call", "webpush": "phone", "apprise": "send"}
+"""Type of contact method -> icon."""
 
 ENTRIES = {
     "incident_created": ("alarm", "bell", "Incident opened"),

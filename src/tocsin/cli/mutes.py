@@ -1,0 +1,196 @@
+"""Mutes and heartbeats, from a terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from tocsin.cli import show
+from tocsin.cli.client import Client, path
+from tocsin.cli.show import AsJson, when
+
+app = typer.Typer(no_args_is_help=True, help="Silences and maintenance windows, once or planned.")
+beats = typer.Typer(no_args_is_help=True, help="Heartbeats: jobs that say that they live.")
+
+MuteId = Annotated[str, typer.Argument(metavar="ID", help="UUID of a mute, or the id of a planned one.")]
+BeatId = Annotated[str, typer.Argument(metavar="HEARTBEAT", help="Id of a heartbeat.")]
+MATCHERS = 'What to mute: alertname="Backup", cluster=~"eu|us", severity!=critical.'
+
+
+@app.command("list")
+def list_mutes(
+    status: Annotated[
+        str | None, typer.Option("--status", help="active, pending or expired; default the first two.")
+    ] = None,
+    service: Annotated[str | None, typer.Option("--service", help="Those that touch this service.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List mutes: those that mute now first, by their end."""
+    found = Client.from_environment().items("mutes", {"status": status, "service": service})
+    if as_json:
+        return show.json(found)
+    shown = [m for m in found["items"] if status or m["status"] != "expired"]
+    rows = [
+        (m["id"][:8], m["status"] + (", ends soon" if m["ends_soon"] else ""), _what(m), m["muting"], when(m["starts_at"]),
+         when(m["ends_at"]), m["reason"])
+        for m in shown
+    ]  # fmt: skip
+    show.table(("ID", "Status", "Mutes", "Now", "From", "To", "Reason"), rows, "Nothing is muted.")
+
+
+@app.command("show")
+def show_mute(id: MuteId, as_json: AsJson = False) -> None:
+    """One mute, the alerts that it holds back, and once it ended what it held back."""
+    client = Client.from_environment()
+    found = client.get(path("mutes", _whole(client, id)))
+    if as_json:
+        return show.json(found)
+    plan = found["plan"] or {}
+    show.fields(
+        [("id", found["id"]), ("kind", found["kind"]), ("status", found["status"]), ("mutes", _what(found)),
+         ("from", when(found["starts_at"])), ("to", when(found["ends_at"])), ("reason", found["reason"]),
+         ("made by", found["created_by"]), ("planned as", found["rule"]), ("recurs", plan.get("rrule") or plan.get("during"))]
+    )  # fmt: skip
+    if report := found["report"]:
+        show.line(
+            f"It held back {report['alerts']} alerts ({report['events']} events); {report['firing']} still fired at its end."
+        )
+    rows = [(a["id"], a["severity"], a["service"], a["title"]) for a in found["alerts"]]
+    show.table(("Alert", "Severity", "Service", "Title"), rows, "It holds back nothing right now.")
+
+
+@app.command("add")
+def add_mute(
+    matchers: Annotated[list[str] | None, typer.Argument(metavar="[MATCHER]...", help=MATCHERS)] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why; everybody sees it.")] = "",
+    duration: Annotated[
+        str | None, typer.Option("--for", help="How long, like 2h; of a planned one each window.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Until when, like 2026-01-05T09:00:00Z.")] = None,
+    starts: Annotated[str | None, typer.Option("--from", help="From when; with --rrule the first local start.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Option("--service", help="Only alerts of this service; may be repeated.")
+    ] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Only alerts of this team's services.")] = None,
+    maintenance: Annotated[bool, typer.Option("--maintenance", help="A maintenance window of the services.")] = False,
+    rrule: Annotated[str | None, typer.Option("--rrule", help="Recurs, like FREQ=WEEKLY;BYDAY=SU.")] = None,
+    during: Annotated[
+        str | None, typer.Option("--during", help="working_hours or off_hours of the services' team.")
+    ] = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help="Where --from of a planned one is read.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only tell what it would mute now.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Mute alerts, once (--for or --until) or planned (--rrule or --during)."""
+    planned = bool(rrule or during)
+    body: dict[str, Any] = {
+        "matchers": matchers or [], "reason": reason, "duration": duration, "ends_at": until, "services": services or [],
+        "team": team, "kind": "maintenance" if maintenance else "silence", "rrule": rrule, "during": during,
+        "time_zone": time_zone, ("from" if planned else "starts_at"): starts,
+    }  # fmt: skip
+    given = {name: value for name, value in body.items() if value not in (None, [])}
+    client = Client.from_environment()
+    if preview:
+        return _preview(client.post("mutes/preview", given), as_json)
+    made = client.post("mutes", given)
+    if as_json:
+        return show.json(made)
+    show.line(f"{made['id']} mutes {_what(made)} from {when(made['starts_at'])} to {when(made['ends_at'])}.")
+
+
+def _preview(seen: Any, as_json: bool) -> None:
+    if as_json:
+        return show.json(seen)
+    for note in seen["notes"]:
+        show.say(note)
+    for window in seen["windows"]:
+        show.line(f"from {when(window['starts_at'])} to {when(window['ends_at'])}")
+    rows = [(a["id"], a["severity"], a["service"], a["title"], a["incident"]) for a in seen["items"]]
+    show.table(("Alert", "Severity", "Service", "Title", "Incident"), rows, "No open alert matches.")
+
+
+@app.command("end")
+def end_mute(id: MuteId, as_json: AsJson = False) -> None:
+    """End a mute now; of a planned one only this window by its UUID, all of it by its id."""
+    client = Client.from_environment()
+    ended = client.delete(path("mutes", _whole(client, id)))
+    if as_json:
+        return show.json(ended)
+    show.line(f"Ended: {_what(ended)}. What still fires pages now.")
+
+
+def _whole(client: Client, id: str) -> str:
+    """The UUID that the list showed the beginning of."""
+    if len(id) != 8:
+        return id
+    found = [mute["id"] for mute in client.items("mutes")["items"] if mute["id"].startswith(id)]
+    return found[0] if len(found) == 1 else id
+
+
+def _what(mute: Any) -> str:
+    services = ", ".join(mute["services"]) or "all services"
+    return f"{' '.join(mute['matchers']) or 'everything'} of {services}"
+
+
+@beats.command("list")
+def list_heartbeats(
+    status: Annotated[str | None, typer.Option("--status", help="new, up, started, late, down or paused.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List heartbeats and how they stand."""
+    found = Client.from_environment().items("heartbeats", {"status": status})
+    if as_json:
+        return show.json(found)
+    rows = [
+        (
+            b["id"],
+            b["status"],
+            b["service"],
+            b["cron"] or b["period"],
+            b["grace"],
+            when(b["last_ping_at"]),
+            when(b["expected_at"]),
+        )
+        for b in found["items"]
+    ]
+    show.table(("ID", "Status", "Service", "Every", "Grace", "Last ping", "Expected"), rows, "There are no heartbeats.")
+
+
+@beats.command("show")
+def show_heartbeat(id: BeatId, as_json: AsJson = False) -> None:
+    """One heartbeat, where to ping, and its last pings."""
+    found = Client.from_environment().get(path("heartbeats", id))
+    if as_json:
+        return show.json(found)
+    names = ("id", "name", "service", "status", "cron", "period", "grace", "time_zone", "ping_url")
+    show.fields([*((name, found[name]) for name in names), ("expected", when(found["expected_at"]))])
+    rows = [
+        (
+            when(p["at"]),
+            p["kind"],
+            p["exit_status"],
+            None if p["seconds"] is None else f"{p['seconds']:.0f} s",
+            p["body"][:80],
+        )
+        for p in found["pings"]
+    ]
+    show.table(("At", "Said", "Exit", "Took", "Body"), rows, "It has never pinged.")
+
+
+@beats.command("pause")
+def pause_heartbeat(id: BeatId, as_json: AsJson = False) -> None:
+    """Say nothing of it until it pings or is resumed."""
+    _told(Client.from_environment().post(path("heartbeats", id, "pause")), as_json)
+
+
+@beats.command("resume")
+def resume_heartbeat(id: BeatId, as_json: AsJson = False) -> None:
+    """Watch it again, as if it had pinged now."""
+    _told(Client.from_environment().post(path("heartbeats", id, "resume")), as_json)
+
+
+def _told(found: Any, as_json: bool) -> None:
+    if as_json:
+        return show.json(found)
+    show.line(f"{found['id']} is {found['status']}.")
