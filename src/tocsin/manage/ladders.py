@@ -57,6 +57,16 @@ async def ladder(ctx: Context, number: int) -> dict[str, Any]:
     }
 
 
+def next_tier(drawn: dict[str, Any]) -> dict[str, Any] | None:
+    """Who stands on the rung that an escalation would page now: its `role`, or None when no rung is left."""
+    for climb in drawn["climbs"]:
+        coming = [rung for rung in climb["rungs"] if rung["step"] > climb["step"]]
+        if coming and climb["state"] != "exhausted":
+            role: dict[str, Any] = coming[0]["role"]
+            return role
+    return None
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One climb, to be drawn."""
@@ -91,6 +101,7 @@ class Drawing:
             "name": policy.name or policy.id,
             "preset": written.preset if written else None,
             "state": climb["state"],
+            "step": climb["step"],
             "ended_reason": climb["ended_reason"],
             "ended_at": time_text(climb["ended_at"]),
             "round": climb["round"],

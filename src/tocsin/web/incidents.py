@@ -12,7 +12,7 @@ from litestar import Response, get, post
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import STATUSES, public_id
-from tocsin.flow import respond
+from tocsin.flow import respond, summon
 from tocsin.manage import incidents
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
@@ -68,10 +68,14 @@ async def new(request: AnyRequest) -> Response[bytes]:
 async def declare(request: AnyRequest) -> Response[Any]:
     ctx, given = context(request), await fields(request)
     service = given.get("service", "")
+    actor, (kind, _, name) = viewer_of(request).someone.id, given.get("page", "").partition(":")
     try:
+        user, team = (name if kind == "user" else None), (name if kind == "team" else None)
+        asked = summon.people(ctx.directory, user, team, "/page") if kind else []
         number = await respond.declare(
-            ctx, viewer_of(request).someone.id, given.get("title", ""), given.get("description", ""),
+            ctx, actor, given.get("title", ""), given.get("description", ""),
             severities.parse(given.get("severity", "")), [service] if service else [],
+            asked=asked, note=summon.said(ctx.directory, actor, given.get("description", "")),
         )  # fmt: skip
     except Invalid as error:
         name = error.pointer.strip("/").split("/")[0].replace("affected_services", "service")
@@ -82,7 +86,10 @@ async def declare(request: AnyRequest) -> Response[Any]:
 async def _form(
     request: AnyRequest, given: dict[str, str], wrong: dict[str, str], status: int = 200
 ) -> Response[bytes]:
-    services = sorted(context(request).directory.services.values(), key=lambda s: s.label.lower())
+    directory = context(request).directory
+    services = sorted(directory.services.values(), key=lambda s: s.label.lower())
     return await show(
-        request, viewer_of(request), "incidents/new.html", status, given=given, wrong=wrong, services=services
-    )
+        request, viewer_of(request), "incidents/new.html", status, given=given, wrong=wrong, services=services,
+        people=sorted(directory.users.values(), key=lambda user: user.label.lower()),
+        teams=sorted(directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
+    )  # fmt: skip

@@ -68,10 +68,14 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
     ctx, viewer = context(request), viewer_of(request)
     incident = await incidents.get(ctx, number)
     pages = await incidents.pages(ctx, number, limit=SHOWN_PAGES) if viewer.may("see_pages") else None
+    ladder = await ladders.ladder(ctx, number) if viewer.may("see_pages") else None
     return {
         "incident": incident,
         "is_open": incident["status"] in OPEN,
-        "ladder": await ladders.ladder(ctx, number) if viewer.may("see_pages") else None,
+        "ladder": ladder,
+        "next_tier": ladders.next_tier(ladder) if ladder else None,
+        "asked_of_me": _asked(viewer.user, pages["items"] if pages else []),
+        "teams": sorted(ctx.directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
         "pages": pages,
         "alerts": await alerts.list_alerts(ctx, incident=number, limit=SHOWN_ALERTS)
         if viewer.may("see_alerts")
@@ -80,16 +84,25 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
     }
 
 
+def _asked(user: str | None, pages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The viewer's own page that somebody else's acknowledgement does not answer."""
+    mine = [
+        page for page in pages
+        if user is not None and page["user"] == user and page["clock"] != "response" and page["ended_at"] is None
+    ]  # fmt: skip
+    return mine[-1] if mine else None
+
+
 # --- what people do ---------------------------------------------------------------------------------------------------
 
 Act = Callable[[int, str, dict[str, str]], Awaitable[Result]]
 
 
-async def _act(request: AnyRequest, id: str, act: Act) -> Response[Any]:
+async def act(request: AnyRequest, id: str, do: Act) -> Response[Any]:
     """Do it; then the room drawn anew for htmx, or back to it for a plain form."""
     number, given = parse_id(id), await fields(request)
     try:
-        result = await act(number, viewer_of(request).someone.id, given)
+        result = await do(number, viewer_of(request).someone.id, given)
         said = Flash(kind="done", text=f"{result.sentence}.".replace("..", "."))
     except (Conflict, Invalid) as error:
         said = Flash(kind="problem", text=str(error))
@@ -110,13 +123,13 @@ async def _redrawn(request: AnyRequest, number: int, said: Flash) -> Response[by
 @post("/incidents/{id:str}/acknowledge", guards=may("respond"), status_code=200, include_in_schema=False)
 async def acknowledge(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(request, id, lambda number, actor, given: respond.acknowledge(ctx, number, actor))
+    return await act(request, id, lambda number, actor, given: respond.acknowledge(ctx, number, actor))
 
 
 @post("/incidents/{id:str}/resolve", guards=may("respond"), status_code=200, include_in_schema=False)
 async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(
+    return await act(
         request, id, lambda number, actor, given: respond.resolve(ctx, number, actor, given.get("notes", ""))
     )
 
@@ -124,7 +137,7 @@ async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 @post("/incidents/{id:str}/reopen", guards=may("respond"), status_code=200, include_in_schema=False)
 async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(
+    return await act(
         request, id, lambda number, actor, given: respond.reopen(ctx, number, actor, given.get("notes", ""))
     )
 
@@ -132,7 +145,7 @@ async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 @post("/incidents/{id:str}/escalate", guards=may("respond"), status_code=200, include_in_schema=False)
 async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(
+    return await act(
         request, id, lambda number, actor, given: respond.escalate(ctx, number, actor, given.get("reason", ""))
     )
 
@@ -140,12 +153,14 @@ async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 @post("/incidents/{id:str}/assign", guards=may("respond"), status_code=200, include_in_schema=False)
 async def assign(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(
-        request, id, lambda number, actor, given: respond.assign(ctx, number, actor, given.get("user", ""))
+    return await act(
+        request, id, lambda number, actor, given: respond.assign(
+            ctx, number, actor, given.get("user", ""), page=bool(given.get("page"))
+        ),
     )
 
 
 @post("/incidents/{id:str}/note", guards=may("respond"), status_code=200, include_in_schema=False)
 async def note(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
-    return await _act(request, id, lambda number, actor, given: respond.note(ctx, number, actor, given.get("text", "")))
+    return await act(request, id, lambda number, actor, given: respond.note(ctx, number, actor, given.get("text", "")))
