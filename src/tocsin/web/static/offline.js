@@ -3,7 +3,7 @@
   "use strict";
   const $ = (name) => document.querySelector(`[data-${name}]`);
   const ago = (at) => {
-    const minutes = Math.max(0, Math.floor((Date.now() - Date.parse(at)) / 60000));
+    const minutes = Math.max(0, Math.floor((Date.now() - at) / 60000));
     return minutes < 1 ? "less than a minute ago" : minutes < 120 ? `${minutes} min ago` : minutes < 2880 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} days ago`;
   };
   const clock = (at) => new Date(at).toLocaleString([], { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
@@ -12,7 +12,7 @@
   const found = "caches" in window ? await caches.match("/now.json", { cacheName: "tocsin-state" }) : null;
   if (!found) { $("nothing").hidden = false; return; }
   const seen = await found.json();
-  const tell = () => { $("when").textContent = `${clock(seen.at)}, ${ago(seen.at)}`; };
+  const tell = () => { $("when").textContent = `${clock(seen.seen_at)}, ${ago(seen.seen_at)}`; };
   tell();
   setInterval(tell, 15000);
   $("seen").hidden = false;

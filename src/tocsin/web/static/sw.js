@@ -42,7 +42,10 @@ async function remember() {
   looked = Date.now();
   try {
     const answer = await fetch(NOW, { headers: { Accept: "application/json" }, redirect: "manual" });
-    if (answer.ok) await (await caches.open(STATE)).put(NOW, answer);
+    if (answer.ok) { // with the time of this device's own clock, by which its age is told
+      const seen = JSON.stringify({ ...await answer.json(), seen_at: Date.now() });
+      await (await caches.open(STATE)).put(NOW, new Response(seen, { headers: { "Content-Type": "application/json" } }));
+    }
     else if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) await forget();
   } catch {
     looked = 0;
