@@ -10,9 +10,11 @@ from tocsin.core.configuration import Role
 from tocsin.core.errors import NotFound
 from tocsin.core.permission import allowed, hidden_kinds
 from tocsin.flow.context import Context
+from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.flow.rules import learn
 from tocsin.manage.incidents import entry_view, view
 from tocsin.manage.lists import time_text
+from tocsin.store import messages
 from tocsin.store import reading_desk as reading
 from tocsin.store.stream import snapshot
 
@@ -73,6 +75,19 @@ class Paged(msgspec.Struct, frozen=True):
 
     number: int
     user: str
+
+
+async def linked(ctx: Context, token: str) -> list[Paged]:
+    """What a signed link is about: the incident of one page, or all that one message named, the worst first. Raises NotFound."""
+    page, message = page_of_link(ctx, token), message_of_link(ctx, token)
+    if page is not None:
+        return [await paged(ctx, page)]
+    if message is not None:
+        async with ctx.db.reading(reserved=True) as tx:
+            carried = dict(await messages.pages_of(tx, message))
+        if carried:
+            return [Paged(number, user) for number, user in carried.items()]
+    raise NotFound("This link is not one of ours, or was cut short on its way.")
 
 
 async def paged(ctx: Context, page: int) -> Paged:

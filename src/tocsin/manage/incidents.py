@@ -225,6 +225,10 @@ def _notification_view(row: Row) -> dict[str, Any]:
         "scheduled_at": time_text(row["scheduled_at"]),
         "started_at": time_text(row["started_at"]),
         "ended_at": time_text(row["ended_at"]),
+        "held": row["held"] or None,
+        "held_until": time_text(row["held_until"]),
+        "arrived_at": time_text(row["arrived_at"]),
+        "message": row["message"],
     }
 
 

@@ -149,7 +149,7 @@ async def notifications(tx: Tx, pages: Sequence[int]) -> list[Row]:
     return list(
         await tx.fetch(
             "SELECT id, page_id, method, channel, position, scheduled_at, due_at, state, attempts, started_at,"
-            " ended_at, receipt, error,"
+            " ended_at, receipt, error, held, held_until, arrived_at, message,"
             " COALESCE((SELECT r.text FROM provider_reports r WHERE r.receipt = n.receipt), '') AS report"
             " FROM notifications n WHERE page_id = ANY($1::bigint[])"
             " ORDER BY page_id, position, id",

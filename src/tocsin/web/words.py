@@ -35,6 +35,15 @@ ALERTS = {
     "resolved": ("good", "check", "Resolved"),
 }
 
+BREACHES = {
+    "turn_too_long": "Too long at a stretch",
+    "rest_too_short": "Too little time off",
+    "secondary_next_to_primary": "Two weeks in a row",
+    "too_many_nights": "Too many nights",
+    "no_rest_after_night": "No rest after a night",
+}
+"""Limit of a schedule -> what its breach is called."""
+
 HANDOFFS = {
     "draft": ("calm", "note", "Draft"),
     "unsigned": ("busy", "relay", "Not signed"),
@@ -128,6 +137,30 @@ NO_PAGE = {
     "no_escalation_policy": "Nobody is paged: no escalation policy fits. Name one for the service, or a default.",
 }
 TIERS = {"on_call": "On call", "senior": "Senior", "architect": "Architect", "executive": "Executive"}
+
+LEVELS = {"error": ("alarm", "alarm", "Fails"), "warning": ("sev3", "sev3", "Risk"), "note": ("calm", "note", "Note")}
+"""Level of a finding -> (tone, icon, word)."""
+REASONS = {
+    "on_call_schedule": "on call",
+    "named_in_policy": "named by the policy",
+    "team_member": "the whole team",
+    "manager_last_resort": "manages the team, the last resort",
+    "business_hours_began": "business hours began",
+    "severity_rose": "the severity rose",
+    "relapse": "it came back",
+    "escalated_by_person": "somebody escalated",
+}
+"""Why somebody is paged, in a few words."""
+CHANGES = {
+    "same": ("calm", "check", "The same"),
+    "earlier": ("busy", "up", "Earlier"),
+    "later": ("busy", "clock", "Later"),
+    "new": ("good", "plus", "Only today"),
+    "gone": ("alarm", "cross", "Only then"),
+}
+"""How a replay differs -> (tone, icon, words)."""
+MINUTE = {"on_call": ("busy", "person"), "page": ("", "phone"), "not_paged": ("", "quiet"), "muted": ("", "mute")}
+"""What is told of a person's minute -> (tone, icon)."""
 
 
 def moment(value: str | datetime | None) -> datetime | None:
