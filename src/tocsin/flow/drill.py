@@ -97,7 +97,8 @@ async def stop(ctx: Context, number: int, actor: str) -> bool:
         if stopped:
             await timers.cancel(tx, drills.TIMER, number)
             if incident.open:
-                await finish(tx, incident, actor, now, "Drill stopped", "observed")
+                whose = actor.partition(":")[2] or actor  # who stops it has not answered it
+                await finish(tx, incident, ACTOR, now, f"Drill stopped by {whose}", "observed")
             await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return stopped
