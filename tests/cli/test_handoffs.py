@@ -45,3 +45,16 @@ async def test_a_handoff_from_a_terminal(terminal: Terminal) -> None:
     assert (await terminal.run("handoff", "edit", "1", "--remark", "no text")).code == 2
     assert "Spring sale" in (await terminal.ok("handoff", "planned")).out
     assert "Removed: Spring sale" in (await terminal.ok("handoff", "unplan", "1")).out
+
+
+async def test_limits_and_load_from_a_terminal(terminal: Terminal) -> None:
+    said = await terminal.run("schedule", "limits", "primary")
+    assert said.code == 1
+    assert "Alice is on call for" in said.out
+    layer = {**LAYER, "starts": "2026-01-05T09:00"}
+    terminal.desk.world.ctx.directory = directory({"schedules": [{"id": "primary", "layers": [layer]}]})
+    assert "Within its limits." in (await terminal.ok("schedule", "limits", "primary")).err
+    out = (await terminal.ok("schedule", "load", "primary")).out
+    assert "Alice" in out
+    assert "█" in out
+    assert (await terminal.ok("schedule", "load", "primary", "--json")).json()["items"][0]["nights"] > 0

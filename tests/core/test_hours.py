@@ -116,6 +116,6 @@ def test_nights_are_counted_by_the_evening_they_begin_in() -> None:
     assert nights(BERLIN, [(start + 5 * HOUR, start + 6 * HOUR)]) == {date(2026, 3, 2)}, (
         "02:00 belongs to the evening before"
     )
-    assert nights(BERLIN, [(start, start + 1.5 * HOUR)]) == set(), "half an hour is no night"
+    assert nights(BERLIN, [(start, start + 4.5 * HOUR)]) == set(), "less than half is no night"
     week = [(start, start + timedelta(days=7))]
     assert len(nights(BERLIN, week)) == 7

@@ -12,6 +12,7 @@ from tocsin.api import (
     alerts,
     asking,
     configuration,
+    fairness,
     foresight,
     handoffs,
     health,
@@ -37,7 +38,7 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
-        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
+        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *fairness.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *heartbeats.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip

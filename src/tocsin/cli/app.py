@@ -12,6 +12,7 @@ from tocsin.cli import (
     asking,
     configuration,
     drills,
+    fairness,
     foresight,
     handoffs,
     incidents,
@@ -70,6 +71,8 @@ for name, command in asking.COMMANDS.items():
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.add_typer(schedules.schedules, name="schedule")
+schedules.schedules.command("limits")(fairness.limits)
+schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")

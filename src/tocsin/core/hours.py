@@ -28,8 +28,8 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 NIGHT_BEGINS, NIGHT_ENDS = 22 * 60, 6 * 60
 """The hours of sleep, in minutes since midnight."""
-LONG_ENOUGH = timedelta(hours=1)
-"""On call for this much of a night is on call that night."""
+LONG_ENOUGH = timedelta(hours=4)
+"""On call for half of the hours of sleep is on call that night, so that a handover at night gives it to one of the two."""
 
 _DAY = timedelta(days=1)
 Span = tuple[datetime, datetime]
@@ -129,7 +129,7 @@ def part(hours: Hours, at: datetime) -> Part:
 
 
 def nights(hours: Hours, spans: Iterable[Span]) -> set[date]:
-    """The nights, by the day on which they begin, of which the spans cover an hour or more."""
+    """The nights, by the day on which they begin, of which the spans cover half or more."""
     covered: dict[date, timedelta] = {}
     for start, end in spans:
         for piece in pieces(hours, start, end):

@@ -66,7 +66,7 @@ class OnDuty:
 class Load:
     """What one person carries. `hours` of each kind, both duties in full; `weighted` counts secondary time in part.
 
-    `nights`, `weekends` and `holidays` are how many of them were touched by an hour or more of primary or secondary time.
+    `nights` are those of which half or more was on call, `weekends` and `holidays` those that were touched by an hour or more.
     """
 
     user: str

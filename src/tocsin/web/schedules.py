@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tocsin.core.schedule import shifts
 from tocsin.core.spelling import WallTime
 from tocsin.flow.context import Context
-from tocsin.manage import calendars, oncall, overrides, versions
+from tocsin.manage import calendars, fairness, handoffs, oncall, overrides, versions
 from tocsin.manage.lists import time_text
 from tocsin.manage.overrides import Field, Wanted
 from tocsin.manage.schedules import lanes, shadow_shifts
@@ -86,6 +87,7 @@ async def schedule(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
         own_zone=place.key == viewer.zone.key, drawn=drawn, cover=_cover(ctx, found, paper, request), paper=paper,
         origin=ctx.directory.origins.get(("schedules", id)), last=history[0] if history else None,
         planned=_planned(ctx, found), links=await _links(ctx, viewer, id), policies=_policies(ctx.directory, id),
+        fair=await fairness.beside(ctx, id), unsigned=await handoffs.unsigned(ctx, id),
     )  # fmt: skip
 
 
@@ -292,7 +294,7 @@ def compared(
 ) -> list[tuple[Strip | None, Strip | None]]:
     """Four weeks from `start` on, week by week: as it is, and as it would be."""
     day = start.astimezone(paper.zone).date()
-    monday = day - timedelta(days=day.weekday())
+    monday, paper = day - timedelta(days=day.weekday()), replace(paper, narrow=0.2)
     rows: list[tuple[Strip | None, Strip | None]] = []
     for n in range(4):
         a, b = (paper.midnight(monday + n * WEEK), paper.midnight(monday + (n + 1) * WEEK))
