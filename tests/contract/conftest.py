@@ -12,7 +12,7 @@ import pytest
 from ..fakes.mail import MailServer
 from ..fakes.sink import Sink
 from ..test_up import tocsin
-from .world import CONFIGURATION, SECRET, TOKEN, Api, House, Loop
+from .world import CLOSED, CONFIGURATION, SECRET, TOKEN, Api, House, Loop
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def house() -> Iterator[House]:
     loop.run(sink.start())
     loop.run(mail.start())
     file = folder / "tocsin.yml"
-    file.write_text(CONFIGURATION.format(sink=sink.port, secret=SECRET))
+    file.write_text(CONFIGURATION.format(sink=sink.port, secret=SECRET, closed=CLOSED))
     environment = {"TOCSIN_BOOTSTRAP_TOKEN": TOKEN, "TOCSIN_SMTP_URL": f"smtp://127.0.0.1:{mail.port}"}
     try:
         with tocsin("up", "--data", str(folder / "data"), "--port", "0", "--config", str(file), **environment) as one:

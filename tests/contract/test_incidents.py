@@ -64,7 +64,7 @@ def test_a_severity_may_be_written_in_several_ways(api: Api, said: object, meant
     ("severity", "urgency"), [("sev1_critical", "high"), ("sev2_high", "high"), ("sev3_medium", "low")]
 )
 def test_urgency_follows_from_the_severity(api: Api, severity: str, urgency: str) -> None:
-    assert api.declare(severity=severity)["urgency"] == urgency
+    assert api.declare(severity=severity, service="impatient")["urgency"] == urgency
 
 
 def test_sev4_pages_nobody_and_says_why(api: Api) -> None:

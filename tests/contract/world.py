@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 TOKEN = "contract-bootstrap-token-0123456789abcde"  # 40 characters
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+
+CLOSED = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+"""The only day on which payments works: whenever these tests run, it is out of business hours."""
 
 CONFIGURATION = """\
 version: 1
@@ -57,7 +61,7 @@ users:
       - {{id: mail, type: email, address: heidi@example.com}}
   - {{id: ivan, role: stakeholder, name: no}}
 teams:
-  - {{id: payments, name: Payments, members: [alice, bob, carol, dave], manager: erin}}
+  - {{id: payments, name: Payments, members: [alice, bob, carol, dave], manager: erin, business_hours: {{days: [{closed}]}}}}
 schedules:
   - id: payments-primary
     time_zone: Europe/Berlin

@@ -51,8 +51,9 @@ def test_sev1_unanswered() -> None:
 
 
 def test_sev1_answered_is_asked_for_updates_until_it_is_restored() -> None:
-    assert story(standing(1, answered=True), MONDAY + timedelta(minutes=46)) == [
-        (10, "manager"), (15, "update"), (30, "target"), (30, "update"), (45, "update"),
+    assert story(standing(1, answered=True), MONDAY + timedelta(minutes=300)) == [
+        (10, "manager"), (15, "update"), (30, "target"), (30, "update"), (45, "update"), (75, "update"), (135, "update"),
+        (255, "update"),
     ]  # fmt: skip
     assert story(standing(1, restored=True), MONDAY + timedelta(hours=5)) == []
     assert story(standing(1, open=False), MONDAY + timedelta(hours=5)) == []

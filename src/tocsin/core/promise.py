@@ -6,7 +6,7 @@ A promise that is broken is told on the timeline and shown; nothing here pages b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -94,7 +94,7 @@ def _waits_for_hours(rules: Rules, standing: Standing) -> bool:
     return waiting and standing.urgency == "low" and standing.row(rules).page == "business_hours"
 
 
-# Updates come due again and again while somebody is there to give them; before, once.
+# Updates come due again and again while somebody is there to give them, after one, two, four ... intervals more; before, once.
 
 
 def _update(rules: Rules, standing: Standing, planned: datetime, turn: int) -> datetime:
@@ -102,33 +102,30 @@ def _update(rules: Rules, standing: Standing, planned: datetime, turn: int) -> d
     return working(row, rules.hours, planned + turn * row.communication_frequency.delta)
 
 
-def _turns(rules: Rules, standing: Standing, now: datetime) -> tuple[datetime, int] | None:
-    """When the next update was planned, and how many more would have been planned by `now` (-1: none yet)."""
+def _turns(rules: Rules, standing: Standing, now: datetime) -> tuple[datetime, list[int]] | None:
+    """When the next update was planned, and after how many intervals it comes due again: those by `now`, and the one after them."""
     planned = standing.next_update_at
     if planned is None or not standing.open or standing.restored:
         return None
     if not standing.answered:
-        return planned, -1 if now < planned else 0
-    return planned, (now - planned) // (standing.row(rules).communication_frequency.delta or timedelta(days=1))
+        return planned, [0]
+    passed = (now - planned) // standing.row(rules).communication_frequency.delta
+    return planned, [0, *(2**power for power in range(max(0, passed).bit_length() + 1))]
 
 
 def _last_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
     """When the latest update was due that is not in the future."""
-    turns = _turns(rules, standing, now)
-    if turns is None:
+    if (turns := _turns(rules, standing, now)) is None:
         return None
-    planned, last = turns
-    past = (_update(rules, standing, planned, turn) for turn in range(last, -1, -1))
-    return next((at for at in past if at <= now), None)
+    due = (_update(rules, standing, turns[0], turn) for turn in reversed(turns[1]))
+    return next((at for at in due if at <= now), None)
 
 
 def _next_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
-    turns = _turns(rules, standing, now)
-    if turns is None:
+    if (turns := _turns(rules, standing, now)) is None:
         return None
-    planned, last = turns
-    ahead = [max(last, 0)] if not standing.answered else [max(last, 0), max(last, 0) + 1]
-    return next((at for turn in ahead if (at := _update(rules, standing, planned, turn)) > now), None)
+    due = (_update(rules, standing, turns[0], turn) for turn in turns[1])
+    return next((at for at in due if at > now), None)
 
 
 def first(rules: Rules, severity: Severity, urgency: Urgency, now: datetime) -> tuple[datetime, datetime | None]:

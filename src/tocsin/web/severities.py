@@ -37,7 +37,7 @@ LABELS = {
 HINTS = {
     "response_time": "Such as 5m or 1h. Late is told on the timeline and shown.",
     "escalation_time": "Acknowledged but not restored after this: the progress clock goes on.",
-    "communication_frequency": "Whoever leads is reminded when the next update is due.",
+    "communication_frequency": "Whoever leads is reminded when the next update is due, and again after one, two, four ... times as long.",
     "resolution_target": "Not restored by then is told on the timeline and shown.",
     "inform_manager": "An update to the manager of the team, not a page. off: never.",
     "acknowledge_timeout": "An acknowledged incident that is not restored pages again. off: never.",
