@@ -45,7 +45,6 @@ class PageReason(StrEnum):
     HANDOVER = "handover"
     HANDOVER_LAPSED = "handover_not_accepted"
     ALL_HANDS = "all_hands"
-    PROMPT = "progress_prompt"
     SHIFT_ENDED = "shift_ended"
     BUSINESS_HOURS = "business_hours_began"
 
@@ -77,14 +76,13 @@ _SENTENCES = {
     PageReason.HANDOVER: "You are asked to take over this incident: acknowledging accepts it.",
     PageReason.HANDOVER_LAPSED: "Nobody accepted your handover: the incident is still yours.",
     PageReason.ALL_HANDS: "All hands: everyone on call is asked to join.",
-    PageReason.PROMPT: "The incident is not restored yet: escalate if it needs the next tier.",
     PageReason.BUSINESS_HOURS: "Business hours began, and nobody has answered this yet.",
     PageReason.SHIFT_ENDED: "You took over the shift, and nobody has answered this yet.",
 }
 _FROM_PEOPLE = frozenset(
     {
         PageReason.MANAGER, PageReason.NO_PROGRESS, PageReason.ASKED, PageReason.ASSIGNED, PageReason.RESPONDER,
-        PageReason.HANDOVER, PageReason.HANDOVER_LAPSED, PageReason.ALL_HANDS, PageReason.PROMPT, PageReason.SHIFT_ENDED,
+        PageReason.HANDOVER, PageReason.HANDOVER_LAPSED, PageReason.ALL_HANDS, PageReason.SHIFT_ENDED,
     }
 )  # fmt: skip
 

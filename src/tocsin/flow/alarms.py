@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR
-from tocsin.flow.respond import WATCH, finish
-from tocsin.flow.settling import alerts_ended
+from tocsin.flow.pager import ACTOR
+from tocsin.flow.respond import finish
+from tocsin.flow.settling import WATCH, alerts_ended
 from tocsin.store import incidents, intake, timers
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer

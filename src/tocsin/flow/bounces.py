@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR
+from tocsin.flow.pager import ACTOR
 from tocsin.flow.receipts import next_rung, unreachable
 from tocsin.plugins.channels.base import Word
 from tocsin.store import incidents, reports, timers

@@ -14,7 +14,7 @@ from tocsin.core.promise import Promise, due
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR
+from tocsin.flow.pager import ACTOR
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import known_rules, learn, standing_of, strike
 from tocsin.store import incidents, notices, timers

@@ -10,7 +10,7 @@ from tocsin.core.incident import public_id
 from tocsin.core.matrix import urgency
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR
+from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import declare, finish
 from tocsin.store import drills, incidents, timers
 from tocsin.store.database import Tx

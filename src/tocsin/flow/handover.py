@@ -9,7 +9,7 @@ from tocsin.core.errors import Conflict
 from tocsin.core.escalation import PageIntent, PageReason
 from tocsin.flow.acts import Result, checked, known, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR
+from tocsin.flow.pager import ACTOR
 from tocsin.flow.summon import call, said, sent
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx

@@ -15,7 +15,7 @@ from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
 from tocsin.core.inhibition import DEPENDENCY, GRAVE, Causes, Rule, concerned, dependencies, rules_of
 from tocsin.core.timeline import Entry
-from tocsin.flow.escalate import ACTOR
+from tocsin.flow.pager import ACTOR
 from tocsin.store import inhibitions
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident

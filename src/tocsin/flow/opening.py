@@ -19,8 +19,8 @@ from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow import hiding
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import Pager, Subject, no_page, response_entries
 from tocsin.flow.hiding import Cause, Hiding
+from tocsin.flow.pager import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import Beginning, beginning, keep, kept
 from tocsin.flow.turns import OutOfTurns, Turns
@@ -35,6 +35,7 @@ from tocsin.store.writing import (
     NewIncident,
     Writing,
     write_alerts,
+    write_guessed,
     write_incidents,
     write_opening,
     write_paging,
@@ -89,13 +90,15 @@ class Opening:
 
     def __init__(
         self, ctx: Context, now: datetime, newcomers: Sequence[Newcomer], silences: Silencer | None,
-        worse: Sequence[tuple[int, int | None, int]] = (), causes: Hiding | None = None,
+        worse: Sequence[tuple[int, int | None, int]] = (), causes: Hiding | None = None, guessed: bool = False,
     ) -> None:  # fmt: skip
         self.ctx = ctx
         self.now = now
         self.newcomers = newcomers
         self.silences = silences
         self.causes = causes
+        self.guessed = guessed
+        """Nobody looked: what is written is written by the one statement that proves the guess, or not at all."""
         self.worse = worse
         self.held: list[Held] = []
         self.drafts: list[Draft] = []
@@ -158,6 +161,8 @@ class Opening:
             if self._plain:
                 return await self._join_only(tx)
             if not (self._own and await self._open_only(tx)):
+                if self.guessed:
+                    return False
                 async with tx.transaction():
                     await self.write(tx)
         except (Again, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
@@ -176,7 +181,11 @@ class Opening:
     async def _join_only(self, tx: Tx) -> bool:
         """One statement, which is its own transaction."""
         await self.ctx.ids.reserve(tx, alerts=len(self.newcomers))
-        written = await write_alerts(tx, [self._alert(new) for new in self.newcomers], (), self.now + TALLY)
+        alerts, tally_at = [self._alert(new) for new in self.newcomers], self.now + TALLY
+        if self.guessed:
+            written = await write_guessed(tx, alerts, self.now, tally_at)
+        else:
+            written = await write_alerts(tx, alerts, (), tally_at)
         for new in self.newcomers:
             new.placed = new.alert in written
         return len(written) == len(self.newcomers)
@@ -201,7 +210,9 @@ class Opening:
             return False
         if any(begun.number not in self.ctx.rules for begun in self._begun.values()) or writing.notices:
             return False
-        await write_opening(tx, writing, [self._alert(new) for new in self.newcomers])
+        recall, calm_at = self.ctx.recall, self.now if self.guessed else None
+        alerts = [self._alert(new) for new in self.newcomers]
+        recall.numbers.extend(await write_opening(tx, writing, alerts, calm_at, recall.wanted(len(alerts))))
         self.ctx.announce("timeline")
         return True
 

@@ -20,7 +20,8 @@ from tocsin.core.tier import ABOUT, rank
 from tocsin.core.timeline import Entry
 from tocsin.flow.acts import label, tell
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Climbed, Pager, ladder_of, planned, policy_of, subject_of
+from tocsin.flow.escalate import ladder_of, policy_of
+from tocsin.flow.pager import ACTOR, Climbed, Pager, planned, subject_of
 from tocsin.flow.rules import known_rules, learn
 from tocsin.flow.summon import BESIDE_THE_LADDER
 from tocsin.store import incidents, notices, timers

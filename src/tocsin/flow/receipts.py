@@ -10,7 +10,8 @@ import msgspec
 from tocsin import metrics
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, come_forward
+from tocsin.flow.escalate import come_forward
+from tocsin.flow.pager import ACTOR
 from tocsin.store import incidents, messages, notifications
 from tocsin.store.database import Tx
 from tocsin.store.notifications import Held, Letter

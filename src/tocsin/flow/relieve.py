@@ -17,7 +17,7 @@ from tocsin.core.notification import for_news
 from tocsin.core.schedule import who
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Climbed, Pager, subject_of
+from tocsin.flow.pager import ACTOR, Climbed, Pager, subject_of
 from tocsin.store import handoffs, incidents, notices, timers
 from tocsin.store.database import Tx
 from tocsin.store.handoffs import TIMER, Handoff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tocsin.core.configuration import EscalationPolicy, Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
@@ -17,20 +17,9 @@ from tocsin.core.timeline import Entry, Link
 from tocsin.flow import handover, summon
 from tocsin.flow.acts import Result, checked, known, label, locked, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import (
-    ACTOR,
-    Climbed,
-    Pager,
-    Preface,
-    Subject,
-    ladder_of,
-    move,
-    no_page,
-    planned,
-    policy_of,
-    response_entries,
-)
+from tocsin.flow.escalate import Preface, ladder_of, move, policy_of
 from tocsin.flow.message import message_of_link, page_of_link
+from tocsin.flow.pager import Climbed, Pager, Subject, no_page, planned, response_entries
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import CLOCK, Beginning, beginning, keep, kept, learn
 from tocsin.store import incidents, intake, messages, timers
@@ -39,7 +28,7 @@ from tocsin.store.ids import incident_numbers
 from tocsin.store.incidents import Escalation, Incident, Reached
 from tocsin.store.notifications import Held
 from tocsin.store.rows import SEPARATOR, Words
-from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging, write_story
+from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging
 
 
 async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
@@ -322,10 +311,6 @@ def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetim
     return replace(ladder, round_started_at=now - offset, next_at=now)
 
 
-WATCH = timedelta(minutes=30)
-"""How long a restored incident is watched before it counts as resolved."""
-
-
 async def declare(
     ctx: Context,
     actor: str,
@@ -401,44 +386,3 @@ def _declared(
         )
     )  # fmt: skip
     writing.timers += begun.timer(number)
-
-
-async def settle(tx: Tx, found: Sequence[Incident], now: datetime) -> None:
-    """The last alerts of these locked incidents ended by their source: each resolves, or is watched when a person leads it.
-
-    Those that resolve do so together: when everything recovers at once there are many.
-    """
-    open_ones = [incident for incident in found if incident.open and incident.status != "monitoring"]
-    over = [incident for incident in open_ones if _ends_by_itself(incident)]
-    if over:
-        ids = [incident.id for incident in over]
-        await incidents.stop_paging(tx, ids, now, "resolved", None)
-        await incidents.end(tx, ids, now)
-        writing = Writing()
-        for incident in over:
-            data = {"certainty": "observed"}
-            entry = Entry(at=now, kind="resolved", actor=ACTOR, details="All alerts resolved", data=data)
-            writing.tell(incident.id, incident.link, [entry])
-        await write_story(tx, writing)
-    for incident in open_ones:
-        if not _ends_by_itself(incident):
-            await _watch(tx, incident, now)
-
-
-def _ends_by_itself(incident: Incident) -> bool:
-    """Nobody leads it: what its source says is all there is to say."""
-    return (
-        incident.status in ("detected", "acknowledged") and incident.origin == "event" and not incident.moved_by_person
-    )
-
-
-async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
-    await incidents.stop_paging(tx, [incident.id], now, "restored", None)
-    await incidents.update(
-        tx, incident, status="monitoring", restored_at=now, acknowledged_cycle=incident.cycle, alarm=None,
-        **incidents.AT_REST,
-    )
-    await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
-    await tell(
-        tx, incident, now, "restored", ACTOR, "All alerts resolved; watched for 30 minutes", certainty="observed"
-    )

@@ -10,7 +10,8 @@ from tocsin.core.matrix import update_by, urgency_of
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, Climbed, Pager, Preface, no_page, planned, subject_of
+from tocsin.flow.escalate import Preface
+from tocsin.flow.pager import ACTOR, Climbed, Pager, no_page, planned, subject_of
 from tocsin.flow.rules import rules_for, strike
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
@@ -25,9 +26,10 @@ async def restart(
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
-    `urgency` (default: the severity's, under the rules that the incident keeps) is how people are paged, when a person wants more than the severity asks for.
+    `urgency` (default: the severity's, under the rules that the incident keeps) is how people are paged, when a person wants more
+    than the severity asks for. `preface` is the entry of a person's act, and stands for that of a changed severity.
     """
-    entries = _why(incident, severity, because, now)
+    entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now)
     rules = await rules_for(ctx, tx, incident)
     row = rules.rows[severity]
     await incidents.stop_paging(tx, [incident.id], now, because.value, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -11,12 +11,16 @@ from tocsin.core.alert import Reason
 from tocsin.core.timeline import Entry
 from tocsin.flow.acts import tell
 from tocsin.flow.batch import Run
-from tocsin.flow.escalate import ACTOR
-from tocsin.flow.respond import answer, settle
-from tocsin.store import incidents, intake
+from tocsin.flow.pager import ACTOR
+from tocsin.flow.respond import answer
+from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
 from tocsin.store.intake import NewEvent, Touched
 from tocsin.store.writing import Writing, notify, write_story
+
+WATCH = timedelta(minutes=30)
+"""How long a restored incident is watched before it counts as resolved."""
 
 
 async def resolve_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
@@ -91,3 +95,49 @@ async def _keep(tx: Tx, runs: Sequence[Run], found: Touched, reason: Reason, now
             )
         )  # fmt: skip
     await intake.write_events(tx, rows)
+
+
+async def settle(tx: Tx, found: Sequence[Incident], now: datetime) -> None:
+    """The last alerts of these locked incidents ended by their source: each resolves, or is watched when a person leads it.
+
+    Those that resolve do so together: when everything recovers at once there are many.
+    """
+    open_ones = [incident for incident in found if incident.open and incident.status != "monitoring"]
+    over = [incident for incident in open_ones if _ends_by_itself(incident)]
+    if over:
+        ids = [incident.id for incident in over]
+        await incidents.stop_paging(tx, ids, now, "resolved", None)
+        await incidents.end(tx, ids, now)
+        writing = Writing()
+        for incident in over:
+            data = {"certainty": "observed"}
+            entry = Entry(at=now, kind="resolved", actor=ACTOR, details="All alerts resolved", data=data)
+            writing.tell(incident.id, incident.link, [entry])
+        await write_story(tx, writing)
+    for incident in open_ones:
+        if not _ends_by_itself(incident):
+            await _watch(tx, incident, now)
+
+
+def _ends_by_itself(incident: Incident) -> bool:
+    """Nobody leads it: what its source says is all there is to say."""
+    return (
+        incident.status in ("detected", "acknowledged") and incident.origin == "event" and not incident.moved_by_person
+    )
+
+
+async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
+    await incidents.stop_paging(tx, [incident.id], now, "restored", None)
+    await incidents.update(
+        tx,
+        incident,
+        status="monitoring",
+        restored_at=now,
+        acknowledged_cycle=incident.cycle,
+        alarm=None,
+        **incidents.AT_REST,
+    )
+    await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
+    await tell(
+        tx, incident, now, "restored", ACTOR, "All alerts resolved; watched for 30 minutes", certainty="observed"
+    )

@@ -12,7 +12,8 @@ from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
 from tocsin.flow.acts import Result, checked, locked_open, tell
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import ACTOR, ladder_of
+from tocsin.flow.escalate import ladder_of
+from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.restart import restart
 from tocsin.store import incidents, timers

@@ -15,7 +15,7 @@ from tocsin.core.schedule import who
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import Result, checked, known, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.escalate import Climbed, Pager, Subject, planned, subject_of
+from tocsin.flow.pager import Climbed, Pager, Subject, planned, subject_of
 from tocsin.store import incidents
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident

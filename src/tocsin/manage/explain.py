@@ -58,7 +58,6 @@ PAGE = {
     "handover": "was asked to take over",
     "handover_not_accepted": "still has it, because nobody accepted the handover",
     "all_hands": "is on call somewhere, and all hands were called",
-    "progress_prompt": "leads it, and was asked whether to escalate",
 }
 """Why a person was paged, after their name."""
 
