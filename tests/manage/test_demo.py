@@ -7,7 +7,7 @@ import pytest
 
 from tocsin.clock import Clock
 from tocsin.flow.context import Context
-from tocsin.manage import configuration, demo, incidents
+from tocsin.manage import configuration, demo, incidents, rehearsals
 from tocsin.manage.demo_month import MONTH
 from tocsin.plugins.channels import registry
 from tocsin.settings import Settings
@@ -44,6 +44,24 @@ async def test_the_month_is_lived_through_and_told_in_whole_timelines(ctx: Conte
         assert await tx.fetchval("SELECT count(*) FROM notifications WHERE attempts > 1") > 0
 
 
+async def test_check_finds_exactly_the_holes_that_were_put_there(ctx: Context) -> None:
+    await demo.load(ctx)
+    found = await rehearsals.check(ctx)
+    assert sorted((f["level"], f["kind"], f["object"]) for f in found["items"] if f["level"] != "note") == [
+        ("error", "coverage_gap", "schedule:data-primary"),
+        ("error", "unreachable_person", "user:luca"),
+        ("warning", "dead_integration", "integration:checkout/events"),
+        ("warning", "no_runbook", "service:checkout"),
+        ("warning", "single_person", "policy:mailer"),
+    ]
+    notes = {f["kind"] for f in found["items"] if f["level"] == "note"}
+    assert notes <= {"dst_night"}, "in some seasons the clocks change within ninety days"
+    assert not found["ok"]
+    by_kind = {f["kind"]: f["sentence"] for f in found["items"]}
+    assert "CartAbandonment" in by_kind["no_runbook"]
+    assert "Diego Santos is the only person" in by_kind["single_person"]
+
+
 async def test_it_is_loaded_once_and_never_over_something_configured(ctx: Context) -> None:
     assert await demo.load(ctx)
     assert not await demo.load(ctx)
@@ -53,5 +71,5 @@ async def test_it_is_loaded_once_and_never_over_something_configured(ctx: Contex
 async def test_every_installation_gets_integration_keys_of_its_own(ctx: Context) -> None:
     await demo.load(ctx)
     keys = list(ctx.directory.integrations)
-    assert len(set(keys)) == len(keys) == 6
+    assert len(set(keys)) == len(keys) == 8
     assert "{key}" not in await configuration.export(ctx, configuration.ITSELF)

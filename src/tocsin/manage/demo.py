@@ -18,7 +18,8 @@ from uuid import uuid4
 import structlog
 
 from tocsin.clock import TravelClock
-from tocsin.core.directory import IntegrationRef
+from tocsin.core.configuration import Target
+from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Action, Event
 from tocsin.core.schedule import who
 from tocsin.flow import respond
@@ -43,8 +44,9 @@ async def load(ctx: Context) -> bool:
     if ctx.directory.revision > 0:
         log.info("demo data is loaded into an empty installation only; this one is configured already")
         return False
-    await configuration.apply(ctx, configuration.ITSELF, [File("demo.yaml", _organisation())])
     replay = _Replay(ctx)
+    await replay.configure()
+    ctx.directory = replay.directory
     await replay.start()
     try:
         for act in sorted(_acts(ctx.clock.now()), key=lambda act: act.at):
@@ -103,6 +105,14 @@ class _Replay:
         self._intake, self._engine = Intake(self._ctx), Engine(self._ctx)
         self.numbers: dict[Episode, int] = {}
 
+    @property
+    def directory(self) -> Directory:
+        return self._ctx.directory
+
+    async def configure(self) -> None:
+        """The organisation is as old as its month."""
+        await configuration.apply(self._ctx, configuration.ITSELF, [File("demo.yaml", _organisation())])
+
     async def start(self) -> None:
         await self._intake.start()
         await self._engine.deliveries.start()
@@ -148,6 +158,7 @@ class _Replay:
             severity=episode.severity,
             source=label,
             labels={"alertname": episode.alertname, "instance": label, "severity": episode.severity},
+            annotations={"runbook_url": f"https://wiki.demo.invalid/{episode.alertname}"} if episode.runbook else {},
         )
         ref = IntegrationRef(service, service.integrations[0])
         for outcome in await self._intake.accept(ref, [event], self._clock.now()):
@@ -157,10 +168,13 @@ class _Replay:
     def _person(self, episode: Episode) -> str:
         """The one on call for the service at this moment."""
         directory = self._ctx.directory
-        team = directory.services[episode.service].team
-        schedule = next(one for one in directory.schedules.values() if one.team == team)
-        found = who(schedule, self._clock.now())
-        return f"user:{found[0] if found else directory.teams[schedule.team or ''].manager}"
+        service = directory.services[episode.service]
+        policy = directory.policy_of(service.id)
+        first = policy.steps[0].targets[0] if policy else Target()
+        schedule = directory.schedules.get(first.schedule or "")
+        found = who(schedule, self._clock.now()) if schedule else None
+        team = directory.team_of(service.id)
+        return f"user:{found[0] if found else first.user or (team.manager if team else None)}"
 
     async def _settle(self) -> int:
         """Let everything happen that is due now; how much that was."""

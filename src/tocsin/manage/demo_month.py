@@ -10,7 +10,7 @@ class Episode(NamedTuple):
     """One incident. Minutes count from its first alert; `alerts` are the instances that report it, one after the other.
 
     `answered` None: nobody has acknowledged it. `recovered`: its source says that it is
-    over; `resolved`: a person does, with these words. Neither: it is still open.
+    over; `resolved`: a person does, with these words. Neither: it is still open. `runbook`: its alerts name one.
     """
 
     ago: timedelta
@@ -23,6 +23,7 @@ class Episode(NamedTuple):
     notes: tuple[tuple[float, str], ...] = ()
     recovered: float | None = None
     resolved: tuple[float, str] | None = None
+    runbook: bool = True
 
 
 def _ago(days: float = 0, hours: float = 0, minutes: float = 0) -> timedelta:
@@ -70,7 +71,10 @@ MONTH: tuple[Episode, ...] = (
         ((2, "Hardware fault. Failing over to db-2."), (7, "db-2 is primary, writes work.")),
         None, (38, "Failover done in 6 minutes; db-1 is being replaced."),
     ),
-    Episode(_ago(10, 5), "checkout", "warning", "CartAbandonment", "Unusually many carts abandoned at payment", ("shop",), 21, (), 75),
+    Episode(_ago(10, 5), "checkout", "warning", "CartAbandonment", "Unusually many carts abandoned at payment", ("shop",), 21, (), 75,
+            runbook=False),
+    Episode(_ago(8, 4), "recommendations", "info", "ModelOld", "The model was not trained last night", ("trainer",), 55, (), 240),
+    Episode(_ago(5, 6), "mailer", "info", "Bounces", "One in twenty confirmations bounces", ("mail-1",), 80, (), 190),
     Episode(_ago(9, 19), "storefront", "error", "HighErrorRate", "5xx above 2 % on the storefront", ("web-1", "web-2", "web-3"), 5, (), 14),
     Episode(_ago(7, 12), "message-queue", "error", "QueueDepth", "order-events has 95,000 waiting messages", ("mq-1",), 16, (), 39),
     Episode(
