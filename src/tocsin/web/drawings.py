@@ -68,6 +68,8 @@ class Paper:
     now: datetime
     names: Mapping[str, str]
     tones: Mapping[str, int]
+    narrow: float = 0.09
+    """The part of a strip below which a bar has room for initials only."""
 
     def strip(
         self, label: str, start: datetime, end: datetime, shifts: Iterable[Shift], *, gaps: bool = False
@@ -87,15 +89,15 @@ class Paper:
         name = self.names.get(shift.user, shift.user)
         kind = {OVERRIDE: "override", "shadow": "shadow"}.get(shift.layer, "shift")
         running = shift.start <= self.now < shift.end
-        shown = name if part > 0.17 or len(name) < 9 else name.split()[0]
+        shown = name if part > 2 * self.narrow or len(name) < 9 else name.split()[0]
         return Bar(
             kind, shift.user, shown, initials(name), self.tones.get(shift.user, 0), x, width, shift.start, shift.end,
-            shift.layer, part < 0.09, running,
+            shift.layer, part < self.narrow, running,
         )  # fmt: skip
 
     def _gap(self, a: datetime, b: datetime, start: datetime, end: datetime) -> Bar:
         x, width, part = _place(a, b, start, end)
-        return Bar("gap", "", "Nobody", "∅", 0, x, width, a, b, "", part < 0.09, a <= self.now < b)
+        return Bar("gap", "", "Nobody", "∅", 0, x, width, a, b, "", part < self.narrow, a <= self.now < b)
 
     def _ticks(self, start: datetime, end: datetime) -> Iterator[Tick]:
         today = self.now.astimezone(self.zone).date()
