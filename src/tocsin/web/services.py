@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.manage import incidents, services
+from tocsin.manage import heartbeats, incidents, mutes, services
 from tocsin.plugins.sources.registry import TYPES, snippets
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
@@ -27,8 +27,11 @@ async def service(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     keys = viewer.may("see_keys")
     shown = await services.get_service(ctx, id, keys=keys)
     current = await incidents.list_incidents(ctx, service=id, limit=5)
+    standing = (await mutes.list_mutes(ctx, service=id, limit=50))["items"] if viewer.may("see_alerts") else []
+    beats = (await heartbeats.list_heartbeats(ctx, viewer.someone, service=id, limit=50))["items"]
     return await show(
-        request, viewer, "services/service.html", service=shown, recent=current["items"], types=TYPES,
+        request, viewer, "services/service.html", muted=[m for m in standing if m["status"] != "expired"], beats=beats,
+        service=shown, recent=current["items"], types=TYPES,
         snippets={i["id"]: snippets(i["type"], ctx.settings.external_url, i["key"]) for i in shown["integrations"]} if keys else {},
         severities=("sev1_critical", "sev2_high", "sev3_medium", "sev4_low"),
     )  # fmt: skip

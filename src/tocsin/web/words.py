@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
@@ -52,6 +53,28 @@ HANDOFFS = {
     "void": ("calm", "cross", "Not needed"),
 }
 """State of a handoff -> (tone, icon, word)."""
+
+MUTES = {
+    "active": ("busy", "mute", "Muting"),
+    "pending": ("calm", "clock", "To come"),
+    "expired": ("calm", "box", "Ended"),
+}
+
+BEATS = {
+    "up": ("good", "check", "Up"),
+    "started": ("busy", "now", "Running"),
+    "late": ("busy", "clock", "Late"),
+    "down": ("alarm", "bell", "Down"),
+    "new": ("calm", "gap", "Never heard"),
+    "paused": ("calm", "mute", "Paused"),
+}
+
+PINGS = {
+    "success": ("good", "check", "Good"),
+    "fail": ("alarm", "cross", "Failed"),
+    "start": ("busy", "now", "Started"),
+    "log": ("calm", "note", "Told"),
+}
 
 PAGES = {
     "pending": ("busy", "clock", "Being sent"),
@@ -161,6 +184,25 @@ CHANGES = {
 """How a replay differs -> (tone, icon, words)."""
 MINUTE = {"on_call": ("busy", "person"), "page": ("", "phone"), "not_paged": ("", "quiet"), "muted": ("", "mute")}
 """What is told of a person's minute -> (tone, icon)."""
+
+
+_RECURS = {
+    "FREQ=DAILY": "every day", "FREQ=WEEKLY": "every week", "FREQ=MONTHLY": "every month", "FREQ=YEARLY": "every year",
+    "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR": "Monday to Friday", "FREQ=WEEKLY;BYDAY=SA,SU": "on weekends",
+}  # fmt: skip
+
+
+def recurs(plan: Mapping[str, Any]) -> str:
+    """How often a planned mute comes."""
+    if plan.get("during"):
+        return "in working hours" if plan["during"] == "working_hours" else "outside working hours"
+    rule = str(plan.get("rrule") or "")
+    return _RECURS.get(rule, f"recurs: {rule}") if rule else "planned once"
+
+
+def rhythm(beat: Mapping[str, Any]) -> str:
+    """When a heartbeat is expected."""
+    return f"{beat['cron']} ({beat['time_zone']})" if beat["cron"] else f"every {beat['period']}"
 
 
 def moment(value: str | datetime | None) -> datetime | None:

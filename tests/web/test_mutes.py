@@ -1,0 +1,147 @@
+"""Muting in the browser: look at what it would mute, make it, see what it holds back, change its end, end it; heartbeats."""
+
+from __future__ import annotations
+
+import re
+
+from tocsin.flow import heartbeats
+from tocsin.store.heartbeats import Received
+
+from ..story.quiet import configure
+from .visitor import Site, text_of
+
+FORM = {
+    "kind": "silence",
+    "scope": "service:api",
+    "matchers": 'host="a"',
+    "when": "once",
+    "duration": "2h",
+    "reason": "new disks",
+}
+BEAT = {
+    "id": "backup",
+    "name": "Nightly backup",
+    "service": "api",
+    "period": "1h",
+    "grace": "10m",
+    "key": "k-0123456789-abcdef",
+}
+
+
+async def test_a_mute_from_look_to_end(site: Site) -> None:
+    await site.world.fire("one", labels={"host": "a"})
+    alice = await site.someone("alice")
+    looked = await alice.send("/mutes/new", {**FORM, "do": "preview"}, page="/mutes/new")
+    words = text_of(looked.text)
+    assert "It would match 1 open alert" in words
+    assert "one is broken" in words
+    assert 'value="new disks"' in looked.text, "what was typed stays"
+    assert "Nothing is muted" in text_of(await alice.get("/mutes"))
+    made = await alice.send("/mutes/new", {**FORM, "do": "make"}, page="/mutes/new")
+    assert "Muted." in await alice.says(made)
+    place = made.headers["location"]
+    await site.world.fire("two", labels={"host": "a"})
+    words = text_of(await alice.get(place))
+    assert "two is broken" in words
+    listed = await alice.get("/mutes")
+    assert "1 held back now" in text_of(listed)
+    assert "strip-draw" in listed
+    assert "It ends 30 minutes from now." in await alice.says(
+        await alice.send(f"{place}/change", {"duration": "30m"}, page=place)
+    )
+    assert "Ends soon" in text_of(await alice.get("/mutes"))
+    assert "Ended. What still fires pages now." in await alice.says(await alice.send(f"{place}/end", page=place))
+    await site.world.settle()
+    words = text_of(await alice.get(place))
+    assert "What it held back" in words
+    assert site.world.phone("alice").times == 2
+
+
+async def test_an_alert_leads_to_a_mute_of_its_like_and_says_what_mutes_it(site: Site) -> None:
+    outcome = await site.world.fire("one", labels={"host": "a", "severity": "critical"})
+    alice = await site.someone("alice")
+    page = await alice.get(f"/alerts/{outcome.alert_id}")
+    assert f"/mutes/new?alert={outcome.alert_id}" in page
+    form = await alice.get(f"/mutes/new?alert={outcome.alert_id}")
+    assert "host=&#34;a&#34;" in form
+    assert "severity=" not in re.findall(r"<textarea[^>]*>(.*?)</textarea>", form, re.S)[0]
+    await alice.send("/mutes/new", {**FORM, "do": "make"}, page="/mutes/new")
+    muted = await site.world.fire("two", labels={"host": "a"})
+    assert "new disks" in text_of(await alice.get(f"/alerts/{muted.alert_id}"))
+    assert "new disks" in text_of(await alice.get("/services/api"))
+
+
+async def test_a_recurring_mute_and_its_windows(site: Site) -> None:
+    await configure(site.world)
+    alice = await site.someone("alice")
+    form = {
+        **FORM,
+        "when": "recurring",
+        "rule": "FREQ=DAILY",
+        "starts": "2026-03-02T22:00",
+        "length": "4h",
+        "time_zone": "Europe/Berlin",
+    }
+    made = await alice.send("/mutes/new", {**form, "do": "make"}, page="/mutes/new")
+    words = await alice.says(made)
+    assert "every day" in words
+    assert "Its windows" in words
+    place = made.headers["location"]
+    rule = re.search(r'action="/mutes/(new-disks-[0-9a-f]{6})/end"', await alice.get(place))
+    assert rule
+    assert "Ended" in await alice.says(await alice.send(f"/mutes/{rule[1]}/end", page=place))
+    assert rule[1] not in site.world.ctx.directory.mutes
+
+
+async def test_what_is_wrong_stands_at_its_field(site: Site) -> None:
+    alice = await site.someone("alice")
+    for change, field in (
+        ({"reason": ""}, "reason"), ({"matchers": "nonsense"}, "matchers"), ({"scope": "service:gone"}, "scope"),
+        ({"until": "2020-01-01T00:00"}, "until"), ({"when": "recurring", "rule": "", "rrule": "X", "starts": "2026-03-02T22:00"}, "rrule"),
+        ({"kind": "maintenance", "scope": ""}, "scope"),
+    ):  # fmt: skip
+        answer = await alice.send("/mutes/new", {**FORM, **change, "do": "make"}, page="/mutes/new")
+        assert answer.status_code == 422, change
+        assert f'id="w-{field}"' in answer.text, (change, text_of(answer.text))
+
+
+async def test_an_observer_sees_mutes_and_has_no_buttons(site: Site) -> None:
+    alice = await site.someone("alice")
+    made = await alice.send("/mutes/new", {**FORM, "do": "make"}, page="/mutes/new")
+    olga = await site.someone("olga")
+    assert "new disks" in text_of(await olga.get("/mutes"))
+    page = await olga.get(made.headers["location"])
+    assert "End it now" not in page
+    await olga.get("/mutes/new", 403)
+
+
+async def test_heartbeats_are_drawn_paused_and_resumed(site: Site) -> None:
+    await configure(site.world, heartbeats=[BEAT])
+    alice = await site.someone("alice")
+    assert "Never heard" in text_of(await alice.get("/heartbeats"))
+    beat = site.world.ctx.directory.heartbeats["backup"]
+    for kind, body in (("start", b""), ("success", b"<b>42 files</b>"), ("fail", b"")):
+        now = site.world.clock.now()
+        received = Received(
+            at=now,
+            kind=kind,
+            exit_status=3 if kind == "fail" else None,
+            rid=None,
+            seconds=None,
+            method="GET",
+            remote="",
+            agent="",
+            body=body,
+        )  # type: ignore[arg-type]
+        await heartbeats.receive(site.world.ctx, beat, received)
+        await site.world.wait(minutes=5)
+    page = await alice.get("/heartbeats/backup")
+    words = text_of(page)
+    assert "Down" in words
+    assert "exit 3" in words
+    assert "&lt;b&gt;42 files" in page
+    assert "pulse-draw" in page
+    assert "k-0123456789-abcdef" not in page, "only managers see where to ping"
+    assert "Paused" in await alice.says(await alice.send("/heartbeats/backup/pause", page="/heartbeats/backup"))
+    assert "Up" in await alice.says(await alice.send("/heartbeats/backup/resume", page="/heartbeats/backup"))
+    assert "Nightly backup" in text_of(await alice.get("/services/api"))
