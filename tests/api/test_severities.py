@@ -51,3 +51,16 @@ async def test_an_incident_shows_the_row_that_it_keeps(desk: Desk) -> None:
     assert policy["restore_late"] is True
     await desk.world.acknowledge(1)
     assert (await desk.get(f"/incidents/{listed['id']}"))["severity_policy"]["response_late"] is True
+
+
+async def test_a_person_changes_the_severity(desk: Desk) -> None:
+    await desk.world.fire(severity="warning")
+    made = await desk.post("/incidents/1/severity", {"severity": "P1", "reason": "worse than it looked"})
+    assert (made["severity"], made["result"]) == ("sev1_critical", {"changed": True, "sentence": "It is SEV1 now"})
+    assert made["severity_policy"]["since"] == made["created_at"]
+    told = (await desk.get("/incidents/1/timeline"))["items"]
+    assert [e["actor"] for e in told if e["kind"] == "severity_changed"] == ["token:responder"]
+    await desk.refused("POST", "/incidents/1/severity", 422, {"severity": "sev9"})
+    await desk.refused("POST", "/incidents/1/severity", 403, {"severity": "sev2"}, role="observer")
+    await desk.post("/incidents/1/resolve")
+    await desk.refused("POST", "/incidents/1/severity", 409, {"severity": "sev2"})

@@ -10,9 +10,11 @@ import pytest
 
 from tocsin.core.configuration import Severities
 from tocsin.core.directory import Directory
+from tocsin.core.errors import Conflict
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import decode
 from tocsin.flow import respond
+from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
 from .world import MONDAY, ORGANISATION, World, directory
@@ -201,3 +203,66 @@ async def test_many_at_once_share_their_rules(world: World, count: int) -> None:
     await world.wait(minutes=5)
     late = await world.rows("SELECT FROM timeline WHERE kind = 'response_late'")
     assert len(late) == count
+
+
+# --- a person changes the severity --------------------------------------------------------------------------------------
+
+
+async def test_a_worse_severity_pages_anew_while_nobody_has_answered(db: Database) -> None:
+    async with World(db, start=NIGHT) as world:
+        outcome = await world.fire(severity="warning")
+        await world.wait(minutes=30)
+        assert world.phone("alice").times == 1
+        done = await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV1, "all of Europe is down")
+        await world.settle()
+        assert done.sentence == "It is SEV1 now"
+        assert world.phone("alice").times == 2
+        row = await world.incident(outcome.incident)
+        assert (row["severity"], row["urgency"], row["cycle"]) == (1, "high", 2)
+        assert row["next_update_at"] == NIGHT + timedelta(minutes=45)
+        [entry] = await world.rows("SELECT actor, details, data FROM timeline WHERE kind = 'severity_changed'")
+        assert (entry["actor"], entry["details"]) == ("user:bob", "from SEV3 to SEV1. all of Europe is down")
+        await world.wait(minutes=10)
+        assert world.phone("bob").rang(), "and it escalates"
+
+
+async def test_whoever_is_on_it_is_not_paged_again(db: Database) -> None:
+    async with World(db, subscribed("erin")) as world:
+        outcome = await world.fire(severity="error")
+        await world.acknowledge(outcome.incident)
+        await regrade(world.ctx, outcome.incident, "user:alice", Severity.SEV1)
+        await world.wait(minutes=14)
+        assert world.phone("alice").times == 1
+        assert world.phone("erin").rang(), "informed ten minutes after it became SEV1"
+        assert (await world.incident(outcome.incident))["acknowledged_cycle"] == 1
+
+
+async def test_one_that_pages_nobody_stops_the_paging(world: World) -> None:
+    outcome = await world.fire(severity="critical")
+    await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV4, "only the test cluster")
+    await world.wait(hours=2)
+    assert not world.phone("bob").rang()
+    row = await world.incident(outcome.incident)
+    assert (row["urgency"], row["no_page_reason"]) == ("none", "severity_does_not_page")
+    await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV2)
+    await world.settle()
+    assert world.phone("alice").times == 2
+    assert (await world.incident(outcome.incident))["no_page_reason"] is None
+
+
+async def test_a_quieter_one_at_night_goes_on_in_the_morning(db: Database) -> None:
+    async with World(db, start=NIGHT) as world:
+        outcome = await world.fire(severity="critical")
+        await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV3)
+        await world.wait(hours=10, minutes=59)
+        assert not world.phone("bob").rang()
+        await world.wait(minutes=12)
+        assert world.phone("bob").rang()
+
+
+async def test_severities_that_cannot_be_changed(world: World) -> None:
+    outcome = await world.fire(severity="critical")
+    assert not (await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV1)).changed
+    await respond.resolve(world.ctx, outcome.incident, "user:bob")
+    with pytest.raises(Conflict):
+        await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV2)

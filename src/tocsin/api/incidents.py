@@ -17,6 +17,7 @@ from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
 from tocsin.flow import respond, summon
 from tocsin.flow.acts import Result
+from tocsin.flow.regrade import regrade
 from tocsin.manage import edits, explain, incidents, ladders
 from tocsin.manage.lists import DEFAULT, read_time
 
@@ -58,6 +59,13 @@ class Notes(_Body, frozen=True):
 
 class Escalation(_Body, frozen=True):
     reason: str
+
+
+class Regrade(_Body, frozen=True, kw_only=True):
+    """`severity` in any spelling."""
+
+    severity: str | int
+    reason: str | None = None
 
 
 class Assignment(_Body, frozen=True):
@@ -176,6 +184,19 @@ async def escalate(request: AnyRequest, id: FromPath[str], data: JSONBody[Escala
     return await acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
 
 
+@post(
+    "/incidents/{id:str}/severity", guards=may("respond"), status_code=200,
+    summary="Change the severity; while nobody has answered, a worse one pages anew",
+)  # fmt: skip
+async def change_severity(request: AnyRequest, id: FromPath[str], data: JSONBody[Regrade]) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+
+    async def act() -> Result:
+        return await regrade(ctx, number, actor, severities.parse(data.severity), data.reason or "")
+
+    return await acted(request, number, act)
+
+
 @post("/incidents/{id:str}/assign", guards=may("respond"), summary="Make someone the assignee", status_code=200)
 async def assign(request: AnyRequest, id: FromPath[str], data: JSONBody[Assignment]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
@@ -238,6 +259,7 @@ async def verify(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
 
 
 ROUTES = [
-    list_incidents, declare, get_incident, correct, acknowledge, resolve, reopen, escalate, assign, note, timeline, pages,
+    list_incidents, declare, get_incident, correct, acknowledge, resolve, reopen, escalate, change_severity, assign,
+    note, timeline, pages,
     explain_pages, ladder, verify,
 ]  # fmt: skip

@@ -163,6 +163,17 @@ def escalate(
     act(id, "escalate", {"reason": reason or words}, as_json)
 
 
+@app.command("severity")
+def change_severity(
+    id: Id,
+    severity: Annotated[str, typer.Argument(help="SEV1 to SEV4.")],
+    reason: Annotated[str | None, typer.Option("--reason", help="Goes into the timeline, and into pages.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the severity; while nobody has answered, a worse one pages anew."""
+    act(id, "severity", {"severity": severity, **({"reason": reason} if reason else {})}, as_json)
+
+
 @app.command("assign")
 def assign(
     id: Id,

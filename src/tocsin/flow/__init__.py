@@ -13,29 +13,30 @@
 11. `escalate`  a rung is due: whom to page, when to look again
 12. `turns`     round robin: each incident takes a turn, and no two take the same
 13. `restart`   paging starts over: the severity rose, the incident came back
-14. `shadows`   who shadows a shift gets copies of its pages
-15. `deliver`   carry each notification
-16. `gather`    what rings one person: several incidents as one message, quiet hours, limits
-17. `lanes`     places at providers, shared so that a slow one never holds up another
-18. `message`   what a notification says, and its signed link
-19. `receipts`  what became of each send; pages that reach nobody bring the next rung forward
-20. `bounces`   a provider says later that what it accepted did not arrive: the next rule at once
-21. `devices`   a browser is gone: struck off, its owner told
-22. `notices`   carry news that nobody has to answer
-23. `respond`   people answer: acknowledge, resolve, reopen, escalate, assign, note
-24. `acts`      what every act of a person shares
-25. `summon`    people ask for people: page somebody, responders, all hands
-26. `handover`  somebody else takes over, once they accept
-27. `snooze`    nothing rings until then; then paging starts again
-28. `progress`  the second clock: acknowledged, not restored
-29. `alarms`    the other timers: alerts end, alerts are counted, a watch is over
-30. `clocks`    a promise of the severity comes due: told, reminded, informed; business hours begin
-31. `release`   a silence or a cause is over: what still fires opens or joins incidents now
-32. `plans`     planned mutes become silences, window after window
-33. `heartbeats`pings come in; a missing one raises an alert
+14. `regrade`   a person changes the severity: its clocks count anew, paging follows
+15. `shadows`   who shadows a shift gets copies of its pages
+16. `deliver`   carry each notification
+17. `gather`    what rings one person: several incidents as one message, quiet hours, limits
+18. `lanes`     places at providers, shared so that a slow one never holds up another
+19. `message`   what a notification says, and its signed link
+20. `receipts`  what became of each send; pages that reach nobody bring the next rung forward
+21. `bounces`   a provider says later that what it accepted did not arrive: the next rule at once
+22. `devices`   a browser is gone: struck off, its owner told
+23. `notices`   carry news that nobody has to answer
+24. `respond`   people answer: acknowledge, resolve, reopen, escalate, assign, note
+25. `acts`      what every act of a person shares
+26. `summon`    people ask for people: page somebody, responders, all hands
+27. `handover`  somebody else takes over, once they accept
+28. `snooze`    nothing rings until then; then paging starts again
+29. `progress`  the second clock: acknowledged, not restored
+30. `alarms`    the other timers: alerts end, alerts are counted, a watch is over
+31. `clocks`    a promise of the severity comes due: told, reminded, informed; business hours begin
+32. `release`   a silence or a cause is over: what still fires opens or joins incidents now
+33. `plans`     planned mutes become silences, window after window
 34. `following` the configuration changed: what stands in the database because of it changes too
 35. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-36. `drill`     a marked incident that pages for real and ends by itself
-37. `forewarn` before the night each team is told what would go wrong
-38. `tick`      claims what is due and hands it to the stage that owns it
+36. `improve`   a shift that hurt asks for something to be changed
+37. `drill`     a marked incident that pages for real and ends by itself
+38. `forewarn`  before the night each team is told what would go wrong
+39. `tick`      claims what is due and hands it to the stage that owns it
 """

@@ -176,6 +176,17 @@ async def stop_response(tx: Tx, incident: int, now: datetime, answered_by: str |
     )  # fmt: skip
 
 
+async def hold(tx: Tx, incident: int) -> None:
+    """The climbs of one incident go no further for now: they fire only when brought forward."""
+    await tx.execute(
+        """WITH held AS (
+             UPDATE escalations SET state = 'held', next_at = NULL WHERE incident_id = $1 AND state = 'running' RETURNING id
+           )
+           DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM held)""",
+        incident,
+    )  # fmt: skip
+
+
 async def stop_own(tx: Tx, incident: int, user: str, now: datetime) -> int:
     """One person answers their own pages, also those that an acknowledgement by somebody else left. Returns how many."""
     ended = await tx.fetch(

@@ -11,8 +11,10 @@ from litestar.params import FromPath, FromQuery
 
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
+from tocsin.core.severity import parse
 from tocsin.flow import respond
 from tocsin.flow.acts import Result
+from tocsin.flow.regrade import regrade
 from tocsin.manage import alerts, desk, explain, incidents, ladders
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
@@ -148,6 +150,15 @@ async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     return await act(
         request, id, lambda number, actor, given: respond.escalate(ctx, number, actor, given.get("reason", ""))
     )
+
+
+@post("/incidents/{id:str}/severity", guards=may("respond"), status_code=200, include_in_schema=False)
+async def change_severity(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
+    ctx = context(request)
+    return await act(
+        request, id,
+        lambda number, actor, given: regrade(ctx, number, actor, parse(given.get("severity", "")), given.get("reason", "")),
+    )  # fmt: skip
 
 
 @post("/incidents/{id:str}/assign", guards=may("respond"), status_code=200, include_in_schema=False)
