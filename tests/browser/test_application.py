@@ -177,7 +177,7 @@ async def test_this_device_is_subscribed_verified_paged_and_answers(phone: Phone
     await alice.get_by_text("Waiting for a push to arrive").wait_for()
     await alice.get_by_text("this device", exact=True).wait_for()
     await phone.deliver(alice, 1)
-    await alice.get_by_text("Paged; a push arrived").wait_for()
+    await alice.get_by_text("Is paged. A push arrived").wait_for()
     worker = await phone.worker(alice)
     assert (await notifications(worker))[0]["title"] == "This device is paged from now on"
     await world.fire(title="Checkout is failing")
@@ -187,7 +187,9 @@ async def test_this_device_is_subscribed_verified_paged_and_answers(phone: Phone
     assert page["body"].startswith("Payments API, INC-")
     assert page["actions"] == ["acknowledge", "open"]
     assert page["sticky"]
-    await worker.evaluate("async () => (await self.registration.getNotifications({tag: 'check-1'})).forEach(n => n.close())")
+    await worker.evaluate(
+        "async () => (await self.registration.getNotifications({tag: 'check-1'})).forEach(n => n.close())"
+    )
     await press(worker, "acknowledge")
     await until(lambda: _titles(worker), ["You have it"])
     incident = await world.incident()
@@ -204,7 +206,9 @@ async def test_an_acknowledgement_that_does_not_get_through_says_so(phone: Phone
     await phone.deliver(alice, 2)
     worker = await phone.worker(alice)
     await until(lambda: _titles(worker), ["SEV1 Checkout is failing", "This device is paged from now on"])
-    await worker.evaluate("async () => (await self.registration.getNotifications({tag: 'check-1'})).forEach(n => n.close())")
+    await worker.evaluate(
+        "async () => (await self.registration.getNotifications({tag: 'check-1'})).forEach(n => n.close())"
+    )
     await phone.stage.server.stop()
     await press(worker, "acknowledge")
     await until(lambda: _titles(worker), ["Not acknowledged: SEV1 Checkout is failing"])

@@ -92,7 +92,7 @@ async def test_a_device_is_paged_only_after_a_push_reached_it(house: House) -> N
     assert len(house.push.requests) == 1
     assert await house.answer(phone) == 204
     assert house.methods() == ["phone", "webpush:1"]
-    assert "Paged; a push arrived" in text_of(await alice.get("/account"))
+    assert "Is paged. A push arrived" in text_of(await alice.get("/account"))
     await house.site.world.fire(key="after", title="Checkout is failing")
     page = phone.read((await house.pushes(2))[1])
     assert page["title"] == "SEV1 Checkout is failing"

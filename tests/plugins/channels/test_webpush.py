@@ -69,7 +69,9 @@ async def test_the_signature_is_of_the_key_that_browsers_subscribed_to() -> None
         with pytest.raises((AssertionError, InvalidSignature)):
             vapid_claims(service.requests[0], other)
     assert len(LIBRARY.public_key()) == 87
-    assert WebPushLibrary("f" * 64, "").public_key() != LIBRARY.public_key(), "beyond the curve's order it is still a key"
+    assert WebPushLibrary("f" * 64, "").public_key() != LIBRARY.public_key(), (
+        "beyond the curve's order it is still a key"
+    )
 
 
 async def test_a_page_is_urgent_short_lived_and_replaces_the_one_before_about_the_same_incident() -> None:
@@ -89,8 +91,11 @@ async def test_a_page_is_urgent_short_lived_and_replaces_the_one_before_about_th
 
 @pytest.mark.parametrize(
     ("code", "permanent", "gone"),
-    [(404, True, True), (410, True, True), (400, True, False), (403, True, False), (413, True, False), (429, False, False), (503, False, False)],
-)
+    [
+        (404, True, True), (410, True, True), (400, True, False), (403, True, False), (413, True, False), (429, False, False),
+        (503, False, False),
+    ],
+)  # fmt: skip
 async def test_what_a_push_service_answers(code: int, permanent: bool, gone: bool) -> None:
     async with Sink() as service, channel() as made:
         service.always("/secret", status(code, {"Retry-After": "7"}))
