@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from tocsin.clock import Clock
 from tocsin.core.directory import Directory
 from tocsin.core.matrix import Rules
+from tocsin.flow.recall import Recall
 from tocsin.flow.silences import Silences
 from tocsin.plugins.channels.base import Channel
 from tocsin.settings import Settings
@@ -70,6 +71,7 @@ class Context:
     in_the_loop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Who gets copies of the pages of a schedule, because the handoff of their shift is not signed (flow/relieve.py keeps it)."""
     silences: Silences = field(default_factory=Silences)
+    recall: Recall = field(default_factory=Recall)
     hand_over: Callable[[Sequence[Held]], None] = lambda held: None
     """Where notifications leased to this node go once they are committed (without deliveries their lease runs out, and any
     node takes them)."""

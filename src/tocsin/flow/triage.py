@@ -65,15 +65,20 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
     worse: list[tuple[int, int | None, int]] = []
     repeats: list[tuple[Run, int, int | None]] = []
     """They have their outcome when what they made worse is committed."""
+    held, runs = await _straight(ctx, tx, runs, now)
+    if not runs:
+        return held
     for attempt in range(ATTEMPTS):
         groups, asked = _groups(runs, now)
         try:
             keys = [(r.service, r.key, len(r.items), r.ends_at) for r in runs]
-            found = await intake.look(tx, keys, asked, now, [p for p in range(len(runs)) if p not in groups])
+            own = [p for p in range(len(runs)) if p not in groups]
+            found = await intake.look(tx, keys, asked, now, own, ctx.recall.wanted(len(runs)) if own else 0)
         except asyncpg.DeadlockDetectedError:
             continue
         if found.revision != ctx.directory.revision:
             refresh()
+        ctx.recall.learn(found, asked, runs, now)
         repeats += [(runs[position], repeat[0], repeat[1]) for position, repeat in found.repeated.items()]
         worse += _worse(runs, found)
         new = [position for position in range(len(runs)) if position not in found.repeated]
@@ -93,10 +98,41 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
         if done:
             for run, alert, incident in repeats:
                 run.settle(Reason.REPEATED, alert, incident)
-            return opening.held
+            return [*held, *opening.held]
         log.info("somebody else changed the same rows", attempt=attempt)
         runs, now = waiting, ctx.clock.now()
     raise Unavailable(BUSY)
+
+
+async def _straight(ctx: Context, tx: Tx, runs: list[Run], now: datetime) -> tuple[list[Held], list[Run]]:
+    """Write those that are new and go where we remember, without a look. Returns what to deliver, and the runs that remain."""
+    groups = [
+        None if (grouping := run.first.ref.service.grouping) is None else (run.service, group_key(grouping, run.first.event) or "")
+        for run in runs
+    ]
+    rooms = ctx.recall.rooms(ctx.directory, runs, groups, now)
+    if rooms is None:
+        return [], runs
+    newcomers = [
+        Newcomer(
+            run.first.ref, run.first.event, run.severity, len(run.items), run.ends_at, group=group,
+            room=None if room is None else room[:2], number=0 if room else ctx.recall.numbers.popleft(),
+        )
+        for run, group, room in zip(runs, groups, rooms, strict=True)
+    ]  # fmt: skip
+    opening = Opening(ctx, now, newcomers, None, guessed=True)
+    await opening.commit(tx)
+    left = []
+    for run, newcomer in zip(runs, newcomers, strict=True):
+        if newcomer.placed:
+            run.settle(newcomer.reason, newcomer.alert, newcomer.incident, Reason.REPEATED)
+        else:
+            left.append(run)
+            if newcomer.number:
+                ctx.recall.numbers.append(newcomer.number)
+    ctx.recall.remember(runs)
+    ctx.recall.proved(len(runs) - len(left), len(runs))
+    return opening.held if len(left) < len(runs) else [], left
 
 
 def _newcomer(

@@ -32,6 +32,12 @@ class Found(msgspec.Struct, gc=False):
     """The configuration's revision in the database."""
     mutes_version: int = 0
     """The sum of the versions of these silences."""
+    watching: bool = False
+    """Some incident is in its stability watch."""
+    opened: dict[int, int] = {}
+    """position of the group -> when its incident was opened, in whole seconds since 1970 (UTC)."""
+    spare: list[int] = []
+    """Incident numbers fetched beforehand."""
 
 
 _KEYS = f"""unnest({TEXTS.format(1)}, {TEXTS.format(2)}, $3::text::int[], $4::text::timestamptz[])
@@ -58,10 +64,12 @@ SELECT 'n', nextval('incidents_id_seq'), NULL, NULL, NULL, NULL FROM unnest($9::
 WHERE NOT EXISTS (SELECT FROM repeated WHERE repeated.position = o.position)
   AND NOT EXISTS (SELECT FROM mutes WHERE ends_at > $5)
 UNION ALL
-SELECT 'g', g.position, i.id, NULL, i.severity, CASE WHEN i.status = 'monitoring' THEN 1 END
+SELECT 's', nextval('incidents_id_seq'), NULL, NULL, NULL, NULL FROM generate_series(1, $10)
+UNION ALL
+SELECT 'g', g.position, i.id, floor(extract(epoch FROM i.created_at))::bigint, i.severity, CASE WHEN i.status = 'monitoring' THEN 1 END
 FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
 CROSS JOIN LATERAL (
-  SELECT id, severity, status FROM incidents
+  SELECT id, severity, status, created_at FROM incidents
   WHERE service = g.service AND group_key = g.group_key AND created_at > g.since AND status NOT IN ('resolved', 'closed')
   ORDER BY created_at DESC LIMIT 1
 ) i
@@ -72,7 +80,8 @@ CROSS JOIN LATERAL (SELECT service, dedup_key FROM alerts WHERE incident_id = w.
 JOIN {_KEYS} ON r.service = a.service AND r.key = a.dedup_key AND r.count IS NOT NULL
 GROUP BY r.position
 UNION ALL
-SELECT 'm', count(*), COALESCE(sum(version), 0)::bigint, NULL, NULL, NULL FROM mutes WHERE ends_at > $5
+SELECT 'm', count(*), COALESCE(sum(version), 0)::bigint, NULL, NULL,
+       (SELECT 1 FROM incidents WHERE status = 'monitoring' LIMIT 1) FROM mutes WHERE ends_at > $5
 UNION ALL
 SELECT 'c', revision, NULL, NULL, NULL, NULL FROM configuration
 """
@@ -84,16 +93,18 @@ async def look(
     groups: Sequence[tuple[str, str, datetime]],
     now: datetime,
     own: Sequence[int] = (),
+    spare: int = 0,
 ) -> Found:
     """Count repeats of open alerts (`keys`: service, dedup key, how often, new end) and say what else is open.
 
     `groups`: service, group key, opened since. `own`: positions of keys that open an incident of their own unless they repeat.
+    `spare`: how many incident numbers to fetch besides.
     """
     found = Found({}, {}, set(), {}, [], 0, 0)
     services, dedup_keys, counts, ends = columns(keys, 4)
     rows = await tx.fetch(
         _LOOK, texts(services), texts(dedup_keys), numbers(counts), times(ends), now, *columns(groups, 3),
-        numbers([position + 1 for position in own]),
+        numbers([position + 1 for position in own]), spare,
     )  # fmt: skip
     for what, position, one, two, three, four in rows:
         match what:
@@ -101,14 +112,16 @@ async def look(
                 found.repeated[position - 1] = (one, two, three, four)
             case "n":
                 found.numbers.append(position)
+            case "s":
+                found.spare.append(position)
             case "g":
-                found.groups[position - 1] = (one, three)
+                found.groups[position - 1], found.opened[position - 1] = (one, three), two
                 if four:
                     found.resting.add(position - 1)
             case "w":
                 found.watched[position - 1] = one
             case "m":
-                found.mutes, found.mutes_version = position, one
+                found.mutes, found.mutes_version, found.watching = position, one, bool(four)
             case _:
                 found.revision = position
     return found

@@ -258,6 +258,40 @@ SELECT id FROM new
 """
 
 
+_CALM = """NOT EXISTS (SELECT FROM mutes WHERE ends_at > {0}) AND NOT EXISTS (SELECT FROM incidents WHERE status = 'monitoring')"""
+"""Nothing could hold a new alert back, or bring an incident back with it."""
+
+_GUESS = f"""
+WITH room AS (
+  SELECT i.id FROM unnest($1::bigint[], $3::int[]) AS g(id, worst)
+  CROSS JOIN LATERAL (
+    SELECT id FROM incidents
+    WHERE id = g.id AND status NOT IN ('resolved', 'closed', 'monitoring') AND severity <= g.worst FOR SHARE
+  ) i
+  WHERE {_CALM.format("$4")}
+), {_alert(5, where="r.incident_id IN (SELECT id FROM room)")}, tally AS (
+  INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
+  SELECT 'tally', id, id, $2::timestamptz, $2::timestamptz FROM room
+  ON CONFLICT (kind, subject) DO NOTHING
+)
+SELECT id FROM new
+"""
+
+
+async def write_guessed(tx: Tx, alerts: Sequence[NewAlert], now: datetime, tally_at: datetime) -> set[int]:
+    """Insert alerts that are guessed to be new and to join open incidents, none of which they make worse.
+
+    Returns the ids of those that were inserted. The others repeat, or may be held back, or have to go elsewhere: look.
+    """
+    worst: dict[int, int] = {}
+    for alert in alerts:
+        assert alert.incident_id is not None
+        worst[alert.incident_id] = min(alert.severity, worst.get(alert.incident_id, 4))
+    rooms = sorted(worst)
+    rows = await tx.fetch(_GUESS, rooms, tally_at, [worst[room] for room in rooms], now, *_ALERTS.pack(alerts))
+    return {row[0] for row in rows}
+
+
 async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[int], tally_at: datetime) -> set[int]:
     """Insert alerts, with their expiry timers and the tally timer of each incident joined. `relapsed`: incidents that they bring
     back out of their stability watch.
@@ -297,27 +331,34 @@ async def write_incidents(tx: Tx, writing: Writing) -> None:
         await tx.execute(_BEGIN, *_INCIDENTS.pack(writing.incidents), *_told(writing.entries))
 
 
-_AT_STORY = 2 + _INCIDENTS.width
+_AT_STORY = 4 + _INCIDENTS.width
 _AT_ALERTS = _AT_STORY + _STORY.width
 _OPEN = f"""
 WITH incident AS (
-  {_INCIDENTS.insert(2)}
+  {_INCIDENTS.insert(4)}
 ), story AS (
   {_STORY.insert(_AT_STORY)}
 ), {_alert(_AT_ALERTS)}, {_paging(_AT_ALERTS + _ALERTS.width)}
-SELECT all_written(count(*), $1) FROM new
+SELECT all_written(CASE WHEN $2::timestamptz IS NULL OR ({_CALM.format("$2")}) THEN count(*) ELSE -1 END, $1),
+       ARRAY(SELECT nextval('incidents_id_seq') FROM generate_series(1, $3)) FROM new
 """
 
 
-async def write_opening(tx: Tx, writing: Writing, alerts: Sequence[NewAlert]) -> None:
+async def write_opening(
+    tx: Tx, writing: Writing, alerts: Sequence[NewAlert], calm_at: datetime | None = None, spare: int = 0
+) -> list[int]:
     """Insert new incidents with their alerts, stories and pages in one statement, which is its own transaction.
 
-    Raises asyncpg.SerializationError, and nothing is written, when one of the keys was opened by somebody else meanwhile.
+    Returns `spare` further incident numbers. Raises asyncpg.SerializationError, and nothing is written, when one of the keys was
+    opened by somebody else meanwhile; or, with `calm_at`, when something could hold back an alert at that time.
     """
-    await tx.fetch(
-        _OPEN, len(alerts), *_INCIDENTS.pack(writing.incidents), *_told(writing.entries), *_ALERTS.pack(alerts), *_paged(writing)
-    )
+    (row,) = await tx.fetch(
+        _OPEN, len(alerts), calm_at, spare, *_INCIDENTS.pack(writing.incidents), *_told(writing.entries),
+        *_ALERTS.pack(alerts), *_paged(writing),
+    )  # fmt: skip
     _count(writing)
+    numbers: list[int] = row[1]
+    return numbers
 
 
 _STORY_END = f"""
