@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from tocsin import metrics
-from tocsin.core import timeline
+from tocsin.core import finding, timeline
 from tocsin.core.alert import NoPage, Reason
 from tocsin.core.escalation import PageReason
 from tocsin.plugins.channels import registry as channels
@@ -100,3 +100,7 @@ def test_every_reason_is_documented() -> None:
     assert first_column("guide/reasons.md", "What became of an event") == {reason.value for reason in Reason}
     assert first_column("guide/reasons.md", "Why an incident pages nobody") == {reason.value for reason in NoPage}
     assert missing((reason.value for reason in PageReason), "guide/escalation.md") == []
+
+
+def test_every_kind_of_finding_is_documented() -> None:
+    assert first_column("guide/foresight.md", "Check") == set(get_args(finding.Kind))

@@ -18,8 +18,17 @@ def item(minutes: float, user: str = "ann", step: int = 1, method: str = "hook")
     return {"at": at, "user": user, "method": method, "step": step, "tier": "on_call", "reason": "on_call_schedule"}
 
 
+def rehearsed(*items: dict[str, object], pages: list[dict[str, object]] | None = None) -> dict[str, object]:
+    rungs = [
+        {"at": i["at"], "step": i["step"], "people": [{"user": i["user"]}]}
+        for i in (pages if pages is not None else items)
+    ]
+    return {"at": NIGHT.isoformat(), "items": list(items), "cases": [{"rungs": rungs}]}
+
+
 def test_a_drawing_has_a_lane_for_each_person_and_true_distances() -> None:
-    drawn = futures.drawing([item(0), item(2), item(10, "ben", 2), item(20, "ann", 3, "")], NIGHT, {"ann": "Ann"})
+    items = [item(0), item(2), item(10, "ben", 2), item(20, "ann", 3, "")]
+    drawn = futures.drawing(rehearsed(*items, pages=[items[0], *items[2:]]), {"ann": "Ann"})
     assert [lane.name for lane in drawn.lanes] == ["Ann", "ben"]
     ann = drawn.lanes[0].marks
     assert [(m.step, m.first, m.tone) for m in ann] == [(1, True, ""), (1, False, ""), (3, True, "lost")]
@@ -28,14 +37,17 @@ def test_a_drawing_has_a_lane_for_each_person_and_true_distances() -> None:
     assert places[2] == futures.LAST
     assert (places[1] - places[0]) * 10 == round((places[2] - places[0]), 2)
     assert [tick.label for tick in drawn.ticks] == ["0", "+2′", "+10′", "+20′"]
+    assert drawn.cuts == ()
 
 
-def test_a_long_future_gives_the_first_minutes_room() -> None:
-    drawn = futures.drawing([item(0), item(10, step=2), item(600, step=3)], NIGHT, {})
-    assert not drawn.scaled
-    first, second, third = (float(m.x.rstrip("%")) for m in drawn.lanes[0].marks)
-    assert second - first > (third - first) / 4
-    assert futures.drawing([], NIGHT, {}).lanes == ()
+def test_a_night_in_which_nothing_happens_is_cut_out() -> None:
+    drawn = futures.drawing(rehearsed(item(0), item(300), item(310, step=2), item(310, "ben", 2)), {})
+    (cut,) = drawn.cuts
+    places = [float(m.x.rstrip("%")) for m in drawn.lanes[0].marks]
+    assert places[0] < float(cut.rstrip("%")) < places[1] < places[2] == futures.LAST
+    assert places[2] - places[1] > 40
+    assert [m.first for m in drawn.lanes[0].marks] == [True, True, True]
+    assert futures.drawing(rehearsed(), {}).lanes == ()
 
 
 def test_bands_stay_within_the_days_and_can_be_seen() -> None:

@@ -150,14 +150,16 @@ def _sentence(items: Sequence[Mapping[str, Any]]) -> str:
         return "Nobody was paged before it was answered, and nobody would be today."
     if all(item["change"] == "same" for item in items):
         return "Today the same people would be paged, by the same means, at the same times."
-    said = []
-    for change, words in (
-        ("new", "would be paged as well"),
-        ("gone", "would not be paged any more"),
-        ("earlier", "earlier"),
-        ("later", "later"),
-    ):
-        people = list(dict.fromkeys(item["name"] for item in items if item["change"] == change))
-        if people:
-            said.append(f"{', '.join(people)} {words}")
-    return f"Today: {'; '.join(said)}."
+    then = {item["name"] for item in items if item["then"]}
+    today = {item["name"] for item in items if item["now"]}
+    said = [_people(today - then, "would be paged as well"), _people(then - today, "would not be paged any more")]
+    for change, words in _CHANGED.items():
+        said.append(_people({item["name"] for item in items if item["change"] == change} & then & today, words))
+    return f"Today: {'; '.join(one for one in said if one)}."
+
+
+_CHANGED = {"new": "in more ways", "gone": "in fewer ways", "earlier": "earlier", "later": "later"}
+
+
+def _people(names: Collection[str], words: str) -> str:
+    return f"{', '.join(sorted(names))} {words}" if names else ""

@@ -91,7 +91,7 @@ async def _rehearsed(request: AnyRequest, given: dict[str, str]) -> Response[byt
         if question is not None:
             found = await rehearsals.rehearse(ctx, question)
             names = {user.id: user.label for user in ctx.directory.users.values()}
-            drawn = futures.drawing(found["items"], datetime.fromisoformat(found["at"]), names)
+            drawn = futures.drawing(found, names)
     except Invalid as error:
         wrong[error.pointer.strip("/") or "service"] = str(error)
     shown = {"severity": "sev1_critical", **{name: value for name, value in given.items() if value}}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-LINEAR = timedelta(hours=2)
-"""Spans up to this are drawn to scale; on longer ones the first minutes have more room than the hours after them."""
+QUIET = timedelta(hours=1)
+"""A longer time in which nothing happens is cut out of the axis; all else is drawn to scale."""
+SHORTEST = timedelta(minutes=4)
+"""What lies between two cuts is drawn as if it lasted at least so long."""
+CUT = 7.0
+"""How wide a cut is, in percent."""
 FIRST, LAST = 4.0, 95.0
 """Where the axis begins and ends, in percent: marks have a size."""
 NEAR = 3.0
@@ -49,22 +52,38 @@ class Tick:
 class Drawing:
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
-    scaled: bool
-    """Distances are true to time."""
+    cuts: tuple[str, ...]
+    """Where time is left out, in percent."""
 
 
 class Axis:
-    """From a moment on, as far as the last thing that happens."""
+    """From a moment on, as far as the last thing that happens, without the long times between in which nothing does."""
 
     def __init__(self, start: datetime, times: Sequence[datetime]) -> None:
         self.start = start
-        self.length = max((at - start for at in times), default=timedelta()) or timedelta(minutes=1)
-        self.scaled = self.length <= LINEAR
+        self._spans: list[list[datetime]] = []
+        for at in sorted({start, *times}):
+            if self._spans and at - self._spans[-1][1] <= QUIET:
+                self._spans[-1][1] = at
+            else:
+                self._spans.append([at, at])
+        lengths = [max(end - begin, SHORTEST) for begin, end in self._spans]
+        self._room = (LAST - FIRST - CUT * (len(lengths) - 1)) / (sum(lengths, timedelta()) / timedelta(minutes=1))
+        self._begins: list[float] = []
+        place = FIRST
+        for length in lengths:
+            self._begins.append(place)
+            place += length / timedelta(minutes=1) * self._room + CUT
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """Where time is left out."""
+        return tuple(f"{begins - CUT / 2:.2f}%" for begins in self._begins[1:])
 
     def percent(self, at: datetime) -> float:
-        part, whole = (at - self.start).total_seconds() / 60, self.length.total_seconds() / 60
-        share = part / whole if self.scaled else math.log1p(max(part, 0)) / math.log1p(whole)
-        return FIRST + (LAST - FIRST) * min(max(share, 0.0), 1.0)
+        number = max((n for n, (begin, _) in enumerate(self._spans) if begin <= at), default=0)
+        minutes = (at - self._spans[number][0]) / timedelta(minutes=1)
+        return min(max(self._begins[number] + minutes * self._room, FIRST), LAST)
 
     def x(self, at: datetime) -> str:
         return f"{self.percent(at):.2f}%"
@@ -90,20 +109,34 @@ def after(length: timedelta) -> str:
     return f"+{minutes / 60:.3g} h" if minutes < 2880 else f"+{minutes / 1440:.2g} d"
 
 
-def drawing(items: Sequence[Mapping[str, Any]], start: datetime, names: Mapping[str, str]) -> Drawing:
-    """The items of a rehearsal (`{at, user, method, step}`), people in the order in which they are reached."""
+def drawing(found: Mapping[str, Any], names: Mapping[str, str]) -> Drawing:
+    """A rehearsal (`{at, items, cases}`), people in the order in which they are reached. The first notification of each page carries
+    the number of its step."""
+    items, start = found["items"], _moment(found["at"])
     times = [_moment(item["at"]) for item in items]
     axis = Axis(start, times)
     lanes: dict[str, Lane] = {}
-    seen: set[tuple[str, int]] = set()
+    pages = _pages(found["cases"])
     for item, at in zip(items, times, strict=True):
         lane = lanes.setdefault(item["user"], Lane(item["user"], names.get(item["user"], item["user"])))
-        first = (item["user"], item["step"]) not in seen
-        seen.add((item["user"], item["step"]))
+        begun = pages.get((item["user"], item["step"]), [])
+        first = bool(begun) and begun[0] <= at
+        if first:
+            begun.pop(0)
         mark = Mark(axis.x(at), item["step"], first, item["method"], item["at"], "" if item["method"] else "lost")
         if first or all(abs(_number(mark.x) - _number(other.x)) >= NEAR for other in lane.marks):
             lane.marks.append(mark)
-    return Drawing(tuple(lanes.values()), axis.ticks([start, *times]), axis.scaled)
+    return Drawing(tuple(lanes.values()), axis.ticks([start, *times]), axis.cuts)
+
+
+def _pages(cases: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], list[datetime]]:
+    """(user, step) -> when pages of that step to that person begin, in order."""
+    found: dict[tuple[str, int], list[datetime]] = {}
+    for case in cases:
+        for rung in case["rungs"]:
+            for person in rung["people"]:
+                found.setdefault((person["user"], rung["step"]), []).append(_moment(rung["at"]))
+    return {key: sorted(times) for key, times in found.items()}
 
 
 def comparison(items: Sequence[Mapping[str, Any]], start: datetime) -> Drawing:
@@ -114,7 +147,7 @@ def comparison(items: Sequence[Mapping[str, Any]], start: datetime) -> Drawing:
     for item, tone, at in pairs:
         lane = lanes.setdefault(item["user"], Lane(item["user"], item["name"]))
         lane.marks.append(Mark(axis.x(at), item["step"], True, item["method"], item[tone], tone))
-    return Drawing(tuple(lanes.values()), axis.ticks([start, *(at for _, _, at in pairs)]), axis.scaled)
+    return Drawing(tuple(lanes.values()), axis.ticks([start, *(at for _, _, at in pairs)]), axis.cuts)
 
 
 def _moment(text: str) -> datetime:
@@ -155,7 +188,8 @@ def bands(spans: Sequence[Mapping[str, str]], start: datetime, end: datetime) ->
 
 def weeks(start: datetime, end: datetime) -> list[Tick]:
     """A tick at each Monday, labelled where there is room."""
-    whole, found = (end - start).total_seconds(), []
+    whole = (end - start).total_seconds()
+    found: list[Tick] = []
     day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=(7 - start.weekday()) % 7 or 7)
     every = max(1, round((end - start).days / 7 / 6))
     while day < end:
