@@ -24,8 +24,10 @@ async def furnish(desk: Desk) -> tuple[Sms, str]:
     return sms, secret
 
 
-async def ask(desk: Desk, secret: str, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-    answer = await desk.call(method, path, body, role=None, headers={"Authorization": f"Bearer {secret}"})
+async def ask(
+    desk: Desk, secret: str, method: str, path: str, body: Any = None, status: int = 200, **query: Any
+) -> Any:
+    answer = await desk.call(method, path, body, role=None, headers={"Authorization": f"Bearer {secret}"}, query=query)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -65,7 +67,9 @@ async def test_a_method_from_its_address_to_its_first_test_message(desk: Desk) -
     await desk.world.wait(minutes=1)
     await ask(desk, secret, "POST", "/me/methods/sms/test")
     me = await ask(desk, secret, "PATCH", "/me", {"quiet_hours": {"from": "22:00", "to": "07:00"}})
-    assert me["quiet_hours"] == {"from": "22:00", "to": "07:00"}
+    assert me["quiet_hours"] == {
+        "from": "22:00", "to": "07:00", "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+    }  # fmt: skip
     me = await ask(desk, secret, "PATCH", "/me/methods/sms", {"number": "+49302"})
     assert me["contact_methods"][0]["verified"] is False
     me = await ask(desk, secret, "DELETE", "/me/methods/sms")
@@ -89,14 +93,14 @@ async def test_what_rang_is_told_with_its_receipt_and_why(desk: Desk) -> None:
         for page in (1, 2, 3):
             await tx.execute(
                 "INSERT INTO pages (id, incident_id, user_id, cycle, round, step, tier, via, reason, urgency, created_at, deadline_at)"
-                " VALUES ($1, 7, 'alice', 1, 0, 1, 'on_call', 'user:alice', 'named', 'high', $2, $2)", page, world.clock.now())  # fmt: skip
+                " VALUES ($1, 7, 'alice', 1, 0, 1, 'on_call', 'user:alice', 'named_in_policy', 'high', $2, $2)", page, world.clock.now())  # fmt: skip
             await tx.execute(
                 "INSERT INTO notifications (id, page_id, incident_id, user_id, method, channel, position, scheduled_at, due_at, state,"
                 " receipt, held) VALUES ($1, $1, 7, 'alice', 'sms', 'sms', 0, $2, $2, 'delivered', 'SM1', 'bundle')",
                 page, world.clock.now())  # fmt: skip
-    first = await ask(desk, secret, "GET", "/me/notifications?limit=2")
+    first = await ask(desk, secret, "GET", "/me/notifications", limit=2)
     assert [n["id"] for n in first["items"]] == [3, 2]
     assert (first["items"][0]["receipt"], first["items"][0]["held"]) == ("SM1", "bundle")
     assert first["items"][0]["why"] == "The escalation policy names you."
-    rest = await ask(desk, secret, "GET", f"/me/notifications?cursor={first['next']}")
+    rest = await ask(desk, secret, "GET", "/me/notifications", cursor=first["next"])
     assert [n["id"] for n in rest["items"]] == [1]

@@ -15,7 +15,8 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 NARROW = {"width": 320, "height": 640}
 
 SMALL = """() => [...document.querySelectorAll(
-  '.button, .tabs a, summary, input:not([type=hidden]):not([type=radio]), select, textarea, .choice')]
+  '.button, .tabs a, summary, input:not([type=hidden]):not([type=radio]):not([type=checkbox]), select, textarea, .choice, '
+  + 'label:has(> [type=checkbox])')]
   .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 43.5 && e.getBoundingClientRect().height > 1)
   .map(e => e.outerHTML.slice(0, 120))"""
 

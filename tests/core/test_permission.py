@@ -40,12 +40,12 @@ def test_each_role_may_do_more_than_the_one_below_it() -> None:
         assert MAY[upper] > MAY[lower]
 
 
-def test_a_stakeholder_sees_incidents_and_nothing_else() -> None:
-    assert MAY["stakeholder"] == {"see_incidents"}
+def test_a_stakeholder_sees_incidents_says_how_to_be_reached_and_nothing_else() -> None:
+    assert MAY["stakeholder"] == {"see_incidents", "reach_self"}
 
 
-def test_an_observer_sees_but_changes_nothing() -> None:
-    assert all(p.startswith("see_") or p == "rehearse" for p in MAY["observer"])
+def test_an_observer_sees_but_changes_nothing_but_how_to_be_reached() -> None:
+    assert all(p.startswith("see_") or p in ("rehearse", "reach_self") for p in MAY["observer"])
     assert not allowed("observer", "respond")
 
 

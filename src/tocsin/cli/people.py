@@ -55,7 +55,10 @@ def _rules(plan: list[dict[str, Any]]) -> str:
 
 
 def _quiet(quiet: dict[str, Any] | None) -> str:
-    return f"{quiet['from']} to {quiet['to']} {' '.join(quiet.get('days', []))}" if quiet else ""
+    if not quiet:
+        return ""
+    days = "every day" if len(quiet["days"]) == 7 else " ".join(quiet["days"])
+    return f"{quiet['from']} to {quiet['to']} {days}"
 
 
 def _methods(me: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tocsin.core.configuration import ContactMethod, NotificationRule, NotificationRules, User
+from tocsin.core.configuration import ContactMethod, NotificationRule, NotificationRules, QuietHours, User
 from tocsin.core.device import is_own
 from tocsin.core.directory import Origin
 from tocsin.core.errors import Forbidden, Invalid, NotFound
@@ -66,12 +66,17 @@ async def show(ctx: Context, principal: Principal, user: str | None = None) -> d
         "contact_methods": [_method(ctx, person, method, codes.get(method.id)) for method in _methods(person, written)],
         "notification_rules": plain(written.notification_rules),
         "plan": {urgency: _plan(person, urgency) for urgency in ("high", "low")},
-        "quiet_hours": plain(written.quiet_hours) if written.quiet_hours else None,
+        "quiet_hours": _quiet(written.quiet_hours),
         "quiet_until": time_text(quiet),
         "bundling": {"within": str(written.bundling.within), "email": written.bundling.email},
         "updates": list(written.updates),
         "limits": _limits(ctx, person),
     }
+
+
+def _quiet(hours: QuietHours | None) -> dict[str, Any] | None:
+    """With their days, also when these are all seven."""
+    return {**plain(hours), "days": list(hours.days)} if hours else None
 
 
 def _methods(person: User, written: User) -> list[ContactMethod]:
