@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from tocsin.core.incident import public_id
 from tocsin.flow import heartbeats
 from tocsin.store.heartbeats import Received
 
-from ..story.quiet import configure
+from ..story.quiet import configure, service
 from .visitor import Site, text_of
 
 FORM = {
@@ -145,3 +146,15 @@ async def test_heartbeats_are_drawn_paused_and_resumed(site: Site) -> None:
     assert "Paused" in await alice.says(await alice.send("/heartbeats/backup/pause", page="/heartbeats/backup"))
     assert "Up" in await alice.says(await alice.send("/heartbeats/backup/resume", page="/heartbeats/backup"))
     assert "Nightly backup" in text_of(await alice.get("/services/api"))
+
+
+async def test_an_incident_shows_what_it_hides(site: Site) -> None:
+    await configure(site.world, services=[service("shop", depends_on=["db"]), service("db")])
+    cause = await site.world.fire("db", service="db")
+    hidden = await site.world.fire("slow", service="shop")
+    alice = await site.someone("alice")
+    words = text_of(await alice.get(f"/incidents/{public_id(cause.incident or 0)}"))
+    assert "Hidden under it" in words
+    assert "slow is broken" in words
+    assert "Hides other alerts" in words
+    assert public_id(cause.incident or 0) in text_of(await alice.get(f"/alerts/{hidden.alert_id}"))

@@ -24,7 +24,7 @@ from tocsin.manage.lists import (
     words,
     write_cursor,
 )
-from tocsin.store import mutes
+from tocsin.store import health, mutes
 from tocsin.store import reading_alerts as reading
 from tocsin.store.reading_alerts import Before, Filter, Row
 
@@ -49,7 +49,7 @@ def _incident(row: Row) -> str | None:
     return None if row["incident_id"] is None else public_id(row["incident_id"])
 
 
-def alert_view(row: Row) -> dict[str, Any]:
+def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
     """One alert as JSON. `status`: firing, acknowledged, muted, inhibited, resolved. `reason`: what became of the event (core.alert)."""
     body = row["body"]
     return {
@@ -136,7 +136,10 @@ async def list_alerts(
     )
     async with ctx.db.reading() as tx:
         rows = await reading.alerts(tx, wanted, limit + 1)
-    return listing(rows, limit, alert_view, lambda row: write_cursor(row["first_at"], row["id"]))
+        said = await health.verdicts(tx, [row["id"] for row in rows])
+    return listing(
+        rows, limit, lambda row: alert_view(row, said.get(row["id"])), lambda row: write_cursor(row["first_at"], row["id"])
+    )
 
 
 async def get_alert(ctx: Context, id: int) -> dict[str, Any]:
@@ -144,9 +147,20 @@ async def get_alert(ctx: Context, id: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.alert(tx, id)
         mute = await mutes.seen(tx, row["mute"]) if row is not None and row["mute"] is not None else None
+        said = await health.verdicts(tx, [id])
     if row is None:
         raise NotFound(f"There is no alert {id}")
-    return {**alert_view(row), "muted_by": None if mute is None else muted_by(mute)}
+    return {**alert_view(row, said.get(id)), "muted_by": None if mute is None else muted_by(mute)}
+
+
+HIDDEN = 50
+"""Alerts hidden under an incident that are shown."""
+
+
+async def hidden_under(ctx: Context, incident: int) -> list[dict[str, Any]]:
+    """The open alerts that an incident, or a firing alert of it, hides; the first ones."""
+    async with ctx.db.reading() as tx:
+        return [alert_view(row) for row in await reading.hidden_under(tx, incident, HIDDEN)]
 
 
 def muted_by(mute: Mute) -> dict[str, Any]:

@@ -79,6 +79,7 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
         "asked_of_me": _asked(viewer.user, pages["items"] if pages else []),
         "teams": sorted(ctx.directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
         "pages": pages,
+        "hidden": await alerts.hidden_under(ctx, number) if viewer.may("see_alerts") else [],
         "alerts": await alerts.list_alerts(ctx, incident=number, limit=SHOWN_ALERTS)
         if viewer.may("see_alerts")
         else None,
@@ -165,7 +166,9 @@ async def change_severity(request: AnyRequest, id: FromPath[str]) -> Response[An
 async def assign(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: respond.assign(
+        request,
+        id,
+        lambda number, actor, given: respond.assign(
             ctx, number, actor, given.get("user", ""), page=bool(given.get("page"))
         ),
     )
