@@ -137,7 +137,8 @@ async def answered(tx: Tx, sid: str) -> str:
 
 
 async def answer_with(tx: Tx, sid: str, answer: str, now: datetime) -> None:
-    """Remember what was answered to it, so that hearing it again changes nothing."""
+    """Remember for a month what was answered to it, so that hearing it again changes nothing."""
+    await tx.execute("DELETE FROM provider_inbound WHERE at < $1::timestamptz - interval '30 days'", now)
     await tx.execute(
         "INSERT INTO provider_inbound (sid, at, answer) VALUES ($1, $2, $3) ON CONFLICT (sid) DO NOTHING",
         sid,

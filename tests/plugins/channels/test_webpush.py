@@ -151,6 +151,8 @@ async def test_what_a_browser_names_is_called_only_when_it_is_public(endpoint: s
         assert (await refused(made, named)).permanent
         if endpoint.startswith("https://1"):
             assert made.problem({**named, "subscribed": ""}) is None, "what a file says may be private"
+            with pytest.raises(DeliveryError, match="public address"):
+                await made.send({**named, "subscribed": ""}, message(public_only=True))
 
 
 async def test_a_name_that_leads_inside_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:

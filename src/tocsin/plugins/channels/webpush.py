@@ -152,6 +152,8 @@ class WebPushChannel:
     async def send(self, settings: Mapping[str, str], message: Message) -> Receipt:
         lifetime = PAGE_SECONDS if message.type == "page" else UPDATE_SECONDS
         urgency = "high" if message.type == "page" else "normal"
+        if message.public_only:
+            settings = {**settings, "subscribed": "yes"}
         return await self.push(settings, note(message), message.sent_at, lifetime, urgency)
 
     async def push(
