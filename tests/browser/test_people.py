@@ -66,7 +66,9 @@ async def test_a_phone_is_added_verified_and_used(stage: Stage, size: dict[str, 
     await page.get_by_text("Change high urgency", exact=True).click()
     await look("editor")
     ctx = stage.site.world.ctx
-    await people.change(ctx, ALICE, {"notification_rules": {"high": [{"method": "sms"}, {"after": "2m", "method": "sms"}]}})
+    await people.change(
+        ctx, ALICE, {"notification_rules": {"high": [{"method": "sms"}, {"after": "2m", "method": "sms"}]}}
+    )
     key = {"id": "events", "type": "pagerduty", "key": "k" * 32}
     await objects.create(ctx, ADMIN, "escalation_policies", {"id": "p", "steps": [{"targets": [{"user": "alice"}]}]})
     await objects.create(ctx, ADMIN, "services", {"id": "api", "escalation_policy": "p", "integrations": [key]})

@@ -54,7 +54,10 @@ def unverified(*names: str, **fields: Any) -> User:
 
 @pytest.mark.parametrize(
     ("names", "urgency", "expected"),
-    [((), "high", ["mail", "sms"]), ((), "low", ["mail"]), (("sms",), "high", ["mail"]), (("mail",), "low", ["sms"]), (("mail", "sms"), "high", [])],
+    [
+        ((), "high", ["mail", "sms"]), ((), "low", ["mail"]), (("sms",), "high", ["mail"]), (("mail",), "low", ["sms"]),
+        (("mail", "sms"), "high", []),
+    ],
 )  # fmt: skip
 def test_a_method_that_is_not_verified_is_never_used(names: tuple[str, ...], urgency: Any, expected: list[str]) -> None:
     assert [method.id for _, method in plan(unverified(*names), urgency)] == expected

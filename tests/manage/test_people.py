@@ -235,7 +235,10 @@ async def test_a_typed_address_may_not_lead_into_a_private_network(world: World,
     method = {"id": "hook", "type": "webhook", "url": url}
     for act, pointer in (
         (people.add_method(world.ctx, ALICE, method), "/contact_methods/0/url"),
-        (objects.create(world.ctx, ADMIN, "users", {"id": "eve", "contact_methods": [method]}), "/contact_methods/0/url"),
+        (
+            objects.create(world.ctx, ADMIN, "users", {"id": "eve", "contact_methods": [method]}),
+            "/contact_methods/0/url",
+        ),
         (objects.update(world.ctx, ADMIN, "users", "alice", {"contact_methods": [method]}), "/contact_methods/0/url"),
         (objects.replace(world.ctx, ADMIN, "users", "alice", {"contact_methods": [method]}), "/contact_methods/0/url"),
     ):
@@ -244,7 +247,9 @@ async def test_a_typed_address_may_not_lead_into_a_private_network(world: World,
         assert refused.value.problems[0].pointer == pointer
 
 
-async def test_a_name_that_leads_inside_by_now_is_not_connected_to(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_leads_inside_by_now_is_not_connected_to(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was public when it was saved; the guard looks again when it connects."""
     await people.add_method(world.ctx, ALICE, {"type": "webhook", "url": "http://rebind.example.com/hook"})
     monkeypatch.setattr("socket.getaddrinfo", lambda *_: [(2, 1, 6, "", ("127.0.0.1", 80))])

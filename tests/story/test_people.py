@@ -10,8 +10,11 @@ import pytest
 
 from tocsin.core.errors import NotFound
 from tocsin.flow import respond
+from tocsin.flow.context import Context
+from tocsin.flow.gather import gather
 from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store.database import Database
+from tocsin.store.notifications import Held
 
 from ..fakes.phones import Mail, Sms, titles
 from .world import ORGANISATION, World, directory
@@ -266,6 +269,31 @@ async def test_a_message_tried_again_is_the_same_message(night: Night) -> None:
     assert sorted(titles(message)) == ["a is broken", "b is broken"]
     assert message.key == f"tocsin-test-m{keys[0][0]}"
     assert len(await night.rows("SELECT FROM messages")) == 1, "a repeat is no further ring"
+
+
+async def test_after_a_crash_the_same_message_goes_out_again(night: Night) -> None:
+    """The node dies after it decided and before it sent (or before it recorded): whoever takes over repeats that very message."""
+    held: list[Held] = []
+    for ctx, engine in zip(night.nodes, night.engines, strict=True):
+        ctx.hand_over = held.extend
+        engine.deliveries._stopping = True
+    await night.send(*(night.event(key=key) for key in "ab"))
+    owners = [ctx for ctx in night.nodes if await _owns(night, ctx, held)]
+    found = await gather(owners[0], held)
+    assert [sorted(one.title for one in letters) for letters in found.messages] == [["a is broken", "b is broken"]]
+    for engine in night.engines:
+        engine.deliveries._stopping = False
+        engine._ctx.hand_over = engine.deliveries.hand_over
+    await night.wait(seconds=12)
+    (message,) = night.sms.to(ALICE)
+    assert sorted(titles(message)) == ["a is broken", "b is broken"]
+    assert message.key == f"tocsin-test-m{found.messages[0][0].message}"
+    assert len(await night.rows("SELECT FROM messages")) == 1
+
+
+async def _owns(world: World, ctx: Context, held: list[Held]) -> bool:
+    owner = await world.row("SELECT owner FROM notifications WHERE id = $1", held[0].id)
+    return bool(owner["owner"] == ctx.node)
 
 
 async def test_what_fails_for_good_starts_each_persons_next_rule(db: Database) -> None:

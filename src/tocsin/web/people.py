@@ -43,7 +43,7 @@ async def history(request: AnyRequest) -> Response[bytes]:
     ctx, viewer = context(request), viewer_of(request)
     found = await people.history(ctx, viewer.someone, cursor=asked(request, "cursor") or None, limit=SHOWN)
     days = groupby(found["items"], key=lambda n: (n["page"], n["incident"]["id"]))
-    pages = [{**(items := list(group))[0], "sent": items} for _, group in days]
+    pages = [{**(items := list(group))[0], "sent": items[::-1]} for _, group in days]
     return await show(request, viewer, "people/history.html", pages=pages, next=found["next"])
 
 
