@@ -104,6 +104,21 @@ def test_a_step_that_names_an_empty_team_pages_nobody() -> None:
     assert finding.sentence.startswith("Step 2 of Shop (team shop) pages nobody from Mon 1 Jun 2026")
 
 
+def test_steps_without_targets_and_policies_without_steps_page_nobody() -> None:
+    steps = [{"targets": []}, {"after": "5m", "targets": [{"user": "ann"}]}]
+    assert ("error", "empty_step", "policy:shop") in brief(found(organisation(steps=steps)))
+    whole = organisation()
+    bare = replace(whole, escalation_policies={"shop": EscalationPolicy(id="shop", preset="standard")})
+    assert ("error", "dead_end", "policy:shop") in brief(found(bare))
+
+
+def test_a_preset_is_checked_by_the_steps_that_it_makes() -> None:
+    tiers = {"on_call": [{"schedule": "primary"}], "executive": [{"user": "nobody"}]}
+    preset = decode({"id": "shop", "preset": "standard", "tiers": tiers}, EscalationPolicy)
+    known = replace(organisation(), escalation_policies={"shop": preset})
+    assert {kind for _, kind, _ in brief(found(known))} == {"empty_step", "unknown_user"}
+
+
 def test_somebody_on_call_without_a_contact_method_is_found_with_the_first_time_it_hurts() -> None:
     (finding,) = found(organisation(users=[user("ann", contact_methods=[])]))
     assert brief([finding]) == [("error", "unreachable_person", "user:ann")]

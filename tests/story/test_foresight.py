@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store import objects
 from tocsin.store.objects import Change
 
-from .world import MONDAY, World, directory
+from .world import MONDAY, ORGANISATION, World, directory
 
 
 async def kept(world: World) -> None:
@@ -51,6 +52,48 @@ async def test_the_future_told_is_the_one_that_comes(
     happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
     assert [tuple(item.values()) for item in told["items"]] == happened
     assert len(happened) == count
+
+
+PRIMARY = {"schedule": "primary"}
+TEAM = {"team": "payments"}
+LADDERS: dict[str, dict[str, Any]] = {
+    "a team after its schedule, twice": {
+        "steps": [{"targets": [PRIMARY]}, {"after": "5m", "targets": [TEAM]}, {"after": "8m", "targets": [{"user": "carol"}]}],
+        "repeat": 1,
+    },
+    "somebody who cannot be reached first": {"steps": [{"targets": [{"user": "dora"}]}, {"after": "9m", "targets": [PRIMARY]}]},
+    "everybody unreachable": {"steps": [{"targets": [{"user": "dora"}]}, {"after": "9m", "targets": [{"user": "dora"}]}]},
+    "an empty team in between": {
+        "steps": [{"targets": [PRIMARY]}, {"after": "5m", "targets": [{"team": "empty"}]}, {"after": "9m", "targets": [TEAM]}]
+    },
+    "a preset": {"preset": "standard", "tiers": {"on_call": [PRIMARY, {"user": "bob"}], "senior": [{"user": "carol"}]}},
+    "round robin": {"steps": [{"targets": [TEAM], "round_robin": True}, {"after": "5m", "targets": [{"user": "carol"}]}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("severity", ["SEV1", "SEV2"])
+@pytest.mark.parametrize("ladder", LADDERS)
+async def test_every_ladder_comes_as_it_was_told(world: World, ladder: str, severity: str) -> None:
+    rules = {"high": [{"after": "0s", "method": "phone"}, {"after": "90s", "method": "phone"}]}
+    users = [{**user, "notification_rules": rules} for user in ORGANISATION["users"]]
+    world.ctx.directory = directory(
+        {
+            "users": [*users, {"id": "dora", "name": "Dora"}],
+            "teams": [*ORGANISATION["teams"], {"id": "empty", "members": []}],
+            "escalation_policies": [{"id": "payments", **LADDERS[ladder]}],
+        }
+    )
+    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity=severity, until=at(180)))
+    await world.fire(severity="critical" if severity == "SEV1" else "error")
+    await world.wait(minutes=180)
+    rows = await world.rows(
+        "SELECT COALESCE(n.scheduled_at, p.created_at), p.user_id, COALESCE(n.method, ''), p.step, p.tier, p.reason"
+        " FROM pages p LEFT JOIN notifications n ON n.page_id = p.id"
+    )
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
+    assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
+    assert told["items"] == sorted(told["items"], key=lambda item: item["at"])
+    assert len(happened) >= 3
 
 
 def at(minutes: int) -> str:

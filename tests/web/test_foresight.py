@@ -46,6 +46,7 @@ def test_a_night_in_which_nothing_happens_is_cut_out() -> None:
     places = [float(m.x.rstrip("%")) for m in drawn.lanes[0].marks]
     assert places[0] < float(cut.rstrip("%")) < places[1] < places[2] == futures.LAST
     assert places[2] - places[1] > 40
+    assert [tick.label for tick in drawn.ticks] == ["0", "+5 h", "+10′"]
     assert [m.first for m in drawn.lanes[0].marks] == [True, True, True]
     assert futures.drawing(rehearsed(), {}).lanes == ()
 

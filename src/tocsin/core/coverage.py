@@ -6,7 +6,7 @@ Between two boundaries of the shifts involved nobody comes and nobody goes, so o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -22,16 +22,12 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A span within which nothing changes: `steps[n]` are the people that step n (from 0) would page."""
+    """A span within which nothing changes: `steps[n]` are the people that step n (from 0) would page, `people` all of them."""
 
     start: datetime
     end: datetime
     steps: tuple[tuple[str, ...], ...]
-
-    @property
-    def people(self) -> frozenset[str]:
-        """Everybody whom some step would page."""
-        return frozenset(user for step in self.steps for user in step)
+    people: frozenset[str]
 
 
 class Rosters:
@@ -40,6 +36,8 @@ class Rosters:
     def __init__(self, directory: Directory, start: datetime, end: datetime) -> None:
         self.directory, self.start, self.end = directory, start, end
         self._shifts: dict[str, tuple[Shift, ...]] = {}
+        self._lines: dict[str, _Line] = {}
+        self._people: dict[tuple[tuple[str, ...], ...], frozenset[str]] = {}
 
     def shifts(self, schedule: str) -> tuple[Shift, ...]:
         """Those of one schedule; empty for one that does not exist."""
@@ -57,23 +55,38 @@ class Rosters:
 
     def stretches(self, policy: EscalationPolicy) -> list[Stretch]:
         """The policy over the whole span, in order, without gaps and overlaps."""
-        written = steps_of(policy)
-        targets = {target.name: target for step in written for target in step.targets}
-        lines = {name: self._line(target) for name, target in targets.items()}
-        edges = sorted({self.start, self.end, *(at for starts, _ in lines.values() for at in starts)})
-        looks = {name: _look(*line) for name, line in lines.items()}
+        steps = [[self._line(target) for target in step.targets] for step in steps_of(policy)]
+        lines = [line for step in steps for line in step]
+        edges = sorted({self.start, self.end, *(at for starts, _ in lines for at in starts)})
+        combined = [_combined(step) if step else ([self.start], [()]) for step in steps]
+        places = [0] * len(steps)
         found: list[Stretch] = []
-        for a, b in pairwise(edges):
-            at = {name: look(a) for name, look in looks.items()}
-            steps = tuple(_merged(at[target.name] for target in step.targets) for step in written)
-            if found and found[-1].steps == steps:
-                found[-1] = Stretch(found[-1].start, b, steps)
+        for start, end in pairwise(edges):
+            for number, (starts, _) in enumerate(combined):
+                while places[number] + 1 < len(starts) and starts[places[number] + 1] <= start:
+                    places[number] += 1
+            now = tuple([line[1][place] for line, place in zip(combined, places, strict=True)])
+            if found and found[-1].steps == now:
+                found[-1] = Stretch(found[-1].start, end, now, found[-1].people)
             else:
-                found.append(Stretch(a, b, steps))
+                found.append(Stretch(start, end, now, self._everybody(now)))
         return found
 
-    def _line(self, target: Target) -> tuple[list[datetime], list[tuple[str, ...]]]:
-        """The people behind one target as a function of time: from each of these instants on, these people."""
+    def _everybody(self, steps: tuple[tuple[str, ...], ...]) -> frozenset[str]:
+        """Everybody whom some step would page. The same few combinations come again and again."""
+        known = self._people.get(steps)
+        if known is None:
+            known = self._people[steps] = frozenset(user for step in steps for user in step)
+        return known
+
+    def _line(self, target: Target) -> _Line:
+        """The people behind one target as a function of time."""
+        known = self._lines.get(target.name)
+        if known is None:
+            known = self._lines[target.name] = self._drawn(target)
+        return known
+
+    def _drawn(self, target: Target) -> _Line:
         users = self.directory.users
         if target.schedule is None:
             team = self.directory.teams.get(target.team) if target.team is not None else None
@@ -89,12 +102,26 @@ class Rosters:
         return starts, people_at
 
 
-def _look(starts: Sequence[datetime], values: Sequence[tuple[str, ...]]) -> Callable[[datetime], tuple[str, ...]]:
-    return lambda at: values[bisect_right(starts, at) - 1]
+_Line = tuple[list[datetime], list[tuple[str, ...]]]
+"""From each of these instants on, these people."""
 
 
-def _merged(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(user for group in groups for user in group))
+def _combined(lines: Sequence[_Line]) -> _Line:
+    """The people of several targets together, each once."""
+    if len(lines) == 1:
+        return lines[0]
+    starts = sorted({at for line in lines for at in line[0]})
+    places = [bisect_right(line[0], at) - 1 for at in starts for line in lines]
+    width = len(lines)
+    people = [
+        tuple(
+            dict.fromkeys(
+                [user for line, place in zip(lines, places[n : n + width], strict=True) for user in line[1][place]]
+            )
+        )
+        for n in range(0, len(places), width)
+    ]
+    return starts, people
 
 
 def uncovered(spans: Iterable[Span], start: datetime, end: datetime) -> list[Span]:

@@ -77,10 +77,13 @@ class Sweep:
         """Everybody who can be paged, with the first stretch in which they can."""
         found: dict[str, Span] = {}
         for line in self.lines.values():
+            mine: set[str] = set()
             for stretch in line:
-                for user in stretch.people:
-                    if user not in found or stretch.start < found[user][0]:
-                        found[user] = (stretch.start, stretch.end)
+                if not stretch.people <= mine:
+                    for user in stretch.people - mine:
+                        if user not in found or stretch.start < found[user][0]:
+                            found[user] = (stretch.start, stretch.end)
+                    mine |= stretch.people
         for manager in {manager for use in self.uses for manager in use.managers if manager}:
             found.setdefault(manager, (self.start, self.end))
         return found

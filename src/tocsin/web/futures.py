@@ -89,13 +89,15 @@ class Axis:
         return f"{self.percent(at):.2f}%"
 
     def ticks(self, times: Sequence[datetime]) -> tuple[Tick, ...]:
+        """Behind a cut times count from its end, which says how long after the beginning it is."""
         found: list[Tick] = []
         labelled = -100.0
         for at in sorted(set(times)):
             place = self.percent(at)
+            begin = max(begin for begin, _ in self._spans if begin <= at)
             room = place - labelled >= DODGE
             labelled = place if room else labelled
-            found.append(Tick(f"{place:.2f}%", after(at - self.start) if room else ""))
+            found.append(Tick(f"{place:.2f}%", after(at - (self.start if at == begin else begin)) if room else ""))
         return tuple(found)
 
 
