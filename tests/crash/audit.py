@@ -47,6 +47,9 @@ ANY_TIME = (
     ("I-2: climb {} of incident {} runs and has no timer",
      """SELECT id, incident_id FROM escalations e WHERE state = 'running'
         AND NOT EXISTS (SELECT FROM timers WHERE kind = 'escalate' AND subject = e.id)"""),
+    ("I-2: climb {} of incident {} is on the second clock and has no timer",
+     """SELECT id, incident_id FROM escalations e WHERE state = 'progress'
+        AND NOT EXISTS (SELECT FROM timers WHERE kind = 'progress' AND subject = e.incident_id)"""),
     ("I-2: incident {} ({}) is unanswered and nobody climbs for it",
      """SELECT id, title FROM incidents i WHERE status NOT IN ('resolved', 'closed') AND acknowledged_cycle < cycle
         AND no_page_reason IS NULL
@@ -99,7 +102,8 @@ ANY_TIME = (
 AT_REST = (
     ("I-3: notification {} of incident {} is still pending",
      "SELECT id, incident_id FROM notifications WHERE state = 'pending'"),
-    ("I-10: timer {0} of {1} {2} is left over", "SELECT id, kind, subject FROM timers"),
+    ("I-10: timer {0} of {1} {2} is left over",      # (What an open incident still has to come, by its severity's promises or its second clock, is no leftover.)
+     "SELECT id, kind, subject FROM timers WHERE subject <> 0 AND kind NOT IN ('clock', 'progress')"),
     ("alerts_count of incident {} is {}, and there are {}",
      """SELECT i.id, i.alerts_count, count(DISTINCT (a.service, a.dedup_key)) FROM incidents i JOIN alerts a ON a.incident_id = i.id
         GROUP BY i.id HAVING i.alerts_count <> count(DISTINCT (a.service, a.dedup_key))"""),

@@ -20,6 +20,7 @@ from tocsin.api import (
     incidents,
     mutes,
     oncall,
+    oncall_health,
     people,
     problems,
     schedules,
@@ -38,7 +39,8 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
-        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *fairness.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
+        *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
+        *fairness.ROUTES, *oncall_health.ROUTES,
         *heartbeats.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from tocsin.cli import (
     fairness,
     foresight,
     handoffs,
+    health,
     incidents,
     mutes,
     oncall,
@@ -74,6 +75,8 @@ app.add_typer(schedules.schedules, name="schedule")
 schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")
+app.add_typer(health.app, name="health")
+alerts.app.command("verdict")(health.verdict)
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
 app.add_typer(mutes.app, name="mute")

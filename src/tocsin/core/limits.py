@@ -143,9 +143,9 @@ def _partners(directory: Directory, schedule: str) -> list[str]:
     for policy in directory.escalation_policies.values():
         if policy.steps and any(target.schedule == schedule for target in policy.steps[0].targets):
             for step in policy.steps[1:]:
-                for target in step.targets:
-                    if target.schedule in directory.schedules and duty_of(directory, target.schedule) == "secondary":
-                        found[target.schedule] = None
+                for id in (target.schedule for target in step.targets):
+                    if id is not None and id in directory.schedules and duty_of(directory, id) == "secondary":
+                        found[id] = None
     return list(found)
 
 

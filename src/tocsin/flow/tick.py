@@ -21,6 +21,7 @@ from tocsin.flow import (
     forewarn,
     handover,
     heartbeats,
+    improve,
     notices,
     progress,
     release,
@@ -57,6 +58,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "drill": drill.look,
     forewarn.TIMER: forewarn.look,
     bounces.TIMER: bounces.settle,
+    improve.TIMER: improve.review,
     "rotation": relieve.rotation,
     "handoff": relieve.relieve,
 }
@@ -133,6 +135,7 @@ class Engine:
                 return
         log.info("configuration taken", revision=self._ctx.directory.revision)
         await relieve.keep_watch(self._ctx)
+        await improve.keep_watch(self._ctx)
         await forewarn.keep_watch(self._ctx)
 
     async def turn(self) -> int:

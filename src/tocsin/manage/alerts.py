@@ -80,6 +80,7 @@ def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
         "acknowledged_at": time_text(row["acknowledged_at"]),
         "resolved_at": time_text(row["resolved_at"]),
         "resolved_by": row["resolved_by"],
+        "verdict": verdict,
     }
 
 

@@ -67,6 +67,15 @@ async def set_timer(tx: Tx, kind: str, subject: int, incident: int | None, at: d
     )  # fmt: skip
 
 
+async def ensure(tx: Tx, kind: str, subject: int, at: datetime) -> None:
+    """Set the timer of (kind, subject) to `at`, unless it is set already."""
+    await tx.execute(
+        """INSERT INTO timers (kind, subject, due_at, set_for) VALUES ($1, $2, $3, $3)
+           ON CONFLICT (kind, subject) DO NOTHING""",
+        kind, subject, at,
+    )  # fmt: skip
+
+
 async def cancel(tx: Tx, kind: str, subject: int) -> None:
     """Remove the timer of (kind, subject), if there is one."""
     await tx.execute("DELETE FROM timers WHERE kind = $1 AND subject = $2", kind, subject)

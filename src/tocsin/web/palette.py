@@ -28,6 +28,7 @@ PLACES = (
     Place("/incidents/new", "plus", "Declare an incident", "new create", "declare"),
     Place("/alerts", "bell", "Alerts", "firing", "see_alerts"),
     Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
+    Place("/health", "heart", "On-call health", "load pages night sleep shift improvement verdict", "see_on_call"),
     Place("/handoffs", "relay", "Handoffs", "shift sign planned events watch", "see_on_call"),
     Place("/check", "target", "Check", "foresight gaps readiness ninety days", "see_configuration"),
     Place("/rehearse", "now", "Rehearse", "foresight who would be paged payload", "rehearse"),
