@@ -87,9 +87,11 @@ POINTS = (
     Point("a silence ended: the alerts have their places", f"{_STORE}.intake:place"),
     Point("a silence ended: committed", f"{_FLOW}.release:unmute"),
     # Somebody answers.
-    Point("acknowledging: the paging is stopped", f"{_STORE}.incidents:stop_paging", inside=_ACKNOWLEDGE),
-    Point("acknowledging: told", f"{_FLOW}.respond:tell", inside=_ACKNOWLEDGE, passage=2),
+    Point("acknowledging: the paging is stopped", f"{_STORE}.incidents:stop_response", inside=_ACKNOWLEDGE),
+    Point("acknowledging: told", f"{_FLOW}.acts:tell", inside=_ACKNOWLEDGE, passage=2),
     Point("acknowledging: committed", _ACKNOWLEDGE, passage=2),
+    Point("the second clock: its timer is finished", f"{_STORE}.timers:finish", inside=f"{_FLOW}.progress:fire", some=True),
+    Point("the second clock: committed", f"{_FLOW}.progress:fire"),
     Point("resolving: the alerts are closed", f"{_STORE}.intake:close_alerts_of", inside=_RESOLVE),
     Point("resolving: committed", _RESOLVE),
     Point("a person escalates: pages are written", f"{_STORE}.writing:write_paging", inside=f"{_FLOW}.respond:escalate"),

@@ -13,6 +13,7 @@ from tocsin.core.spelling import Duration
 from tocsin.flow.acts import Result, checked, locked_open, tell
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ladder_of
+from tocsin.flow.handover import forget
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.restart import restart
@@ -39,7 +40,8 @@ def read_length(text: str) -> Duration:
 
 
 async def snooze(ctx: Context, number: int, actor: str, length: Duration, notes: str = "") -> Result:
-    """Nothing rings for `length`; who snoozes an unanswered incident has answered it. Again: the new time counts.
+    """Nothing rings for `length`; who snoozes an unanswered incident has answered it, and an open handover is over. Again: the new
+    time counts.
 
     Raises NotFound; Conflict when it is over, or watched because it is restored.
     """
@@ -50,6 +52,7 @@ async def snooze(ctx: Context, number: int, actor: str, length: Duration, notes:
             raise Conflict("The incident is restored and only watched: nothing rings that could be snoozed.")
         now = ctx.clock.now()
         await answer(tx, incident, actor, now, "Acknowledged by snoozing")
+        await forget(tx, incident, now)
         until = now + length.delta
         await incidents.pause(tx, number, now)
         await incidents.update(

@@ -185,7 +185,7 @@ _USES = {
         WHERE {_OPEN} ORDER BY i.id, s.id""",
     "escalation_policies": f"""
         SELECT DISTINCT e.policy, i.id, i.created_at FROM incidents i JOIN escalations e ON e.incident_id = i.id
-        WHERE {_OPEN} AND e.policy = ANY($1) AND e.state IN ('running', 'held') ORDER BY i.id, e.policy""",
+        WHERE {_OPEN} AND e.policy = ANY($1) AND e.state IN ('running', 'held', 'progress') ORDER BY i.id, e.policy""",
     "users": f"""
         SELECT u.id, i.id, i.created_at FROM incidents i
         JOIN unnest($1::text[]) AS u(id) ON u.id = i.assignee OR EXISTS (

@@ -50,7 +50,7 @@ async def next_rungs(tx: Tx, numbers: Sequence[int]) -> list[Row]:
     return list(
         await tx.fetch(
             "SELECT incident_id, min(next_at) AS next_at FROM escalations"
-            " WHERE incident_id = ANY($1::bigint[]) AND state = 'running' GROUP BY incident_id",
+            " WHERE incident_id = ANY($1::bigint[]) AND state IN ('running', 'progress') GROUP BY incident_id",
             list(numbers),
         )
     )
