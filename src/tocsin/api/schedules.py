@@ -173,12 +173,12 @@ async def create_link(request: AnyRequest, data: Link) -> Response[bytes]:
 
 
 @delete(
-    "/calendar_links/{id:int}", guards=may("see_on_call"), status_code=200,
+    "/calendar_links/{id:str}", guards=may("see_on_call"), status_code=200,
     summary="Revoke a link: calendars that use it see nothing more",
 )  # fmt: skip
-async def revoke_link(request: AnyRequest, id: FromPath[int]) -> Response[bytes]:
+async def revoke_link(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     async def act() -> Json:
-        return await calendars.revoke_link(context(request), principal_of(request), id)
+        return await calendars.revoke_link(context(request), principal_of(request), calendars.number_of(id))
 
     return await write(request, act)
 

@@ -106,8 +106,9 @@ def _covering(overrides: Iterable[Override], at: datetime, wall: datetime, place
     """Those that hold at `at`. Years of old overrides cost little: most are told by the local clock alone."""
     earliest, latest = wall - _SLACK, wall + _SLACK
     for override in overrides:
-        begin, end = override.start.naive, override.end.naive
-        if begin <= latest and end >= earliest and instant(begin, place) <= at < instant(end, place):
+        if (end := override.end.naive) < earliest or (begin := override.start.naive) > latest:
+            continue
+        if instant(begin, place) <= at < instant(end, place):
             yield override
 
 

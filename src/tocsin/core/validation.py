@@ -324,8 +324,8 @@ def _schedule(schedule: Schedule, known: Known) -> Iterator[Fault]:
         yield from _layer(layer, known, ("layers", position))
     yield from _repeated([layer.id for layer in schedule.layers], "layer", ("layers",))
     for position, above in hidden(schedule.layers):
-        layer, names = schedule.layers[position].id, ", ".join(above)
-        message = f"the layer {layer!r} could never be on call: later layers win, and {names} would always have someone"
+        hides, names = schedule.layers[position].id, ", ".join(above)
+        message = f"the layer {hides!r} could never be on call: later layers win, and {names} would always have someone"
         yield Fault(("layers", position), f"{message} (move it below in the list, restrict the others, or remove it)")
     for field, several in (("overrides", schedule.overrides), ("shadows", schedule.shadows)):
         for position, one in enumerate(several):

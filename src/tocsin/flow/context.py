@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from tocsin.clock import Clock
@@ -81,6 +82,8 @@ class Context:
     """How much news is on its way by each channel."""
     chores: set[asyncio.Task[None]] = field(default_factory=set)
     """Work of timers that takes too long to stand between the others (flow/forewarn)."""
+    finals: dict[str, Any] = field(default_factory=dict)
+    """The final schedules around now, by schedule (manage/oncall)."""
     feeds: dict[tuple[str, str], tuple[tuple[int, datetime], bytes]] = field(default_factory=dict)
     """Calendars made today from this configuration, by kind and id (manage/calendars)."""
 

@@ -96,6 +96,11 @@ def _known(directory: Directory, kind: str) -> Any:
     return {"user": directory.users, "team": directory.teams, "schedule": directory.schedules}[kind]
 
 
+def number_of(text: str) -> int:
+    """The number of a link as somebody wrote it; 0, which no link has, when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 async def revoke_link(ctx: Context, principal: Principal, id: int) -> dict[str, Any]:
     """The link as it is afterwards; twice changes nothing. Raises NotFound (also for a link of somebody else)."""
     now = ctx.clock.now()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +23,10 @@ USUAL = timedelta(days=28)
 """The range of shifts when no end is given."""
 LOOK_AHEAD = timedelta(days=60)
 """How far the next shift of a schedule is looked for."""
+_MARGIN = timedelta(days=8)
+"""How far around a time the final schedule is kept at least."""
+_LONG = timedelta(days=360)
+"""Ends that lie further away may be no ends: `on_call` looks a year either way."""
 _EARLIEST, _LATEST = datetime(1971, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 
 
@@ -45,14 +51,18 @@ async def now(ctx: Context, at: datetime | None = None, schedule: str | None = N
     """
     when = _check_instant(at or ctx.clock.now(), "at")
     chosen = [_schedule(ctx, schedule)] if schedule else list(ctx.directory.schedules.values())
-    items = await asyncio.to_thread(lambda: [_on_call(ctx.directory, s, when) for s in chosen])
+    near = abs(when - ctx.clock.now()) < timedelta(days=1)
+    items = await asyncio.to_thread(
+        lambda: [_on_call(ctx.directory, s, when, ctx.finals if near else {}) for s in chosen]
+    )
     return {"at": time_text(when), "items": items, "next": None}
 
 
-def _on_call(directory: Directory, schedule: Schedule, at: datetime) -> dict[str, Any]:
-    present = core.on_call(schedule, at)
-    after = present.end if present else at
-    following = next((s for s in core.shifts(schedule, after, after + LOOK_AHEAD) if s.start >= after), None)
+def _on_call(directory: Directory, schedule: Schedule, at: datetime, finals: dict[str, Final]) -> dict[str, Any]:
+    final = finals.get(schedule.id)
+    if final is None or not final.knows(schedule, at):
+        final = finals[schedule.id] = Final.around(schedule, at)
+    present, following = final.look(at)
     return {
         "schedule": schedule.id,
         "name": schedule.name or schedule.id,
@@ -66,6 +76,54 @@ def _on_call(directory: Directory, schedule: Schedule, at: datetime) -> dict[str
         "shadows": list(core.shadows(schedule, at)),
         "next": _next_view(following) if following else None,
     }
+
+
+@dataclass(slots=True)
+class Final:
+    """The final schedule around a time, kept so that whoever asks again need not sweep the calendar again."""
+
+    schedule: Schedule
+    start: datetime
+    end: datetime
+    shifts: tuple[Shift, ...]
+    starts: list[datetime]
+    present: Shift | None = None
+    """The shift that sticks out of this span, as a whole."""
+
+    @classmethod
+    def around(cls, schedule: Schedule, at: datetime) -> Final:
+        start, end = at - 2 * _MARGIN, at + LOOK_AHEAD + 2 * _MARGIN
+        found = core.shifts(schedule, start, end)
+        return cls(schedule, start, end, found, [shift.start for shift in found])
+
+    def knows(self, schedule: Schedule, at: datetime) -> bool:
+        """Whether it was made for this very schedule and sees far enough around `at`."""
+        if not self.start + _MARGIN <= at <= self.end - LOOK_AHEAD - _MARGIN:
+            return False
+        if self.schedule is not schedule and self.schedule == schedule:
+            self.schedule = schedule
+        return self.schedule is schedule
+
+    def look(self, at: datetime) -> tuple[Shift | None, Shift | None]:
+        """Who is on call, and the shift that follows within LOOK_AHEAD."""
+        place = bisect_right(self.starts, at)
+        present = self.shifts[place - 1] if place and at < self.shifts[place - 1].end else None
+        if present is not None and (present.start == self.start or present.end == self.end):
+            present = self._whole(at)
+        after = present.end if present else at
+        if after + LOOK_AHEAD > self.end:
+            later = core.shifts(self.schedule, after, after + LOOK_AHEAD)
+            return present, next((shift for shift in later if shift.start >= after), None)
+        place = bisect_left(self.starts, after)
+        following = self.shifts[place] if place < len(self.shifts) else None
+        return present, following if following and following.start < after + LOOK_AHEAD else None
+
+    def _whole(self, at: datetime) -> Shift | None:
+        """The shift at `at` with its real ends. One whose ends were looked for in vain is looked for again: they move with `at`."""
+        kept = self.present
+        if kept is None or not kept.start <= at < kept.end or kept.end - at > _LONG or at - kept.start > _LONG:
+            self.present = core.on_call(self.schedule, at)
+        return self.present
 
 
 def _label(directory: Directory, user: str) -> str:

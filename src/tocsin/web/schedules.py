@@ -339,8 +339,7 @@ async def revoke_link(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     given = await fields(request)
     link = given.get("link", "")
     try:
-        number = int(link) if link.isascii() and link.isdigit() and len(link) < 18 else 0
-        await calendars.revoke_link(context(request), viewer_of(request).someone, number)
+        await calendars.revoke_link(context(request), viewer_of(request).someone, calendars.number_of(link))
     except NotFound as error:
         return go(f"/schedules/{quote(id)}", str(error), kind="problem")
     return go(f"/schedules/{quote(id)}#calendar", "Revoked: calendars that use the old address see nothing more.")
