@@ -316,6 +316,7 @@ async def test_an_undelivered_page_is_explained(desk: Desk) -> None:
 
 
 async def test_low_urgency_says_that_it_waits_for_a_person(desk: Desk) -> None:
+    await desk.world.sleep(hours=10)  # 20:00, out of business hours
     number = (await desk.world.fire("slow", "warning")).incident
     said = "\n".join(await sentences(desk, number))
     assert "climbs no further by itself: low urgency waits for a person" in said
@@ -362,7 +363,7 @@ async def test_health_is_open_to_everyone(desk: Desk) -> None:
     assert counted.status_code == 200
     assert counted.headers["content-type"].startswith("text/plain; version=")
     assert 'tocsin_open_incidents{severity="sev1_critical"} 1.0' in counted.text
-    assert 'tocsin_queue_depth{queue="timers"} 1.0' in counted.text
+    assert 'tocsin_queue_depth{queue="timers"} 2.0' in counted.text
     assert "tocsin_database_up 1.0" in counted.text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import KINDS
+from tocsin.core.configuration import KINDS, Severities
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Invalid, Problem
 from tocsin.core.spelling import decode
@@ -224,7 +224,7 @@ _WORDS = st.sampled_from(
     ["version", "users", "teams", "schedules", "services", "escalation_policies", "id", "name", "1", "alice", "[", "]", "{",
      "}", ":", ": ", "- ", ",", "\n", "\n  ", "\n- ", "&a ", "*a", "!x ", "!!str ", "|", ">", "'", '"', "#", "---", "...",
      "\t", "? ", "<<", "%", "@", "`", "\\", "0s", "layers", "starts", "members", "targets", "steps", "key", "\ufeff", "\u2028",
-     "contact_methods", "notification_rules", "high", "default_escalation_policy", "mutes", "null", "~"]
+     "contact_methods", "notification_rules", "high", "default_escalation_policy", "mutes", "null", "~", "severities", "SEV1", "page"]
 )  # fmt: skip
 _SOUP = st.lists(st.one_of(_WORDS, st.text(max_size=6)), max_size=60).map("".join)
 
@@ -255,7 +255,8 @@ _TREE = st.recursive(
             st.sampled_from(
                 ["id", "name", "email", "layers", "users", "starts", "rotation", "every", "unit", "restrictions", "from", "to",
                  "days", "steps", "targets", "after", "repeat", "members", "contact_methods", "type", "url", "integrations",
-                 "key", "grouping", "by", "window", "notification_rules", "high", "method", "tier", "time_zone"]
+                 "key", "grouping", "by", "window", "notification_rules", "high", "method", "tier", "time_zone", "severities",
+                 "sev1_critical", "page", "top", "acknowledge_timeout", "business_hours", "holidays"]
             ),
             inner, max_size=5,
         ),
@@ -264,7 +265,11 @@ _TREE = st.recursive(
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(["users", "teams", "schedules", "escalation_policies", "services"]), _TREE))
+@given(
+    st.dictionaries(
+        st.sampled_from(["users", "teams", "schedules", "escalation_policies", "services", "severities"]), _TREE
+    )
+)
 @settings(max_examples=400, deadline=None)
 def test_whatever_an_object_holds_it_is_read_or_refused(body: dict[str, object]) -> None:
     text = "version: 1\n" + "".join(f"{kind}: {_flow(value)}\n" for kind, value in body.items())
@@ -296,6 +301,37 @@ _WALL = st.integers(0, 7_000_000_000).map(
     lambda seconds: datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 )
 _CLOCK = st.integers(0, 1439).map(lambda minutes: f"{minutes // 60:02d}:{minutes % 60:02d}")
+
+
+_MONDAYS = {
+    "id": "l1", "starts": "2026-01-05T09:00", "restrictions": [{"days": ["mon"], "from": "09:00", "to": "10:00"}],
+}  # fmt: skip
+"""A layer above that leaves room for the one below."""
+_DAYS = st.sampled_from(["mon", "tue", "sat"])
+_HOURS = st.fixed_dictionaries(
+    {},
+    optional={
+        "days": st.lists(_DAYS, min_size=1, max_size=3),
+        "from": _CLOCK,
+        "to": _CLOCK,
+        "time_zone": st.just("Asia/Tokyo"),
+        "holidays": st.lists(st.dates(date(1970, 1, 1), date(2199, 1, 1)).map(str), max_size=2, unique=True),
+    },
+)
+_TIME = st.integers(60, 90 * 86400).map(lambda seconds: f"{seconds}s")
+_ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "response_time": _TIME,
+        "acknowledge_timeout": st.one_of(_TIME, st.just("off")),
+        "page": st.sampled_from(["now", "business_hours", "never"]),
+        "who": _PLAIN_TEXT,
+        "top": st.sampled_from(["on_call", "executive"]),
+    },
+)
+_SEVERITIES = st.dictionaries(
+    st.sampled_from(["sev1_critical", "sev2_high", "sev3_medium", "sev4_low"]), _ROW, max_size=3
+)
 
 
 @st.composite
@@ -330,9 +366,9 @@ def configurations(draw: st.DrawFn) -> dict[str, object]:
             }
             for name in users
         ],
-        "teams": [{"id": name, "name": draw(_PLAIN_TEXT), "members": draw(some_users)} for name in teams],
+        "teams": [{"id": name, "name": draw(_PLAIN_TEXT), "members": draw(some_users), "business_hours": draw(_HOURS)} for name in teams],
         "schedules": [
-            {"id": name, "layers": [{"id": f"l{n}", **one} for n, one in enumerate(draw(st.lists(layer, min_size=1, max_size=2)))]}
+            {"id": name, "layers": [{"id": "l0", **draw(layer)}, *draw(st.lists(st.just(_MONDAYS | {"users": users[:1]}), max_size=1))]}
             for name in schedules
         ],
         "escalation_policies": [
@@ -342,20 +378,28 @@ def configurations(draw: st.DrawFn) -> dict[str, object]:
         "services": [
             {
                 "id": name, "description": draw(_PLAIN_TEXT), "escalation_policy": draw(st.sampled_from(policies)),
-                "integrations": [{"id": "i", "type": "pagerduty", "key": keys[n]}],
+                "integrations": [{"id": "i", "type": "pagerduty", "key": keys[n]}], "severities": draw(_SEVERITIES),
             }
             for n, name in enumerate(services)
         ],
     }  # fmt: skip
 
 
-@given(configurations(), st.booleans())
+@given(configurations(), st.booleans(), _SEVERITIES)
 @settings(max_examples=150, deadline=None)
 def test_any_configuration_survives_being_exported_and_read(
-    body: dict[str, list[dict[str, object]]], default: bool
+    body: dict[str, list[dict[str, object]]], default: bool, severities: dict[str, object]
 ) -> None:
     from_plain = Directory.of(
         {kind: [decode(one, KINDS[kind]) for one in objects] for kind, objects in body.items()},
         str(body["escalation_policies"][0]["id"]) if default else None,
+        severities=decode(severities, Severities),
     )
     assert same(load(write(from_plain)), from_plain)
+
+
+def test_what_is_written_about_quiet_reads_back_as_the_same() -> None:
+    made = load((GOLDEN / "good" / "quiet.yml").read_text())
+    assert same(load(write(made)), made)
+    assert [str(c.matcher) for c in made.mutes["nightly"].matchers] == ['path="C:\\\\temp"', 'job=~"b.*"']
+    assert made.services["shop"].hidden_by_dependencies is False
