@@ -33,10 +33,11 @@
 31. `clocks`    a promise of the severity comes due: told, reminded, informed; business hours begin
 32. `release`   a silence or a cause is over: what still fires opens or joins incidents now
 33. `plans`     planned mutes become silences, window after window
-34. `following` the configuration changed: what stands in the database because of it changes too
-35. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-36. `improve`   a shift that hurt asks for something to be changed
-37. `drill`     a marked incident that pages for real and ends by itself
-38. `forewarn`  before the night each team is told what would go wrong
-39. `tick`      claims what is due and hands it to the stage that owns it
+34. `heartbeats` pings come in; a missing one raises an alert
+35. `following` the configuration changed: what stands in the database because of it changes too
+36. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+37. `improve`   a shift that hurt asks for something to be changed
+38. `drill`     a marked incident that pages for real and ends by itself
+39. `forewarn`  before the night each team is told what would go wrong
+40. `tick`      claims what is due and hands it to the stage that owns it
 """
