@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from tocsin import metrics
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
@@ -73,6 +74,9 @@ async def _bounce(ctx: Context, tx: Tx, said: Report, carried: Sequence[Carried]
         link = writing.tell(number, incident.link, [entry])
         incident.timeline_seq, incident.timeline_head = link.seq, link.head
     await write_story(tx, writing)
+    for one in carried:
+        if one.id in changed:
+            metrics.DELIVERIES.labels(one.channel, "bounced").inc()
     return await next_rung(ctx, tx, locked, lost, now) if lost else []
 
 

@@ -14,6 +14,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 from markupsafe import Markup
 
+from tocsin.core.device import is_own
 from tocsin.flow.context import Context
 from tocsin.web import words
 from tocsin.web.assets import assets
@@ -76,6 +77,11 @@ class View:
 
     def person(self, user: str) -> str:
         return self._names.get(user, "Administrator" if user == "admin" else user)
+
+    def method(self, user: str, method: str) -> str:
+        """A contact method's name: its id, or what its owner calls a device."""
+        known = self._ctx.directory.method(user, method)
+        return known.settings["device"] if known and is_own(known) else method
 
     def actor(self, text: str) -> str:
         return words.actor(text, self._names)
