@@ -23,12 +23,14 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code: str
 
 
-def _routes(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
-    """The same routes for oneself (`base` holds no id) and for a named person."""
+def user_of(request: AnyRequest) -> str | None:
+    """Whom the path names; None: who asks."""
+    found: str | None = request.path_params.get("id")
+    return found
 
-    def user_of(request: AnyRequest) -> str | None:
-        found: str | None = request.path_params.get("id")
-        return found
+
+def _person(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
+    """How a person is reached, as a whole. The same for oneself (`base` holds no id) and for somebody else."""
 
     @get(base, guards=GUARDS, summary=f"How {whose} reached", operation_id=f"{name}_show")
     async def show(request: AnyRequest) -> Response[bytes]:
@@ -53,6 +55,12 @@ def _routes(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
     ) -> Response[bytes]:
         ctx, principal = context(request), principal_of(request)
         return reply(await people.history(ctx, principal, user_of(request), cursor, limit))
+
+    return [show, change, history]
+
+
+def _methods(base: str, name: str) -> list[HTTPRouteHandler]:
+    """Contact methods: add, change, remove."""
 
     @post(
         f"{base}/methods",
@@ -86,6 +94,12 @@ def _routes(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
 
         return await write(request, act)
 
+    return [add, change_method, remove_method]
+
+
+def _sendings(base: str, name: str) -> list[HTTPRouteHandler]:
+    """What goes over a contact method for the asking: codes, which are entered back, and tests."""
+
     @post(
         f"{base}/methods/{{method:str}}/code", guards=GUARDS, status_code=200, operation_id=f"{name}_send_code",
         summary="Send a code over a contact method, to verify it",
@@ -117,10 +131,14 @@ def _routes(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
 
         return await write(request, act)
 
-    return [show, change, history, add, change_method, remove_method, send_code, verify, test]
+    return [send_code, verify, test]
 
 
 ROUTES: list[HTTPRouteHandler] = [
-    *_routes("/me", "me", "one is"),
-    *_routes("/users/{id:str}/reach", "reach", "a person is"),
+    *_person("/me", "me", "one is"),
+    *_methods("/me", "me"),
+    *_sendings("/me", "me"),
+    *_person("/users/{id:str}/reach", "reach", "a person is"),
+    *_methods("/users/{id:str}/reach", "reach"),
+    *_sendings("/users/{id:str}/reach", "reach"),
 ]
