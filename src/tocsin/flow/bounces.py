@@ -28,7 +28,7 @@ async def report(ctx: Context, word: Word) -> bool:
     """Keep what a provider says of what it accepted; what has consequences has them at once. False when it was known already."""
     async with ctx.db.transaction() as tx:
         now = ctx.clock.now()
-        number = await reports.report(tx, word, now)
+        number = await reports.report(tx, word.receipt, word.status, word.rank, word.outcome, word.text, now)
         if number is None:
             return False
         if word.outcome:

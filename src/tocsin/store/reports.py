@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from tocsin.plugins.channels.base import Word
 from tocsin.store.database import Tx
 
 
@@ -33,13 +32,13 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-async def report(tx: Tx, word: Word, now: datetime) -> int | None:
-    """Keep a word unless a later stage is known already; the row's id, or None when it says nothing new."""
+async def report(tx: Tx, receipt: str, status: str, rank: int, outcome: str, text: str, now: datetime) -> int | None:
+    """Keep what a provider says unless a later stage is known already; the row's id, or None when it says nothing new."""
     found: int | None = await tx.fetchval(
         """INSERT INTO provider_reports AS r (receipt, status, rank, outcome, text, at) VALUES ($1, $2, $3, $4, $5, $6)
            ON CONFLICT (receipt) DO UPDATE SET status = $2, rank = $3, outcome = $4, text = $5, at = $6 WHERE r.rank < $3
            RETURNING id""",
-        word.receipt, word.status, word.rank, word.outcome, word.text, now,
+        receipt, status, rank, outcome, text, now,
     )  # fmt: skip
     return found
 
