@@ -151,6 +151,7 @@ def test_a_resolving_payload_opens_nothing() -> None:
         ({"service": "api", "at": "soon"}, "/at", "write it like"),
         ({"service": "api", "until": "2026-11-19T00:00:00Z"}, "/until", "before"),
         ({"service": "api", "until": "2027-11-19T00:00:00Z"}, "/until", "31 days"),
+        ({"service": "api", "answered": "soon"}, "/answered", "not a duration"),
         ({"payload": {}, "source": "carrier-pigeon"}, "/source", "carrier-pigeon"),
         ({"payload": {"no": "event"}, "source": "pagerduty"}, "/payload", "refuses this payload"),
         ({"payload": "{", "source": "pagerduty"}, "/payload", "refuses this payload"),

@@ -96,6 +96,39 @@ async def test_every_ladder_comes_as_it_was_told(world: World, ladder: str, seve
     assert len(happened) >= 3
 
 
+TIERS = [
+    {"targets": [PRIMARY]}, {"after": "3m", "targets": [{"user": "bob"}]}, {"after": "10m", "tier": "senior", "targets": [TEAM]},
+    {"after": "20m", "tier": "architect", "targets": [{"user": "dora"}]},
+    {"after": "40m", "tier": "executive", "targets": [{"user": "carol"}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 30, 45])
+@pytest.mark.parametrize(
+    "policy",
+    [{"steps": TIERS}, {"preset": "standard", "tiers": {"on_call": [PRIMARY], "architect": [{"user": "carol"}]}}],
+)
+async def test_the_second_clock_comes_as_it_was_told(world: World, policy: dict[str, Any], minutes: int) -> None:
+    world.ctx.directory = directory(
+        {
+            "users": [*ORGANISATION["users"], {"id": "dora", "name": "Dora"}],
+            "escalation_policies": [{"id": "payments", **policy}],
+        }
+    )
+    question = Question(service="api", severity="SEV1", until=at(120), answered=f"{minutes}m")
+    told = await rehearsals.rehearse(world.ctx, question)
+    await world.fire()
+    await world.wait(minutes=minutes)
+    await world.acknowledge(1, "alice")
+    await world.wait(minutes=120 - minutes)
+    rows = await world.rows(
+        "SELECT COALESCE(n.scheduled_at, p.created_at), p.user_id, COALESCE(n.method, ''), p.step, p.tier, p.reason"
+        " FROM pages p LEFT JOIN notifications n ON n.page_id = p.id WHERE n.state IS DISTINCT FROM 'superseded'"
+    )
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
+    assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
+
+
 def at(minutes: int) -> str:
     return (MONDAY + timedelta(minutes=minutes)).isoformat()
 

@@ -58,6 +58,10 @@ def rehearse(
     source: Annotated[str | None, typer.Option("--source", help="Whose payload it is, like alertmanager.")] = None,
     severity: Annotated[str | None, typer.Option("--severity", help="SEV1 to SEV4.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="RFC 3339; default one whole pass.")] = None,
+    answered: Annotated[
+        str | None,
+        typer.Option("--answered", help="After how long somebody acknowledges, like 5m; default nobody does."),
+    ] = None,
     config: Annotated[
         list[str] | None, typer.Option("--config", help="Configuration file; then no server is asked.")
     ] = None,
@@ -68,7 +72,7 @@ def rehearse(
         raise WrongInput("Name a service with --service, or give a payload with --file and --source")
     if (file is None) != (source is None):
         raise WrongInput("--file and --source belong together: give both")
-    asked: dict[str, Any] = {"service": service, "severity": severity, "at": at, "until": until}
+    asked: dict[str, Any] = {"service": service, "severity": severity, "at": at, "until": until, "answered": answered}
     if file is not None:
         asked |= {"source": source, "payload": _payload(file)}
     body = {name: value for name, value in asked.items() if value is not None}

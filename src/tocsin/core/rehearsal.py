@@ -1,22 +1,24 @@
 """Who would be paged, when, by what and why: the very decisions of a real incident, on a virtual clock, without side effects.
 
-A rehearsal assumes that every notification is delivered and that nobody answers.
+A rehearsal assumes that every notification is delivered, and that nobody answers, or somebody does after a given time and the
+incident is not restored: then the second clock (core/progress.py) goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+from tocsin.core import progress
 from tocsin.core.alert import NoPage
 from tocsin.core.business import business_hours_of, next_opening
 from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import EscalationPolicy, Service, Tier, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.escalation import PageReason, Rung, forward, last_resort, round_length, start, turn
-from tocsin.core.matrix import matrix_of
+from tocsin.core.escalation import Ladder, PageReason, Rung, due, forward, last_resort, round_length, start, turn
+from tocsin.core.matrix import escalate_by, matrix_of
 from tocsin.core.matrix import urgency as urgency_at
 from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
@@ -82,25 +84,59 @@ def foresee(
     at: datetime,
     until: datetime | None = None,
     rings: Collection[str] = (),
+    answered: timedelta | None = None,
 ) -> Rehearsal:
     """The whole future of an incident of `service` that opens at `at` and pages by `policy`.
 
-    `rings`: the types of contact methods that ring, for which quiet hours and bundling hold.
+    `rings`: the types of contact methods that ring, for which quiet hours and bundling hold. `answered`: after how long somebody
+    acknowledges (None: nobody does).
     """
+    at = at.astimezone(UTC)
     urgency = urgency_at(directory, service, severity, at)
     if urgency == "none":
         return Rehearsal(policy, urgency, no_page=NoPage.SEVERITY)
     if policy is None:
         return Rehearsal(policy, urgency, no_page=NoPage.NO_POLICY)
-    row = matrix_of(directory, service)[severity]
+    row, hours = matrix_of(directory, service)[severity], business_hours_of(directory, service)
     ladder = expanded(policy, row.escalation_time, row.top)
-    rungs, items = _phase(directory, ladder, service, severity, urgency, at, until, rings)
-    if urgency == "low":
-        opens = next_opening(business_hours_of(directory, service), at)
-        if opens < LATEST and (until is None or opens <= until):
-            again = _phase(directory, ladder, service, severity, "high", opens, until, rings, PageReason.BUSINESS_HOURS)
-            rungs, items = rungs + again[0], items + again[1]
+    stop = None if answered is None else at + answered
+    end = until if stop is None else stop if until is None else min(stop, until)
+    rungs, items = _phase(directory, ladder, service, severity, urgency, at, end, rings)
+    opens = next_opening(hours, at) if urgency == "low" else LATEST
+    if opens < LATEST and (end is None or opens <= end):
+        again = _phase(directory, ladder, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
+        rungs, items = rungs + again[0], items + again[1]
+    if stop is not None and row.progress == "automatic" and urgency == "high":
+        overdue = escalate_by(row, hours, due(ladder, 0, at))
+        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, until))
+        told = {page.user for _, rung in rungs for page in rung.pages}
+        rungs += later
+        items += _told(directory, later, severity, urgency, rings, until, told)
     return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+
+
+def onward_from(
+    directory: Directory, policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at: datetime, stop: datetime,
+    overdue: datetime, top: Tier, until: datetime | None,
+) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
+    """The rungs of the second clock, for an incident whose first clock fired `rungs` until it was answered at `stop`."""
+    last = rungs[-1][1] if rungs else None
+    if last is None or last.step >= len(policy.steps):
+        return
+    begun = at + last.round * round_length(policy)
+    paged = {page.user for _, rung in rungs for page in rung.pages}
+    ladder = progress.onward(policy, Ladder(last.round, last.step + 1, begun, None), overdue, top)
+    while ladder is not None and ladder.next_at is not None:
+        now = max(ladder.next_at, stop)
+        if until is not None and now > until:
+            return
+        turned = progress.climb(policy, ladder, directory, now, overdue, top, paged)
+        yield from ((now, rung) for rung in turned.rungs)
+        people = [page.user for rung in turned.rungs for page in rung.pages]
+        paged.update(people)
+        ladder = turned.next
+        if ladder is not None and not any(_reachable(directory, user, "high") for user in people):
+            ladder = replace(ladder, next_at=now)
 
 
 def _phase(
@@ -109,14 +145,19 @@ def _phase(
 ) -> tuple[tuple[tuple[datetime, Rung], ...], tuple[RehearsalItem, ...]]:  # fmt: skip
     """One cycle of paging: it begins when the incident opens, and again when business hours do."""
     rungs = tuple(climb(directory, policy, service, urgency, at, until, because))
-    told: set[str] = set()
-    items = tuple(
+    return rungs, _told(directory, rungs, severity, urgency, rings, until, set())
+
+
+def _told(
+    directory: Directory, rungs: Sequence[tuple[datetime, Rung]], severity: Severity, urgency: Urgency, rings: Collection[str],
+    until: datetime | None, told: set[str],
+) -> tuple[RehearsalItem, ...]:  # fmt: skip
+    return tuple(
         item
         for when, rung in rungs
         for item in _notifications(directory, rung, severity, urgency, when, rings, told)
         if until is None or item.at <= until
     )
-    return rungs, items
 
 
 def climb(

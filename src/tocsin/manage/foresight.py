@@ -13,6 +13,7 @@ import msgspec
 
 from tocsin.core import severity as severities
 from tocsin.core.alert import NoPage, group_key
+from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import Service
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
@@ -22,6 +23,7 @@ from tocsin.core.mute import Mute
 from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
 from tocsin.core.severity import Severity
 from tocsin.core.silencer import Silencer
+from tocsin.core.spelling import Duration
 from tocsin.core.window import next_window, scope
 from tocsin.manage.lists import read_time, time_text
 from tocsin.plugins.sources import registry
@@ -43,7 +45,8 @@ class Quiet(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What to rehearse: a `service` (with `severity`), or a `payload` of a `source`, or a payload for a named service.
 
-    `payload` is the body as JSON, or as text. `severity` counts more than the payload's own. `at` defaults to now.
+    `payload` is the body as JSON, or as text. `severity` counts more than the payload's own. `at` defaults to now. `answered` is after
+    how long somebody acknowledges, like `5m` (left out: nobody does).
     """
 
     service: str | None = None
@@ -52,6 +55,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     severity: str | None = None
     at: str | None = None
     until: str | None = None
+    answered: str | None = None
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -77,10 +81,11 @@ def rehearse(
         raise Invalid("`until` lies before `at`: give a later time", "/until")
     if until is not None and until - at > LONGEST:
         raise Invalid(f"Rehearse at most {LONGEST.days} days at once", "/until")
+    answered = _answered(question.answered)
     found: list[RehearsalItem] = []
     cases = []
     for case in cases_of(directory, question, at):
-        view, items = _case(directory, case, at, until, muted, rings)
+        view, items = _case(directory, case, at, until, muted, rings, answered)
         cases.append(view)
         found += items
     found.sort(key=lambda item: item.at)
@@ -91,6 +96,13 @@ def rehearse(
         "until": time_text(until),
         "cases": cases,
     }
+
+
+def _answered(text: str | None) -> timedelta | None:
+    try:
+        return None if text is None else Duration.parse(text).delta
+    except ValueError as error:
+        raise Invalid(str(error), "/answered") from None
 
 
 def item_view(item: RehearsalItem) -> dict[str, Any]:
@@ -212,15 +224,16 @@ def muted_by(mutes: Iterable[Mute]) -> Muted:
 
 
 def _case(
-    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted, rings: Collection[str]
-) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:
-    quiet = [muted(case.service, event, at) for event in case.events]
-    held = quiet[0] if quiet and all(quiet) else None
+    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted, rings: Collection[str],
+    answered: timedelta | None,
+) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:  # fmt: skip
+    quiet = [found for event in case.events if (found := muted(case.service, event, at)) is not None]
+    held = min(quiet, key=lambda one: one.until or LATEST) if len(quiet) == len(case.events) else None
     policy = directory.policy_of(case.service.id)
     begins = at if held is None else held.until
-    future = (
-        None if begins is None else foresee(directory, case.service.id, policy, case.severity, begins, until, rings)
-    )
+    future = None
+    if begins is not None:
+        future = foresee(directory, case.service.id, policy, case.severity, begins, until, rings, answered)
     later = held is not None and (until is None or begins is None or begins > until)
     items = future.items if future is not None and not later else ()
     view = {
@@ -233,6 +246,7 @@ def _case(
         "muted": held and {"sentence": held.sentence, "until": time_text(held.until)},
         "sentence": _sentence(directory, case, held, future),
         "rungs": [rung_view(directory, when, rung) for when, rung in future.rungs] if future and not later else [],
+        "answered_at": time_text(begins + answered) if begins is not None and answered is not None else None,
     }
     return view, items
 

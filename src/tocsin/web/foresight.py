@@ -73,7 +73,7 @@ async def check(request: AnyRequest) -> Response[bytes]:
 @get("/rehearse", guards=may("rehearse"), name="rehearse", include_in_schema=False)
 async def rehearse(request: AnyRequest) -> Response[bytes]:
     """The form, and what it asks for when a service is named: such an address can be kept and shared."""
-    given = {name: asked(request, name) for name in ("service", "severity", "at")}
+    given = {name: asked(request, name) for name in ("service", "severity", "at", "answered")}
     return await _rehearsed(request, given)
 
 
@@ -111,6 +111,7 @@ def _question(given: dict[str, str], viewer: Viewer) -> Question | None:
     return Question(
         service=service, severity=given.get("severity") or None, at=at.isoformat() if at else None,
         source=(given.get("source") or None) if payload else None, payload=payload or None,
+        answered=given.get("answered") or None,
     )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ ALARMS = {
     "undelivered": "No one could be reached: no page was delivered.",
 }
 NO_PAGE = {
-    "severity_does_not_page": "Nobody is paged: SEV4 wakes no one.",
+    "severity_does_not_page": "Nobody is paged: this severity wakes no one.",
     "no_escalation_policy": "Nobody is paged: no escalation policy fits. Name one for the service, or a default.",
 }
 TIERS = {"on_call": "On call", "senior": "Senior", "architect": "Architect", "executive": "Executive"}
@@ -169,6 +169,7 @@ REASONS = {
     "team_member": "the whole team",
     "manager_last_resort": "manages the team, the last resort",
     "business_hours_began": "business hours began",
+    "not_restored": "answered, but not restored",
     "severity_rose": "the severity rose",
     "relapse": "it came back",
     "escalated_by_person": "somebody escalated",
