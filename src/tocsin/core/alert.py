@@ -47,7 +47,7 @@ class NoPage(StrEnum):
     """Why an incident pages nobody. docs/guide/reasons.md says what each means (a test compares)."""
 
     SEVERITY = "severity_does_not_page"
-    """SEV4 is looked at in working hours; it wakes nobody."""
+    """Its severity (SEV4, unless the matrix says otherwise) is looked at in working hours; it wakes nobody."""
     NO_POLICY = "no_escalation_policy"
     """Neither the service nor the organisation has an escalation policy that exists."""
 

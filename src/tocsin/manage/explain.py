@@ -208,7 +208,7 @@ def _attempts(row: Row) -> str:
 
 def _climb(row: Row) -> list[Item]:
     if row["state"] == "held":
-        sentence = f"The policy {row['policy']} climbs no further by itself: low urgency waits for a person."
+        sentence = f"The policy {row['policy']} climbs no further by itself: low urgency waits for a person, or for business hours."
         return [(row["round_started_at"], {"kind": "climb", "reason": "held", "sentence": sentence})]
     if row["ended_at"] is None:
         return []
