@@ -21,6 +21,7 @@ from tocsin.api import (
     mutes,
     oncall,
     oncall_health,
+    pay,
     people,
     problems,
     schedules,
@@ -40,7 +41,7 @@ def create_api_routes() -> Router:
     routes = [
         *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
-        *fairness.ROUTES, *oncall_health.ROUTES,
+        *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip

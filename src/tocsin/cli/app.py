@@ -19,6 +19,7 @@ from tocsin.cli import (
     incidents,
     mutes,
     oncall,
+    pay,
     people,
     schedules,
     services,
@@ -76,6 +77,7 @@ schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")
 app.add_typer(health.app, name="health")
+app.add_typer(pay.app, name="pay")
 alerts.app.command("verdict")(health.verdict)
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")

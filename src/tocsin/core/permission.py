@@ -11,7 +11,8 @@ from tocsin.core.timeline import Kind
 
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
-    "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "reach_self", "configure", "manage_access", "import_incidents",
+    "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "reach_self", "configure", "manage_access",
+    "import_incidents", "see_pay",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -21,7 +22,7 @@ _OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
     "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
 }  # fmt: skip
 _RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "cover", "send_test_alert"}
-_MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure"}
+_MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure", "see_pay"}
 _ADMIN: frozenset[Permission] = frozenset(PERMISSIONS)
 
 MAY: dict[Role, frozenset[Permission]] = {
@@ -51,6 +52,7 @@ SAID: dict[Permission, str] = {
     "configure": "change the configuration",
     "manage_access": "manage tokens and sign-in links",
     "import_incidents": "import past incidents",
+    "see_pay": "see everybody's on-call pay",
 }
 
 
