@@ -214,6 +214,19 @@ async def test_what_makes_no_sense_is_refused_by_field(world: World, body: Any, 
     assert refused.value.problems[0].pointer == pointer
 
 
+async def test_secrets_are_not_shown_and_stay_as_they_are(world: World) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    method = {"type": "webhook", "url": "https://8.8.8.8/x", "secret": secret}
+    shown = await people.add_method(world.ctx, ALICE, method)
+    assert shown["contact_methods"][0]["settings"]["secret"] == "********"
+    body = {"url": "https://8.8.4.4/x", "secret": "********"}
+    await people.change_method(world.ctx, ALICE, "webhook", body)
+    assert world.ctx.directory.users["alice"].contact_methods[0].settings == {
+        "url": "https://8.8.4.4/x",
+        "secret": secret,
+    }
+
+
 async def test_removing_a_method_takes_its_rules_along(world: World) -> None:
     await added(world)
     await people.change(world.ctx, ALICE, {"notification_rules": {"high": [{"method": "sms"}]}, "updates": ["sms"]})

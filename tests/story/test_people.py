@@ -156,6 +156,18 @@ async def test_two_ways_to_one_person_name_an_incident_once(db: Database) -> Non
         assert second["receipt"].startswith("named in the message of 10:00:00")
 
 
+async def test_a_policy_that_pages_the_same_person_again_and_again_is_heard_once_a_minute(db: Database) -> None:
+    steps = [{"after": f"{30 * n}s", "targets": [{"user": "alice"}]} for n in range(5)]
+    async with Night(db) as night:
+        night.ctx.directory = directory({"users": people(), "escalation_policies": [{"id": "payments", "steps": steps}]})
+        for node in night.nodes:
+            node.directory = night.ctx.directory
+        await night.fire("a")
+        await night.wait(seconds=125)
+        assert [message.sent_at.second + 60 * message.sent_at.minute for message in night.sms.to(ALICE)] == [0, 60, 120]
+        assert {n["page"] for n in await notifications(night)} == {"delivered"}
+
+
 async def test_bundling_can_be_turned_off(db: Database) -> None:
     async with Night(db, bundling={"within": "0s"}) as night:
         await low(night, "a")

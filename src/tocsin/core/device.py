@@ -68,7 +68,8 @@ def _with_own(user: User, own: Sequence[ContactMethod], stopped: Collection[str]
 def _marked(method: ContactMethod, stopped: Collection[str]) -> ContactMethod:
     if method.type != "sms" or digits(method.settings.get("number", "")) not in stopped:
         return method
-    return ContactMethod(method.id, method.type, {**method.settings, "stopped": "yes"})
+    settings = {**method.settings, "stopped": "yes"}
+    return ContactMethod(method.id, method.type, settings, typed=method.typed, verified=method.verified)
 
 
 def _spread(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import structlog
@@ -89,7 +89,11 @@ class Deliveries:
         await asyncio.gather(*self._tasks, *self._sends, return_exceptions=True)
 
     def hand_over(self, held: Sequence[Held]) -> None:
-        """Take committed notifications that are leased to this node."""
+        """Take committed notifications that are leased to this node.
+
+        Those that say themselves what they say go at once, if there is a place: whoever answers an incident must first have read
+        it, and that takes longer. All others are read again before they go.
+        """
         if self._stopping:
             return
         touched: dict[str, Lanes] = {}
@@ -103,8 +107,9 @@ class Deliveries:
                 continue
             lane.lanes.put(lane, one)
             touched[one.channel] = lane.lanes
+        newborn = {one.id for one in held if one.letter is not None}
         for lanes in touched.values():
-            self._grant(lanes)
+            self._grant(lanes, newborn)
 
     def crowded(self) -> list[tuple[str, str]]:
         """(user, method) for which so many wait already that more are not taken from the database for now."""
@@ -124,10 +129,14 @@ class Deliveries:
             log.exception("a channel broke", channel=channel.type)
             return lanes.lane("")
 
-    def _grant(self, lanes: Lanes) -> None:
-        if granted := lanes.grant():
-            self._granted += granted
-            self._begin.set()
+    def _grant(self, lanes: Lanes, newborn: Collection[int] = ()) -> None:
+        for held, lane in lanes.grant():
+            at_once = held.id in newborn and not is_gathered(self._ctx, lanes.channel, held, OLD)
+            if at_once and held.letter is not None:
+                self._send_later([held.letter], lane)
+            else:
+                self._granted.append((held, lane))
+                self._begin.set()
 
     def _leave(self, lane: Lane) -> None:
         """A place is free: for whoever waits in this channel."""
@@ -146,13 +155,13 @@ class Deliveries:
             await self._begin.wait()
             self._begin.clear()
             granted, self._granted = self._granted, []
-            together = [pair for pair in granted if is_gathered(self._ctx, pair[1].lanes.channel, pair[0], OLD)]
-            if together:
-                granted = [pair for pair in granted if pair not in together]
-                self._gathering += together
+            alone = []
+            for pair in granted:
+                (self._gathering if is_gathered(self._ctx, pair[1].lanes.channel, pair[0], OLD) else alone).append(pair)
+            if self._gathering:
                 self._gather.set()
-            if granted:
-                await self._start(granted)
+            if alone:
+                await self._start(alone)
 
     async def _gather_loop(self) -> None:
         """Those that may wait for others, or travel with them, apart from those that go on their own."""

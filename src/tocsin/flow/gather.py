@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tocsin.core.errors import Contended
 from tocsin.core.notification import Choice, Waiting, choose, is_calm
 from tocsin.flow.context import Context
 from tocsin.plugins.channels.base import Channel
@@ -16,6 +17,9 @@ from tocsin.store import messages
 from tocsin.store.database import Tx
 from tocsin.store.messages import Made, Person
 from tocsin.store.notifications import Held, Letter
+
+MOST_RACES = 3
+"""How often we look again after losing a race for locks."""
 
 
 @dataclass
@@ -36,6 +40,15 @@ def is_gathered(ctx: Context, channel: Channel, held: Held, old: timedelta) -> b
 
 async def gather(ctx: Context, held: Sequence[Held]) -> Gathered:
     """Decide for notifications leased to this node. What waits is given back to the database, leased to nobody."""
+    for _ in range(MOST_RACES):
+        try:
+            return await _gather(ctx, held)
+        except Contended:  # somebody answers several of them at this very moment: look again
+            continue
+    return await _gather(ctx, held)
+
+
+async def _gather(ctx: Context, held: Sequence[Held]) -> Gathered:
     now = ctx.clock.now()
     until = now + timedelta(seconds=ctx.lease)
     async with ctx.db.transaction() as tx:

@@ -17,8 +17,9 @@ from tocsin.core.severity import Severity, Urgency
 from tocsin.core.shape import short
 from tocsin.core.spelling import Duration, plain
 from tocsin.flow.context import Context
-from tocsin.manage import objects
+from tocsin.manage import devices, objects
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.manage.plans import SECRET
 from tocsin.store import contacts
 from tocsin.store import objects as stored_objects
 from tocsin.store.contacts import Verification
@@ -89,12 +90,13 @@ def _method(ctx: Context, person: User, method: ContactMethod, code: Verificatio
     now, device = ctx.clock.now(), is_own(method)
     waits = bool(code and code.code_hash and code.expires_at and code.expires_at > now and not method.verified)
     channel = ctx.channels.get(method.type)
-    settings = {"device": method.settings.get("device", "")} if device else method.settings
+    secret = {field.name for field in channel.fields if field.kind == "secret"} if channel else set()
+    shown = {name: SECRET if name in secret else text for name, text in method.settings.items()}
     return {
         "id": method.id,
         "type": method.type,
         "label": channel.label if channel else method.type,
-        "settings": dict(settings),
+        "settings": {"device": shown.get("device", "")} if device else shown,
         "verified": method.verified,
         "source": "device" if device else "typed" if method.typed else "file",
         "code_expires_at": time_text(code.expires_at) if waits and code else None,
@@ -167,7 +169,7 @@ async def change_method(
     if body.get("id", name) != name or "type" in body:
         raise Invalid("The id and the type of a contact method stay as they are: remove it, and add another")
     old = _written_method(person_named(ctx, principal, user), name)
-    changed = {**old.plain(), **body}
+    changed = {**old.plain(), **{field: value for field, value in body.items() if value != SECRET}}
     await _refuse_private(ctx, changed)
     return await _amend(
         ctx, principal, user,
@@ -177,7 +179,10 @@ async def change_method(
 
 async def remove_method(ctx: Context, principal: Principal, name: str, user: str | None = None) -> dict[str, Any]:
     """Without it, and without the rules and subscriptions that name it. Raises as `change`."""
-    _written_method(person_named(ctx, principal, user), name)
+    person = person_named(ctx, principal, user)
+    if await devices.removed(ctx, principal, person, name):
+        return await show(ctx, principal, user)
+    _written_method(person, name)
 
     def without(raw: Raw) -> Raw:
         rules = {

@@ -15,6 +15,8 @@ Person = tuple[str, str]
 """(user, method)."""
 
 LONGEST_LIMIT = "1 day"
+MOST_COMPANY = 2000
+"""Notifications that go along with messages at once; the rest goes with the next ones."""
 
 
 class Made(NamedTuple):
@@ -41,7 +43,7 @@ SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempt
        p.urgency, n.message,
        NOT EXISTS (SELECT FROM pages q WHERE q.incident_id = p.incident_id AND q.user_id = p.user_id AND q.cycle = p.cycle
                    AND q.id < p.id) AS first,
-       (SELECT max(o.ended_at) FROM pages q JOIN notifications o ON o.page_id = q.id
+       (SELECT max(o.started_at) FROM pages q JOIN notifications o ON o.page_id = q.id
         WHERE q.incident_id = p.incident_id AND q.user_id = p.user_id AND q.cycle = p.cycle AND q.id <> p.id
           AND o.method = n.method AND o.state = 'delivered') AS told_at
 FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
@@ -93,9 +95,9 @@ async def take_company(tx: Tx, people: Iterable[Person], node: UUID, until: date
              SELECT n.id FROM notifications n
              JOIN unnest($1::text[], $2::text[]) AS r(user_id, method) ON n.user_id = r.user_id AND n.method = r.method
              WHERE n.state = 'pending' AND n.held IN ('bundle', 'limit') AND n.owner IS NULL AND n.message IS NULL
-             ORDER BY n.id FOR UPDATE OF n SKIP LOCKED)
+             ORDER BY n.id LIMIT $5 FOR UPDATE OF n SKIP LOCKED)
            RETURNING user_id, method, id""",
-        [user for user, _ in wanted], [method for _, method in wanted], node, until,
+        [user for user, _ in wanted], [method for _, method in wanted], node, until, MOST_COMPANY,
     )  # fmt: skip
     taken: dict[Person, list[int]] = {}
     for user, method, id in rows:

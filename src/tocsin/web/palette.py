@@ -41,6 +41,8 @@ PLACES = (
     Place("/mutes/new", "mute", "Mute alerts", "silence maintenance new create", "mute"),
     Place("/heartbeats", "beat", "Heartbeats", "cron job ping healthcheck", "see_services"),
     Place("/tokens", "key", "Tokens and sign-in links", "api access password", "manage_access"),
+    Place("/me", "phone", "How you are reached", "contact methods phone rules quiet hours verify notification", "reach_self"),
+    Place("/me/history", "bell", "What rang you", "history notifications receipts why", "reach_self"),
     Place("/account", "person", "Your account", "password theme zone dark light sign out"),
     Place("/welcome", "link", "What to do first", "help welcome set up"),
 )
