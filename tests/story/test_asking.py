@@ -187,8 +187,18 @@ async def test_a_handover_that_nobody_accepts_comes_back(world: World) -> None:
     )
     incident = await world.incident()
     assert (incident["assignee"], incident["handover"]) == ("alice", None)
-    assert not (await world.acknowledge(outcome.incident, "bob")).sentence.startswith("Bob has")
+    assert not (await world.acknowledge(outcome.incident, "bob")).changed
     assert (await world.incident())["assignee"] == "alice"
+
+
+async def test_a_handover_that_comes_to_nothing_leaves_other_pages_alone(world: World) -> None:
+    outcome = await world.fire(severity="error")
+    await world.acknowledge(outcome.incident)
+    await summon.page(world.ctx, outcome.incident, "user:alice", user="bob", reason="the cache")
+    await handover.offer(world.ctx, outcome.incident, "user:alice", "bob", "my shift ends")
+    await world.settle()
+    await handover.withdraw(world.ctx, outcome.incident, "user:alice")
+    assert (await world.acknowledge(outcome.incident, "bob")).sentence == "Answered: you are a responder now"
 
 
 async def test_a_handover_can_be_declined_withdrawn_and_replaced(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tocsin.core.configuration import Severities
-from tocsin.core.errors import Conflict
+from tocsin.core.errors import Conflict, Invalid
 from tocsin.flow import respond
 from tocsin.plugins.channels.base import DeliveryError
 
@@ -197,8 +197,11 @@ async def test_on_a_sev2_whoever_leads_it_is_asked_and_nobody_is_paged(world: Wo
     await world.wait(hours=3)
     assert [world.phone(p).times for p in ("bob", "carol", "dave", "erin")] == [0, 0, 0, 0]
     assert (await world.kinds(outcome.incident)).count("escalation_suggested") == 1
-    await respond.escalate(world.ctx, outcome.incident, "user:alice", "yes")
+    with pytest.raises(Invalid, match="not a tier"):
+        await respond.escalate(world.ctx, outcome.incident, "user:alice", "yes", "boss")
+    await respond.escalate(world.ctx, outcome.incident, "user:alice", "yes", "senior")
     await world.settle()
+    assert [world.phone(p).times for p in ("bob", "carol")] == [0, 1]
     assert (await world.incident())["prompted_at"] is None
 
 

@@ -58,7 +58,10 @@ class Notes(_Body, frozen=True):
 
 
 class Escalation(_Body, frozen=True):
+    """`tier`: pass over the steps below it."""
+
     reason: str
+    tier: str | None = None
 
 
 class Regrade(_Body, frozen=True, kw_only=True):
@@ -181,7 +184,7 @@ def _notes(data: Notes | None) -> str:
 @post("/incidents/{id:str}/escalate", guards=may("respond"), summary="Page the next step now", status_code=200)
 async def escalate(request: AnyRequest, id: FromPath[str], data: JSONBody[Escalation]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    return await acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason))
+    return await acted(request, number, lambda: respond.escalate(ctx, number, actor, data.reason, data.tier))
 
 
 @post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -101,7 +102,7 @@ def _people(rung: dict[str, Any]) -> str:
     return ", ".join(said) or ", ".join(rung["targets"])
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "snooze": snooze,
     "handover": hand_over,
     "page": page,

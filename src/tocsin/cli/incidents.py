@@ -155,12 +155,13 @@ def escalate(
     id: Id,
     words: Annotated[str | None, typer.Argument(metavar="REASON")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="The same as the argument.")] = None,
+    tier: Annotated[str | None, typer.Option("--tier", help="Pass over the steps below: senior, architect, executive.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Page the next step of the escalation policy now."""
     if not (reason or words):
         raise WrongInput("Say why: tocsin incident escalate ID REASON")
-    act(id, "escalate", {"reason": reason or words}, as_json)
+    act(id, "escalate", {"reason": reason or words, **({"tier": tier} if tier else {})}, as_json)
 
 
 @app.command("severity")

@@ -35,7 +35,7 @@ async def offer(ctx: Context, number: int, actor: str, user: str, reason: str) -
             raise Conflict(f"The incident is {label(ctx.directory, user)}'s already.")
         now = ctx.clock.now()
         if incident.handover is not None:
-            await incidents.stop_asked(tx, number, incident.handover["to"], now)
+            await incidents.stop_asked(tx, number, incident.handover["to"], [PageReason.HANDOVER], now)
         offered = {
             "from": incident.assignee or user_of(actor) or "", "to": user, "by": actor, "reason": reason,
             "at": now.isoformat(),
@@ -83,7 +83,7 @@ async def withdraw(ctx: Context, number: int, actor: str) -> Result:
 async def forget(tx: Tx, incident: Incident, now: datetime) -> None:
     """The incident was assigned to somebody: an open offer is over, without a word."""
     if incident.handover is not None:
-        await incidents.stop_asked(tx, incident.id, incident.handover["to"], now)
+        await incidents.stop_asked(tx, incident.id, incident.handover["to"], [PageReason.HANDOVER], now)
         await incidents.update(tx, incident, handover=None)
         await timers.cancel(tx, "handover", incident.id)
 
@@ -112,7 +112,7 @@ async def _end(
     offered = incident.handover or {}
     await incidents.update(tx, incident, handover=None)
     await timers.cancel(tx, "handover", incident.id)
-    await incidents.stop_asked(tx, incident.id, offered["to"], now)
+    await incidents.stop_asked(tx, incident.id, offered["to"], [PageReason.HANDOVER], now)
     await tell(tx, incident, now, "handover_ended", actor, text, user=offered["to"], **{"from": incident.assignee})
     owner = incident.assignee or offered["from"]
     if not page or owner not in ctx.directory.users:

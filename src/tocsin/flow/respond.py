@@ -12,7 +12,7 @@ from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
 from tocsin.core.incident import check_move, mttr_minutes
 from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
-from tocsin.core.tier import ABOUT, rank
+from tocsin.core.tier import ABOUT, TIERS, rank
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow import handover, summon
 from tocsin.flow.acts import Result, checked, known, label, locked, locked_open, tell, user_of
@@ -64,9 +64,7 @@ async def acknowledge(ctx: Context, number: int, actor: str, notes: str = "") ->
     return result
 
 
-async def _acknowledged(
-    ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, notes: str = ""
-) -> Result:
+async def _acknowledged(ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, notes: str = "") -> Result:
     """Answer; what was asked of this very person in particular (to take over, to join) is answered with it."""
     changed, user = await answer(tx, incident, actor, now, notes), user_of(actor)
     if user is not None and await handover.accept(ctx, tx, incident, user, now):
@@ -202,19 +200,19 @@ async def assign(ctx: Context, number: int, actor: str, user: str, *, page: bool
     return Result(number, True, f"Assigned to {name}" + (", who was paged" if page else ""))
 
 
-async def escalate(ctx: Context, number: int, actor: str, reason: str) -> Result:
+async def escalate(ctx: Context, number: int, actor: str, reason: str, tier: str | None = None) -> Result:
     """Page the next rung of every climb now, but whoever was paged in this round already; an incident that paged nobody yet begins
-    to. An answered one pages in a new cycle. A snooze is over with it.
+    to. An answered one pages in a new cycle. A snooze is over with it. `tier`: rungs below that tier are passed over.
 
-    Raises NotFound; Invalid without a reason; Conflict when resolved or nobody is left.
+    Raises NotFound; Invalid without a reason or for an unknown tier; Conflict when resolved or nobody is left.
     """
-    reason = checked(reason, "/reason")
+    reason, least = checked(reason, "/reason"), _least(tier)
     async with ctx.db.transaction() as tx:
         incident = await locked_open(tx, number)
         now = ctx.clock.now()
         await learn(ctx, tx, [incident.matrix])
         climbs = [c for c in await incidents.escalations_of(tx, number) if c.cycle == incident.cycle]
-        moves = [(climb, ladder) for climb in climbs if (ladder := _next_rung(ctx, incident, climb, now)) is not None]
+        moves = [(climb, ladder) for climb in climbs if (ladder := _next_rung(ctx, incident, climb, now, least))]
         if climbs and not moves:
             raise Conflict(_exhausted(ctx, incident, climbs))
         reached = (await incidents.reached(tx, [number]))[number]
@@ -278,7 +276,15 @@ async def _begin(ctx: Context, tx: Tx, incident: Incident, now: datetime, prefac
     if not Pager(ctx, now, Writing()).policies(incident.affected_services, Severity(incident.severity)):
         raise Conflict("There is no escalation policy to page by: assign somebody instead.")
     return await restart(
-        ctx, tx, incident, now, PageReason.ESCALATED, Severity(incident.severity), urgency="high", preface=preface, note=note
+        ctx,
+        tx,
+        incident,
+        now,
+        PageReason.ESCALATED,
+        Severity(incident.severity),
+        urgency="high",
+        preface=preface,
+        note=note,
     )
 
 
@@ -295,19 +301,28 @@ async def _climb_on(
     return await move(ctx, tx, asked, now, preface, {incident.id: already}, note)
 
 
-def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime) -> Ladder | None:
-    """The climb's ladder with its next rung due now; None at its end.
+def _least(tier: str | None) -> int:
+    """The rank of the lowest tier that is wanted."""
+    ranks = {name: rank(name) for name in TIERS}
+    if tier is not None and tier not in ranks:
+        raise Invalid(f"{tier!r} is not a tier: use one of {', '.join(TIERS)}", "/tier")
+    return ranks[tier] if tier in ranks else 0
+
+
+def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime, least: int) -> Ladder | None:
+    """The climb's ladder with its next rung (on the tier of rank `least` or above) due now; None at its end.
 
     While nobody answered, later rungs keep their times. After an answer those times are long past, so the round is moved: the
     rungs after this one follow at the distances that the policy gives.
     """
     policy = policy_of(ctx, incident, climb)
-    if climb.state == "exhausted" or climb.step >= len(policy.steps):
+    wanted = [n for n, step in enumerate(policy.steps) if n >= climb.step and rank(step.tier) >= least]
+    if climb.state == "exhausted" or not wanted:
         return None
-    ladder = ladder_of(climb)
+    ladder = replace(ladder_of(climb), step=wanted[0])
     if not incident.answered and climb.state == "running":
         return forward(policy, ladder, now)
-    offset = due(policy, climb.step, climb.round_started_at) - climb.round_started_at
+    offset = due(policy, ladder.step, climb.round_started_at) - climb.round_started_at
     return replace(ladder, round_started_at=now - offset, next_at=now)
 
 
@@ -373,7 +388,9 @@ def _declared(
         at=now, kind="incident_created", actor=actor, details=f"{title} ({severity.name})",
         data={"severity": severity.key, "services": services, "reporter": reporter or actor, "reason": "declared"},
     )  # fmt: skip
-    link = writing.tell(number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs), *called.entries])
+    link = writing.tell(
+        number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs), *called.entries]
+    )
     writing.incidents.append(
         NewIncident(
             id=number, title=title, description=description, severity=severity.value, urgency=begun.urgency,

@@ -139,7 +139,7 @@ async def remove_responder(ctx: Context, number: int, actor: str, user: str) -> 
             raise Conflict(f"{label(ctx.directory, user)} is not a responder of this incident.")
         now = ctx.clock.now()
         await incidents.update(tx, incident, responders=[one for one in incident.responders if one != user])
-        await incidents.stop_asked(tx, number, user, now)
+        await incidents.stop_asked(tx, number, user, [PageReason.RESPONDER, PageReason.ASKED], now)
         text = f"{label(ctx.directory, user)} was removed"
         await tell(tx, incident, now, "responder_removed", actor, text, user=user)
         await notify(tx, "timeline")

@@ -57,13 +57,13 @@ async def ladder(ctx: Context, number: int) -> dict[str, Any]:
     }
 
 
-def next_tier(drawn: dict[str, Any]) -> dict[str, Any] | None:
-    """Who stands on the rung that an escalation would page now: its `role`, or None when no rung is left."""
+def next_tier(drawn: dict[str, Any], above: bool = False) -> dict[str, Any] | None:
+    """Who stands on the rung that an escalation would page now (`above`: on the next tier above on call): its `role` and `tier`, or
+    None when no rung is left."""
     for climb in drawn["climbs"]:
-        coming = [rung for rung in climb["rungs"] if rung["step"] > climb["step"]]
+        coming = [r for r in climb["rungs"] if r["step"] > climb["step"] and not (above and r["tier"] == "on_call")]
         if coming and climb["state"] != "exhausted":
-            role: dict[str, Any] = coming[0]["role"]
-            return role
+            return {**coming[0]["role"], "tier": coming[0]["tier"]}
     return None
 
 

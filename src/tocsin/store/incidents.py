@@ -205,13 +205,13 @@ async def stop_own(tx: Tx, incident: int, user: str, now: datetime) -> int:
     return len(ended)
 
 
-async def stop_asked(tx: Tx, incident: int, user: str, now: datetime) -> None:
-    """What a person asked of somebody is not needed any more: such pages of theirs stop, unanswered."""
+async def stop_asked(tx: Tx, incident: int, user: str, reasons: Sequence[PageReason], now: datetime) -> None:
+    """What a person asked of somebody is not needed any more: their pages for these reasons stop, unanswered."""
     ended = await tx.fetch(
         """UPDATE pages SET state = CASE WHEN state = 'pending' THEN 'superseded' ELSE state END, ended_at = $3
-           WHERE incident_id = $1 AND user_id = $2 AND clock = 'person' AND state IN ('pending', 'delivered') AND ended_at IS NULL
-           RETURNING id""",
-        incident, user, now,
+           WHERE incident_id = $1 AND user_id = $2 AND clock = 'person' AND reason = ANY($4::text[])
+             AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING id""",
+        incident, user, now, [reason.value for reason in reasons],
     )  # fmt: skip
     await tx.execute(
         """UPDATE notifications SET state = 'superseded', ended_at = $2

@@ -76,6 +76,7 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
         "is_open": incident["status"] in OPEN,
         "ladder": ladder,
         "next_tier": ladders.next_tier(ladder) if ladder else None,
+        "tier_above": ladders.next_tier(ladder, above=True) if ladder else None,
         "asked_of_me": _asked(viewer.user, pages["items"] if pages else []),
         "teams": sorted(ctx.directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
         "pages": pages,
@@ -149,7 +150,9 @@ async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: respond.escalate(ctx, number, actor, given.get("reason", ""))
+        request, id, lambda number, actor, given: respond.escalate(
+            ctx, number, actor, given.get("reason", ""), given.get("tier") or None
+        ),
     )
 
 
