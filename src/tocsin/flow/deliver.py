@@ -155,7 +155,7 @@ class Deliveries:
             await self._begin.wait()
             self._begin.clear()
             granted, self._granted = self._granted, []
-            alone = []
+            alone: list[tuple[Held, Lane]] = []
             for pair in granted:
                 (self._gathering if is_gathered(self._ctx, pair[1].lanes.channel, pair[0], OLD) else alone).append(pair)
             if self._gathering:
