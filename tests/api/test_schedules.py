@@ -299,3 +299,47 @@ async def test_the_other_patterns_leave_no_gap(rota: Desk) -> None:
         assert told["gaps"] == [], name
     by_day = await rota.get("/schedules/day/shifts", **{"from": "2026-03-06T10:00:00Z", "to": "2026-03-08T10:00:00Z"})
     assert [s["user"] for s in by_day["items"]] == ["alice", "carol"]
+
+
+async def test_who_is_on_call_is_not_removed_but_hands_over(rota: Desk) -> None:
+    await rota.post("/schedules/week/overrides", {"user": "alice", "from": "2026-03-10", "to": "2026-03-11"}, 201)
+    await rota.post("/schedules/week/shadows", {"user": "alice", "from": "2026-03-20", "to": "2026-03-21"}, 201)
+    refusal = await rota.refused("DELETE", "/users/alice", 409, role="manager")
+    assert "'alice' is on call now in" in refusal["detail"]
+    assert "Week until 2026-03-09T09:00:00Z" in refusal["detail"]
+    for needed in (
+        "the schedule 'week' (layers.0.users.0)",
+        "the schedule 'week' (overrides.0.user)",
+        "the team 'payments'",
+    ):
+        assert needed in refusal["detail"]
+    assert "alice" in rota.world.ctx.directory.users
+    found = await rota.refused("POST", "/users/alice/hand_over", 422, {"to": "alice"}, role="manager")
+    assert found["errors"][0]["pointer"] == "/to"
+    await rota.refused("POST", "/users/nobody/hand_over", 404, {"to": "bob"}, role="manager")
+    done = await rota.post("/users/alice/hand_over", {"to": "carol", "remove": True}, role="manager")
+    assert {"kind": "schedule", "id": "week"} in done["changed"]
+    assert {"kind": "team", "id": "payments"} in done["changed"]
+    directory = rota.world.ctx.directory
+    assert "alice" not in directory.users
+    assert directory.schedules["week"].layers[0].users == ("carol", "bob")
+    assert [o.user for o in (*directory.schedules["week"].overrides, *directory.schedules["week"].shadows)] == [
+        "carol",
+        "carol",
+    ]
+    (item,) = (await rota.get("/oncall", schedule="week"))["items"]
+    assert item["user"] == "carol"
+
+
+async def test_what_a_file_says_of_who_leaves_is_named_by_file_and_line(rota: Desk) -> None:
+    await rota.post("/apply", {"files": [{"name": "filed.yaml", "text": FILE}]}, role="manager")
+    refusal = await rota.refused("POST", "/users/alice/hand_over", 409, {"to": "carol"}, role="manager")
+    assert "the schedule 'filed' (filed.yaml:4)" in refusal["detail"]
+
+
+async def test_applying_a_file_says_who_loses_the_running_shift(rota: Desk) -> None:
+    file = {"name": "filed.yaml", "text": FILE}
+    assert (await rota.post("/apply", {"files": [file]}, role="manager"))["notes"] == []
+    turned = {"name": "filed.yaml", "text": FILE.replace("[alice, bob]", "[bob, alice]")}
+    plan = await rota.post("/apply", {"files": [turned]}, role="manager", dry_run="true")
+    assert plan["notes"] == ["filed: alice is on call now, until 2026-03-09 09:00 UTC, and loses this shift to bob"]

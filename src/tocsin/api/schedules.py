@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.parameters import From, To
-from tocsin.manage import calendars, overrides, templates, versions
+from tocsin.manage import calendars, leaving, overrides, templates, versions
 from tocsin.manage.lists import read_time
 from tocsin.manage.overrides import Wanted
 
@@ -133,6 +133,29 @@ def _several(field: overrides.Field) -> list[HTTPRouteHandler]:
     return [many, create, remove]
 
 
+# --- somebody leaves --------------------------------------------------------------------------------------------------
+
+
+class Successor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`remove`: the user goes away once all is handed over."""
+
+    to: str
+    remove: bool = False
+
+
+@post(
+    "/users/{id:str}/hand_over", guards=may("configure"), status_code=200,
+    summary="Give all turns, coming overrides, teams and steps of one user to another",
+)  # fmt: skip
+async def hand_over(request: AnyRequest, id: FromPath[str], data: Successor) -> Response[bytes]:
+    """In one transaction; 409 naming files and lines when some of it is written there."""
+
+    async def act() -> Json:
+        return await leaving.hand_over(context(request), principal_of(request), id, data.to, remove=data.remove)
+
+    return await write(request, act)
+
+
 # --- templates --------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +209,7 @@ async def revoke_link(request: AnyRequest, id: FromPath[str]) -> Response[bytes]
 ROUTES: list[HTTPRouteHandler] = [
     list_versions, diff, preview, revert,
     *_several("overrides"), *_several("shadows"),
+    hand_over,
     list_templates, use_template,
     list_links, create_link, revoke_link,
 ]  # fmt: skip

@@ -75,6 +75,8 @@ def described(plan: dict[str, Any]) -> Iterator[Text]:
         yield Text(show.clean(said), style=_COLOURS[item["action"]])
         for change in item["fields"]:
             yield Text(show.clean(f"    {change['field']}: {_value(change['old'])} -> {_value(change['new'])}"))
+    for note in plan["notes"]:
+        yield Text(show.clean(note), style="bold red")
     yield Text(_summary(plan))
 
 

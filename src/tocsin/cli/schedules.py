@@ -147,6 +147,22 @@ schedules.add_typer(
 )
 
 
+@schedules.command("hand-over")
+def hand_over(
+    user: Annotated[str, typer.Argument(help="Id of the user who leaves.")],
+    to: Annotated[str, typer.Argument(help="Id of the user who takes over.")],
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the user once all is handed over.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give all turns, coming overrides, teams and steps of one user to another."""
+    done = Client.from_environment().post(path("users", user, "hand_over"), {"to": to, "remove": remove})
+    if as_json:
+        return show.json(done)
+    for one in done["changed"]:
+        show.line(f"{one['kind']} {one['id']}")
+    show.line(f"{to} has it now{f'; {user} is removed' if remove else ''}.")
+
+
 # --- patterns -------------------------------------------------------------------------------------------------------------
 
 

@@ -177,6 +177,8 @@ async def _write(
 ) -> Plan:
     """Write the difference, if there is one and it is allowed. Raises Conflict, Forbidden."""
     made = compare(old, new, ctx.channels)
+    notes = await asyncio.to_thread(shift_news.interrupted, old, new, ctx.clock.now())
+    made = msgspec.structs.replace(made, notes=notes)
     _guard_administrators(principal, old, new)
     for kind in KINDS:
         await _refuse_in_use(tx, kind, [name for name in old.kind(kind) if name not in new.kind(kind)])

@@ -14,11 +14,12 @@ from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
 from tocsin.core.permission import Permission, Principal, allowed
 from tocsin.core.shape import faults, short
 from tocsin.core.spelling import decode, plain
+from tocsin.core.successor import on_call_now
 from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change, without_old_faults, world
 from tocsin.manage.drafts import Place, complain
-from tocsin.manage.lists import check_limit, listing, read_cursor, write_cursor
+from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.manage.plans import masked
 from tocsin.plugins.channels.public import leads_inside
 
@@ -154,8 +155,19 @@ async def remove(
         removed.append(Stored(kind, old.kind(kind)[name], Origin()))
         return _with(old, kind, name, None)
 
-    await _change(ctx, principal, kind, name, decide, needs)
+    try:
+        await _change(ctx, principal, kind, name, decide, needs)
+    except Conflict as error:
+        raise Conflict(f"{_on_duty(ctx, kind, name)}{error}") from None
     return removed[0]
+
+
+def _on_duty(ctx: Context, kind: str, name: str) -> str:
+    """Where a user who shall be removed is on call at this moment, as a sentence; '' when nowhere."""
+    now = ctx.clock.now()
+    found = on_call_now(ctx.directory, name, now) if kind == "users" else ()
+    told = [f"{schedule.name or schedule.id} until {time_text(end)}" for schedule, end in found]
+    return f"{short(name)} is on call now in {', '.join(told[:20])}. Hand their work over, or: " if told else ""
 
 
 def merged(old: Directory, kind: str, name: str, body: Any) -> Any:

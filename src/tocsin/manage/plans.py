@@ -44,6 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
     moved: int = 0
     dry_run: bool = False
     revision: int = 0
+    notes: tuple[str, ...] = ()
+    """What people should know of it: who loses the shift that is running."""
 
 
 def compare(old: Directory, new: Directory, channels: Mapping[str, Carrier]) -> Plan:

@@ -10,7 +10,7 @@ from tocsin.core.calendar import zone
 from tocsin.core.configuration import Schedule, User
 from tocsin.core.directory import Directory
 from tocsin.core.notification import for_news
-from tocsin.core.rota import Change, changes
+from tocsin.core.rota import Change, changes, interruption
 from tocsin.store.notices import NewNotice
 
 AHEAD = timedelta(weeks=8)
@@ -39,6 +39,18 @@ def news(old: Directory, new: Directory, revision: int, actor: str, now: datetim
             if person in new.users:
                 made += _notices(new, before, person, told, (revision, actor, now))
     return made
+
+
+def interrupted(old: Directory, new: Directory, now: datetime) -> tuple[str, ...]:
+    """Who would lose the shift that is running, as a sentence for each schedule."""
+    told = []
+    for name, before in old.schedules.items():
+        after = new.schedules.get(name)
+        if after != before and (lost := interruption(before, after, now)) is not None:
+            until = lost.until.strftime("%Y-%m-%d %H:%M UTC")
+            taker = lost.taken_by or "nobody"
+            told.append(f"{name}: {lost.user} is on call now, until {until}, and loses this shift to {taker}")
+    return tuple(told)
 
 
 def _notices(
