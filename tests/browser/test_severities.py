@@ -18,7 +18,7 @@ async def test_a_manager_changes_what_sev1_means(stage: Stage, size: dict[str, i
     ctx = stage.site.world.ctx
     text = write(ctx.directory).replace(
         "services:",
-        "services:\n- {id: byhand, severities: {sev1: {page: never, response_time: 2m}, sev3: {who: Us}}}",
+        "services:\n- {id: byhand, severities: {sev1: {page: never, response_time: 2m, progress: off}, sev3: {who: Us}}}",
         1,
     )
     await configuration.apply(ctx, ADMIN, [File("tocsin.yml", text)])

@@ -19,6 +19,7 @@ from tocsin.core.matrix import (
     rules_of,
     update_by,
     urgency,
+    warnings,
 )
 from tocsin.core.severity import Severity
 from tocsin.core.shape import faults, known_part
@@ -138,3 +139,18 @@ def test_every_field_may_be_decided() -> None:
     text = {name: value for name, value in plain(row).items() if value is not None} | {"acknowledge_timeout": "15m"}
     changed = decode({"sev2_high": text}, Severities)
     assert set(plain(changed)["sev2_high"]) == set(Row.__struct_fields__)
+
+
+def test_what_a_policy_gives_up_is_said() -> None:
+    assert warnings(DEFAULTS) == []
+    given = {
+        "sev1": {"progress": "off", "response_time": "20m", "escalation_time": "10m"},
+        "sev2": {"page": "business_hours"},
+        "sev4": {"page": "never", "progress": "off"},
+    }
+    assert warnings(matrix_of(directory(given), None)) == [
+        "SEV1 escalates only by hand once it is acknowledged: its progress clock is off",
+        "SEV1 may escalate after 10m, before an acknowledgement is late (20m)",
+        "SEV1 may be answered later (20m) than SEV2 (15m)",
+        "SEV2 pages only in business hours",
+    ]

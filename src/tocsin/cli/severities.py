@@ -41,6 +41,8 @@ def show_matrix(service: OfService = None, as_json: AsJson = False) -> None:
         for key, row in found["severities"].items()
     ]
     show.table(("Severity", *(label for _, label in COLUMNS)), rows, "")
+    for warning in found["warnings"]:
+        show.line(f"Warning: {warning}")
     show.line(f"Business hours: {found['business_hours']['text']}")
     if found["origin"]:
         show.line(f"Written in {found['origin']['file']}:{found['origin']['line']}")

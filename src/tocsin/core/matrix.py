@@ -7,7 +7,7 @@ organisation overrides fields of a row, and a service those of the organisation.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -189,6 +189,25 @@ def read_rules(raw: Mapping[str, Any]) -> Rules:
 def row_view(row: Row) -> dict[str, str]:
     """A row spelled as in the configuration, every field written out."""
     return {name: "off" if value is None else str(value) for name, value in plain(row).items()}
+
+
+def warnings(matrix: Matrix) -> list[str]:
+    """What this policy gives up, in sentences: nothing that is wrong, but somebody should mean it."""
+    return [warning for severity in sorted(matrix) for warning in _warnings(matrix, severity)]
+
+
+def _warnings(matrix: Matrix, severity: Severity) -> Iterator[str]:
+    row, name = matrix[severity], severity.name
+    if severity <= Severity.SEV2 and row.page != "now":
+        when = "pages nobody" if row.page == "never" else "pages only in business hours"
+        yield f"{name} {when}"
+    if severity <= Severity.SEV2 and row.progress == "off":
+        yield f"{name} escalates only by hand once it is acknowledged: its progress clock is off"
+    if row.escalation_time < row.response_time:
+        yield f"{name} may escalate after {row.escalation_time}, before an acknowledgement is late ({row.response_time})"
+    milder = matrix.get(Severity(severity + 1)) if severity < Severity.SEV4 else None
+    if milder is not None and row.response_time > milder.response_time:
+        yield f"{name} may be answered later ({row.response_time}) than {Severity(severity + 1).name} ({milder.response_time})"
 
 
 # --- what follows from a row ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from tocsin.core.business import business_hours_of, next_opening, open_at
 from tocsin.core.configuration import Severities
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, NotFound
-from tocsin.core.matrix import DEFAULTS, Matrix, changed, matrix_of, row_view
+from tocsin.core.matrix import DEFAULTS, Matrix, changed, matrix_of, row_view, warnings
 from tocsin.core.permission import Principal
 from tocsin.core.severity import Severity
 from tocsin.core.shape import faults, short
@@ -35,8 +35,9 @@ def matrix_view(matrix: Matrix) -> dict[str, dict[str, Any]]:
 def view(ctx: Context, service: str | None = None) -> dict[str, Any]:
     """The matrix in force for new incidents of a service, or of the organisation.
 
-    `{service, severities: {sev1_critical: {response_time, ...}}, inherited, overrides, business_hours, origin}`: `inherited` is
-    what would hold without `overrides`; `origin` is `{file, line}` when a file says so. Raises NotFound.
+    `{service, severities: {sev1_critical: {response_time, ...}}, inherited, overrides, warnings, business_hours, origin}`:
+    `inherited` is what would hold without `overrides`; `warnings` say what this policy gives up; `origin` is `{file, line}` when a
+    file says so. Raises NotFound.
     """
     directory = ctx.directory
     _known(directory, service)
@@ -46,6 +47,7 @@ def view(ctx: Context, service: str | None = None) -> dict[str, Any]:
         "severities": matrix_view(matrix_of(directory, service)),
         "inherited": matrix_view(_below(directory, service)),
         "overrides": plain(_own(directory, service)),
+        "warnings": warnings(matrix_of(directory, service)),
         "business_hours": hours_view(ctx, service),
         "origin": {"file": origin.file, "line": origin.line} if origin else None,
     }
