@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tocsin.manage import configuration
+from tocsin.core.errors import NotFound
+from tocsin.core.permission import Principal
+from tocsin.manage import configuration, contacts, people
 from tocsin.manage.configuration import ITSELF
 from tocsin.manage.files import File
 from tocsin.plugins.channels.email import EmailChannel
@@ -223,6 +225,22 @@ async def test_a_stranger_to_the_configuration_cannot_be_paged(house: House) -> 
     assert "sign in as one" in text_of(await admin.get("/account"))
     answer = await admin.send("/account/devices", {"endpoint": "x"}, page="/account", hx_request="true")
     assert answer.status_code == 403
+
+
+async def test_a_device_is_tested_and_removed_like_any_contact_method(house: House) -> None:
+    """As the API and the command line do."""
+    ctx, alice = house.site.world.ctx, Principal("user:alice", "responder", "alice", "Alice")
+    visitor, phone = await house.site.someone("alice"), Browser(house.push.url("/a"))
+    await house.subscribe(visitor, phone)
+    await house.answer(phone)
+    shown = await people.show(ctx, alice)
+    assert [(m["id"], m["source"], m["verified"]) for m in shown["contact_methods"]][1:] == [("webpush:1", "device", True)]
+    await contacts.send_test(ctx, alice, "webpush:1")
+    assert phone.read(house.push.requests[-1])["title"] == "Test from Tocsin"
+    with pytest.raises(NotFound):
+        await people.remove_method(ctx, Principal("user:bob", "responder", "bob", "Bob"), "webpush:1")
+    await people.remove_method(ctx, alice, "webpush:1")
+    assert house.methods() == ["phone"]
 
 
 async def test_the_form_suggests_a_name(house: House) -> None:

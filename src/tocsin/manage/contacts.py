@@ -86,7 +86,7 @@ async def verify(ctx: Context, principal: Principal, name: str, code: str, user:
 
 async def send_test(ctx: Context, principal: Principal, name: str, user: str | None = None) -> dict[str, Any]:
     """A test message over a verified contact method: `{method, type, receipt}`. Raises as `send_code`."""
-    person, method = _method(ctx, principal, name, user)
+    person, method = _method(ctx, principal, name, user, devices_too=True)
     if not method.verified:
         raise Conflict(f"The contact method {short(name)} is not verified: enter its code first.")
     async with ctx.db.transaction() as tx:
@@ -95,10 +95,12 @@ async def send_test(ctx: Context, principal: Principal, name: str, user: str | N
     return {"method": name, "type": method.type, "receipt": await _send(ctx, person, method, "Test from Tocsin", text)}
 
 
-def _method(ctx: Context, principal: Principal, name: str, user: str | None) -> tuple[User, ContactMethod]:
+def _method(
+    ctx: Context, principal: Principal, name: str, user: str | None, *, devices_too: bool = False
+) -> tuple[User, ContactMethod]:
     person = people.person_named(ctx, principal, user)
     method = ctx.directory.method(person.id, name)
-    if method is None or is_own(method):
+    if method is None or (is_own(method) and not devices_too):
         raise NotFound(f"{person.label} has no contact method {short(name)}.")
     return person, method
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from tocsin.core.configuration import User
+from tocsin.core.device import TYPE
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from tocsin.core.permission import Principal
 from tocsin.flow.context import Context
@@ -177,8 +178,20 @@ async def renew(ctx: Context, old: str, endpoint: str, p256dh: str, auth: str) -
 
 
 async def remove(ctx: Context, principal: Principal, device: int) -> None:
-    """Page this device no more. Raises NotFound, Forbidden."""
-    person = _person(ctx, principal)
+    """Page this device of one's own no more. Raises NotFound, Forbidden."""
+    await _remove(ctx, principal, _person(ctx, principal), device)
+
+
+async def removed(ctx: Context, principal: Principal, person: User, method: str) -> bool:
+    """Remove the device that this contact method is; False when it is none. The caller knows that `principal` may. Raises NotFound."""
+    kind, _, number = method.partition(":")
+    if kind != TYPE or not (number.isascii() and number.isdigit()):
+        return False
+    await _remove(ctx, principal, person, int(number))
+    return True
+
+
+async def _remove(ctx: Context, principal: Principal, person: User, device: int) -> None:
     async with ctx.db.transaction() as tx:
         await _own(tx, person, device)
         await devices.remove(tx, device)
@@ -190,7 +203,7 @@ async def remove(ctx: Context, principal: Principal, device: int) -> None:
 async def _own(tx: Tx, person: User, device: int) -> Row:
     row = await devices.lock(tx, device) if 0 < device < 2**63 else None
     if row is None or row["user_id"] != person.id:
-        raise NotFound("You have no such device.")
+        raise NotFound(f"{person.label} has no such device.")
     return row
 
 
