@@ -303,10 +303,9 @@ async def _climb_on(
 
 def _least(tier: str | None) -> int:
     """The rank of the lowest tier that is wanted."""
-    ranks = {name: rank(name) for name in TIERS}
-    if tier is not None and tier not in ranks:
+    if tier is not None and tier not in TIERS:
         raise Invalid(f"{tier!r} is not a tier: use one of {', '.join(TIERS)}", "/tier")
-    return ranks[tier] if tier in ranks else 0
+    return next((rank(known) for known in TIERS if known == tier), 0)
 
 
 def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetime, least: int) -> Ladder | None:
