@@ -141,6 +141,18 @@ def test_everything_on_one_person_is_a_risk_unless_a_manager_comes_after() -> No
     assert brief(found(organisation(steps=steps, manager="ann"))) == [("warning", "single_person", "policy:shop")]
 
 
+def test_one_person_in_every_shift_of_a_schedule_is_a_risk_over_a_month() -> None:
+    alone = with_override(organisation(), layers=[{"id": "all", "users": ["ann"], "starts": "2026-05-04T09:00"}])
+    assert found(alone) == [], "a week may well be one person's"
+    assert brief(found(alone, days=28)) == [("warning", "single_person", "schedule:primary")]
+    relieved = with_override(
+        organisation(),
+        layers=[{"id": "all", "users": ["ann"], "starts": "2026-05-04T09:00"}],
+        overrides=[override("2026-06-20T00:00", "2026-06-21T00:00")],
+    )
+    assert found(relieved, days=28) == []
+
+
 def test_a_service_without_a_policy_pages_nobody() -> None:
     assert ("error", "no_policy", "service:api") in brief(found(organisation(escalation_policy=None)))
 

@@ -172,6 +172,7 @@ async def test_check_knows_what_was_heard_what_has_no_runbook_and_which_methods_
     assert [(f["kind"], f["object"]) for f in found["items"] if f["level"] != "note"] == [
         ("failing_method", "user:alice"),
         ("dead_integration", "integration:grouped/events"),
+        ("single_person", "schedule:primary"),
         ("no_runbook", "service:api"),
     ]
     assert "Bare" in found["items"][-1]["sentence"]

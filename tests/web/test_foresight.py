@@ -64,7 +64,8 @@ async def test_check_tells_and_draws(site: Site) -> None:
     olga = await site.someone("olga")
     words = text_of(await olga.get("/check"))
     assert "What would go wrong" in words
-    assert "every page reaches somebody, at every minute" in words
+    assert "In the next 90 days: 1 risk." in words
+    assert "Alice holds every shift of primary for 90 days" in words
     page = await olga.get("/check?days=30&team=payments")
     assert '<option value="30" selected>' in page
     assert '<option value="payments" selected>' in page
