@@ -138,7 +138,7 @@ services:
 default_escalation_policy: bobs
 severities: {{}}
 mutes: []
-heartbeats: []
+heartbeats: [{{id: nightly-backup, service: postgres-main, period: 1d, grace: 1h, key: 8f6c9b3e-6a35-4d7b-9d9b-0c5b6a1f2e11}}]
 runbooks: []
 slos: []
 prevention_rules: []

@@ -42,7 +42,13 @@ def test_the_first_rule_and_the_oldest_cause_are_told() -> None:
 
 def test_dependencies_reach_far_and_circles_end() -> None:
     arrows = {"a": ["b"], "b": ["c"], "c": ["a", "gone"], "d": []}
-    directory = Directory.of({"services": [Service(id=name, depends_on=tuple(to)) for name, to in arrows.items()]})
+    directory = Directory.of(
+        {
+            "services": [
+                Service(id=name, depends_on=tuple(to), hidden_by_dependencies=True) for name, to in arrows.items()
+            ]
+        }
+    )
     assert dependencies(directory, "a") == {"b", "c", "gone"}
     assert dependencies(directory, "c") == {"a", "b", "gone"}
     assert dependencies(directory, "d") == dependencies(directory, "unknown") == frozenset()
@@ -53,7 +59,13 @@ NAMES = st.sampled_from("abcdef")
 
 @given(st.dictionaries(NAMES, st.lists(NAMES, max_size=4), max_size=6))
 def test_nothing_ever_depends_on_itself(arrows: dict[str, list[str]]) -> None:
-    directory = Directory.of({"services": [Service(id=name, depends_on=tuple(to)) for name, to in arrows.items()]})
+    directory = Directory.of(
+        {
+            "services": [
+                Service(id=name, depends_on=tuple(to), hidden_by_dependencies=True) for name, to in arrows.items()
+            ]
+        }
+    )
     for name in arrows:
         reach = dependencies(directory, name)
         assert name not in reach

@@ -402,4 +402,4 @@ def test_what_is_written_about_quiet_reads_back_as_the_same() -> None:
     made = load((GOLDEN / "good" / "quiet.yml").read_text())
     assert same(load(write(made)), made)
     assert [str(c.matcher) for c in made.mutes["nightly"].matchers] == ['path="C:\\\\temp"', 'job=~"b.*"']
-    assert made.services["shop"].hidden_by_dependencies is False
+    assert made.services["shop"].hidden_by_dependencies is True

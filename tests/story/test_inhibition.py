@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
 from tocsin.flow import respond
@@ -105,11 +107,15 @@ async def test_a_removed_inhibition_gives_back_and_a_new_one_finds_its_causes(wo
     assert await told(world, "symptom") == ("uninhibited", True, None)
 
 
+def dependant(id: str, on: str) -> dict[str, Any]:
+    return service(id, depends_on=[on], hidden_by_dependencies="true")
+
+
 async def chain(world: World, **more: object) -> None:
     await configure(
         world,
         services=[
-            service("shop", depends_on=["basket"]), service("basket", depends_on=["db"]), service("db", **more),
+            dependant("shop", "basket"), dependant("basket", "db"), service("db", **more),
         ],
     )  # fmt: skip
 
@@ -139,14 +145,18 @@ async def test_minor_incidents_hide_nothing(world: World) -> None:
     assert (await world.fire("slow", service="shop")).reason is Reason.OPENED
 
 
-async def test_a_service_may_want_to_be_seen(world: World) -> None:
-    await configure(world, services=[service("shop", depends_on=["db"], hidden_by_dependencies="false"), service("db")])
+async def test_a_dependency_alone_never_keeps_a_page_back(world: World) -> None:
+    await configure(world, services=[service("shop", depends_on=["db"]), service("db")])
     await world.fire("db", service="db")
     assert (await world.fire("slow", service="shop")).reason is Reason.OPENED
+    await configure(world, services=[dependant("shop", "db"), service("db")])
+    assert (await world.fire("slower", service="shop")).reason is Reason.INHIBITED
+    await configure(world, services=[service("shop", depends_on=["db"]), service("db")])
+    assert await told(world, "slower") == ("uninhibited", True, None)
 
 
 async def test_dependencies_in_a_circle_hide_under_the_first_and_come_back(world: World) -> None:
-    await configure(world, services=[service("one", depends_on=["two"]), service("two", depends_on=["one"])])
+    await configure(world, services=[dependant("one", "two"), dependant("two", "one")])
     assert (await world.fire("x", service="one")).reason is Reason.OPENED
     assert (await world.fire("y", service="two")).reason is Reason.INHIBITED
     assert (await world.fire("z", service="one")).reason is Reason.OPENED, "nothing hides under itself"

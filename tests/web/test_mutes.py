@@ -149,7 +149,9 @@ async def test_heartbeats_are_drawn_paused_and_resumed(site: Site) -> None:
 
 
 async def test_an_incident_shows_what_it_hides(site: Site) -> None:
-    await configure(site.world, services=[service("shop", depends_on=["db"]), service("db")])
+    await configure(
+        site.world, services=[service("shop", depends_on=["db"], hidden_by_dependencies="true"), service("db")]
+    )
     cause = await site.world.fire("db", service="db")
     hidden = await site.world.fire("slow", service="shop")
     alice = await site.someone("alice")

@@ -384,7 +384,7 @@ class Service(Written, frozen=True, kw_only=True):
     grouping: Grouping | None = None
     severities: Severities = Severities({})
     auto_resolve: Duration | None = None
-    hidden_by_dependencies: bool = True
+    hidden_by_dependencies: bool = False
 
     @property
     def label(self) -> str:

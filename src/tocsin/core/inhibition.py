@@ -60,7 +60,7 @@ def _rule(one: Inhibition) -> Rule:
 def dependencies(directory: Directory, service: str) -> frozenset[str]:
     """The services that `service` depends on, and those that they depend on; never itself, however the arrows run in circles.
 
-    Empty for a service that does not want to be hidden under them.
+    Empty for a service that did not ask to be hidden under them.
     """
     key = ("dependencies", service)
     if key not in directory.memo:

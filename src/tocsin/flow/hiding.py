@@ -107,7 +107,7 @@ async def look(directory: Directory, tx: Tx, newcomers: Sequence[Candidate]) -> 
         if rules:
             may_hide, may_be_hidden = concerned(rules, new.event.labels)
             source, target = source or may_hide, target or may_be_hidden
-        if new.ref.service.depends_on:
+        if new.ref.service.hidden_by_dependencies:
             needed |= dependencies(directory, new.ref.service.id)
     if not (source or target or needed):
         return None
