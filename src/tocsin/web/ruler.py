@@ -26,7 +26,7 @@ MARKS = {
 """Field -> (shape, name), in the order of the legend."""
 _BELOW = ("communication_frequency", "resolution_target")
 """Marks that stand below the line, so that they do not meet those above it."""
-_APART = 15.0
+_APART, _APART_LABELLED = 13.0, 24.0
 """How far apart two marks on one side stand at least."""
 
 
@@ -80,14 +80,14 @@ def ruler(matrix: Mapping[str, Mapping[str, str]], width: int) -> Ruler:
     tracks = []
     for place, (key, row) in enumerate(matrix.items()):
         y = _TOP + _ROW * place + _ROW / 2
-        marks = tuple(_marks(row, x, y))
+        marks = tuple(_marks(row, x, y, _APART_LABELLED if labelled else _APART))
         told = ", ".join(f"{mark.name.lower()} {mark.value}" for mark in marks)
         tracks.append(Track(key, y, max(mark.x for mark in marks), marks, told))
     ticks = tuple((x(text), text) for text in (_TICKS if labelled else _FEW))
     return Ruler(width, _TOP + _ROW * len(matrix) + 6, left, _TOP, right, labelled, ticks, tuple(tracks))
 
 
-def _marks(row: Mapping[str, str], x: Callable[[str], float], y: float) -> Iterable[Mark]:
+def _marks(row: Mapping[str, str], x: Callable[[str], float], y: float, apart: float) -> Iterable[Mark]:
     """Above the line in the order of their time, then below it; those that would meet stand side by side."""
     for below in (False, True):
         fields = sorted(
@@ -97,6 +97,6 @@ def _marks(row: Mapping[str, str], x: Callable[[str], float], y: float) -> Itera
         free = 0.0
         for field in fields:
             at = max(x(row[field]), free)
-            free = at + _APART
+            free = at + apart
             shape, name = MARKS[field]
             yield Mark(shape, name, row[field], at, y + (9 if below else -9), y + (27 if below else -19))
