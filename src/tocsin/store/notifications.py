@@ -23,6 +23,8 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     method: str
     channel: str
     scheduled_at: datetime
+    letter: Letter | None = None
+    """What it says, where the statement that wrote it, together with its incident, was committed this very moment."""
 
 
 class Letter(msgspec.Struct, kw_only=True, gc=False):
