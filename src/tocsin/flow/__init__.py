@@ -1,43 +1,44 @@
 """The story, in reading order.
 
-1. `context`   what a stage may touch
-2. `intake`    bytes that became events are committed in groups; the sender hears 2xx only after that
-3. `batch`     events parted so that each key keeps its order
-4. `triage`    events + what is open -> alerts and incidents, each outcome with a reason
-5. `rules`     the rules of its severity that an incident begins with and keeps
-6. `silences`  the silences as this node holds them
-7. `hiding`    what hides new alerts: a firing alert, or an open incident of what they depend on
-8. `opening`   new alerts: muted, joined, back again, or a new incident that pages at once
-9. `settling`  a source says that alerts ended or are looked at: their incidents follow
-10. `pager`     plans pages: who, by what, and what is told
-11. `escalate`  a rung is due: whom to page, when to look again
-12. `turns`     round robin: each incident takes a turn, and no two take the same
-13. `restart`   paging starts over: the severity rose, the incident came back
-14. `regrade`   a person changes the severity: its clocks count anew, paging follows
-15. `shadows`   who shadows a shift gets copies of its pages
-16. `deliver`   carry each notification
-17. `gather`    what rings one person: several incidents as one message, quiet hours, limits
-18. `lanes`     places at providers, shared so that a slow one never holds up another
-19. `message`   what a notification says, and its signed link
-20. `receipts`  what became of each send; pages that reach nobody bring the next rung forward
-21. `bounces`   a provider says later that what it accepted did not arrive: the next rule at once
-22. `devices`   a browser is gone: struck off, its owner told
-23. `notices`   carry news that nobody has to answer
-24. `respond`   people answer: acknowledge, resolve, reopen, escalate, assign, note
-25. `acts`      what every act of a person shares
-26. `summon`    people ask for people: page somebody, responders, all hands
-27. `handover`  somebody else takes over, once they accept
-28. `snooze`    nothing rings until then; then paging starts again
-29. `progress`  the second clock: acknowledged, not restored
-30. `alarms`    the other timers: alerts end, alerts are counted, a watch is over
-31. `clocks`    a promise of the severity comes due: told, reminded, informed; business hours begin
-32. `release`   a silence or a cause is over: what still fires opens or joins incidents now
-33. `plans`     planned mutes become silences, window after window
-34. `heartbeats` pings come in; a missing one raises an alert
-35. `following` the configuration changed: what stands in the database because of it changes too
-36. `relieve`   a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-37. `improve`   a shift that hurt asks for something to be changed
-38. `drill`     a marked incident that pages for real and ends by itself
-39. `forewarn`  before the night each team is told what would go wrong
-40. `tick`      claims what is due and hands it to the stage that owns it
+1. `context`    what a stage may touch
+2. `intake`     bytes that became events are committed in groups; the sender hears 2xx only after that
+3. `batch`      events parted so that each key keeps its order
+4. `triage`     events + what is open -> alerts and incidents, each outcome with a reason
+5. `rules`      the rules of its severity that an incident begins with and keeps
+6. `silences`   the silences as this node holds them
+7. `recall`     what this node remembers of what is open, so that a batch need not always look first
+8. `hiding`     what hides new alerts: a firing alert, or an open incident of what they depend on
+9. `opening`    new alerts: muted, joined, back again, or a new incident that pages at once
+10. `settling`   a source says that alerts ended or are looked at: their incidents follow
+11. `pager`      plans pages: who, by what, and what is told
+12. `escalate`   a rung is due: whom to page, when to look again
+13. `turns`      round robin: each incident takes a turn, and no two take the same
+14. `restart`    paging starts over: the severity rose, the incident came back
+15. `regrade`    a person changes the severity: its clocks count anew, paging follows
+16. `shadows`    who shadows a shift gets copies of its pages
+17. `deliver`    carry each notification
+18. `gather`     what rings one person: several incidents as one message, quiet hours, limits
+19. `lanes`      places at providers, shared so that a slow one never holds up another
+20. `message`    what a notification says, and its signed link
+21. `receipts`   what became of each send; pages that reach nobody bring the next rung forward
+22. `bounces`    a provider says later that what it accepted did not arrive: the next rule at once
+23. `devices`    a browser is gone: struck off, its owner told
+24. `notices`    carry news that nobody has to answer
+25. `respond`    people answer: acknowledge, resolve, reopen, escalate, assign, note
+26. `acts`       what every act of a person shares
+27. `summon`     people ask for people: page somebody, responders, all hands
+28. `handover`   somebody else takes over, once they accept
+29. `snooze`     nothing rings until then; then paging starts again
+30. `progress`   the second clock: acknowledged, not restored
+31. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+32. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+33. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+34. `plans`      planned mutes become silences, window after window
+35. `heartbeats` pings come in; a missing one raises an alert
+36. `following`  the configuration changed: what stands in the database because of it changes too
+37. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+38. `improve`    a shift that hurt asks for something to be changed
+39. `drill`      a marked incident that pages for real and ends by itself
+40. `forewarn`   before the night each team is told what would go wrong
+41. `tick`       claims what is due and hands it to the stage that owns it
 """
