@@ -126,3 +126,22 @@ async def test_the_ladder_shows_what_the_second_clock_will_do(desk: Desk) -> Non
     assert [rung["state"] for rung in climb["rungs"]] == ["fired", "skipped", "next"]
     assert climb["next_at"] == climb["rungs"][2]["at"]
     assert [p["user"] for p in climb["rungs"][2]["people"]] == ["carol"]
+
+
+async def test_a_preset_is_kept_as_written_and_shown_expanded(desk: Desk) -> None:
+    raw = {
+        "id": "small",
+        "preset": "standard",
+        "tiers": {"on_call": [{"user": "alice"}], "executive": [{"user": "erin"}]},
+    }
+    for user in ("alice", "erin"):
+        await desk.post("/users", {"id": user}, 201, role="manager")
+    made = await desk.post("/escalation_policies", raw, 201, role="manager")
+    assert (made["preset"], made["steps"]) == ("standard", [])
+    assert [step.get("after", "0s") for step in made["expanded"]["sev2_high"]] == ["0s", "30m"]
+    assert set(made["expanded"]) == {"sev1_critical", "sev2_high", "sev3_medium"}
+    answer = await desk.call("PUT", "/escalation_policies/small", {**made, "name": "Small"}, role="manager")
+    assert (answer.status_code, answer.json()["name"], answer.json()["preset"]) == (200, "Small", "standard")
+    wrong = {"id": "odd", "preset": "slow", "tiers": {"on_call": [{"user": "alice"}]}}
+    refused = await desk.refused("POST", "/escalation_policies", 422, wrong, role="manager")
+    assert refused["errors"][0]["pointer"].endswith("/preset")

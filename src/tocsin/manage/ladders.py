@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
-from tocsin.core.escalation import Ladder, due, fire
+from tocsin.core.escalation import Ladder, due, fire, start
 from tocsin.core.incident import public_id
-from tocsin.core.matrix import Rules, escalate_by
+from tocsin.core.matrix import Rules, escalate_by, matrix_of
 from tocsin.core.preset import expanded
 from tocsin.core.progress import first_due, onward
 from tocsin.core.severity import Severity
@@ -65,6 +67,43 @@ def next_tier(drawn: dict[str, Any], above: bool = False) -> dict[str, Any] | No
         if coming and climb["state"] != "exhausted":
             return {**coming[0]["role"], "tier": coming[0]["tier"]}
     return None
+
+
+def of_service(ctx: Context, service: str, now: datetime) -> dict[str, Any] | None:
+    """What the service's escalation policy does for each severity that pages, presets expanded; None without a policy.
+
+    `{policy, name, preset, severities: {key: [{step, tier, role, after_seconds, targets, round_robin, people}]}}`; `people` are the
+    names of those whom the step would page if it fired now.
+    """
+    directory = ctx.directory
+    policy = directory.policy_of(service)
+    if policy is None:
+        return None
+    return {
+        "policy": policy.id,
+        "name": policy.name or policy.id,
+        "preset": policy.preset,
+        "severities": {
+            severity.key: _steps(directory, expanded(policy, row.escalation_time, row.top), now)
+            for severity, row in matrix_of(directory, service).items()
+            if row.page != "never"
+        },
+    }
+
+
+def _steps(directory: Directory, policy: EscalationPolicy, now: datetime) -> list[dict[str, Any]]:
+    begun = start(policy, now)
+    return [
+        {
+            "step": number, "tier": step.tier, "role": ABOUT[step.tier].role, "after_seconds": int(step.after),
+            "targets": [target.name for target in step.targets], "round_robin": step.round_robin,
+            "people": [
+                directory.users[page.user].label
+                for page in fire(msgspec.structs.replace(step, round_robin=False), begun, directory, now).pages
+            ],
+        }
+        for number, step in enumerate(policy.steps, 1)
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.configuration import KINDS, LABELS, Object
+from tocsin.core.configuration import KINDS, LABELS, EscalationPolicy, Object
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
+from tocsin.core.matrix import matrix_of
 from tocsin.core.permission import Permission, Principal, allowed
+from tocsin.core.preset import expanded
 from tocsin.core.shape import faults, short
 from tocsin.core.spelling import decode, plain
 from tocsin.core.successor import on_call_now
@@ -38,11 +40,14 @@ def find(ctx: Context, kind: str, name: str) -> Stored:
     found = ctx.directory.kind(kind).get(name)
     if found is None:
         raise NotFound(f"There is no {LABELS[kind]} {short(name)}.")
+    if kind == "users":
+        found = ctx.directory.written.get(name, found)
     return Stored(kind, found, ctx.directory.origins.get((kind, name), Origin()))
 
 
 def view(ctx: Context, principal: Principal, stored: Stored) -> dict[str, Any]:
-    """An object as JSON: every field, and `origin` ({file, line}, or null when it was made by hand).
+    """An object as JSON: every field, and `origin` ({file, line}, or null when it was made by hand). An escalation policy with a preset
+    has `expanded`, too: its steps by severity.
 
     Who may not configure sees no integration keys and no addresses but e-mail, except of their own contact methods.
     """
@@ -51,6 +56,12 @@ def view(ctx: Context, principal: Principal, stored: Stored) -> dict[str, Any]:
     if not allowed(principal.role, "configure") and not (stored.kind == "users" and principal.user == one.id):
         compact = masked(compact, ctx.channels)
     body = {f.encode_name: compact.get(f.encode_name, plain(getattr(one, f.name))) for f in msgspec.structs.fields(one)}
+    if isinstance(one, EscalationPolicy) and one.preset is not None:
+        body["expanded"] = {
+            severity.key: plain(expanded(one, row.escalation_time, row.top).steps)
+            for severity, row in matrix_of(ctx.directory, None).items()
+            if row.page != "never"
+        }
     origin = stored.origin
     return {**body, "origin": {"file": origin.file, "line": origin.line} if origin.file else None}
 
@@ -223,7 +234,7 @@ def read(kind: str, body: Any, ctx: Context) -> Any:
 
 
 _ADDED = frozenset(
-    {"origin", "open_incidents", "knocks", "status", "last_ping_at", "started_at", "expected_at", "down_at",
+    {"origin", "expanded", "open_incidents", "knocks", "status", "last_ping_at", "started_at", "expected_at", "down_at",
      "pings_count", "ping_url", "recent", "pings", "outages"}
 )  # fmt: skip
 """What the views of objects add to what is configured."""
