@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from tocsin import metrics
-from tocsin.core import finding, timeline
+from tocsin.core import finding, limits, timeline
 from tocsin.core.alert import NoPage, Reason
 from tocsin.core.escalation import PageReason
 from tocsin.plugins.channels import registry as channels
@@ -104,3 +104,7 @@ def test_every_reason_is_documented() -> None:
 
 def test_every_kind_of_finding_is_documented() -> None:
     assert first_column("guide/foresight.md", "Check") == set(get_args(finding.Kind))
+
+
+def test_every_rule_of_fair_shifts_is_documented() -> None:
+    assert first_column("guide/fairness.md", "Limits") == set(get_args(limits.Rule))

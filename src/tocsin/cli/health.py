@@ -23,12 +23,14 @@ def health(
     end: Annotated[str | None, typer.Option("--to", help="RFC 3339; default now.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The team as a group of three or more. A person's own figures are for themselves, in the browser."""
+    """Your own figures, when the token belongs to you, and the team as a group of three or more."""
     if ctx.invoked_subcommand is not None:
         return
     found = Client.from_environment().get("health", {"team": team, "from": start, "to": end})
     if as_json:
         return show.json(found)
+    if found["mine"]:
+        _print_mine(found["mine"], found["limit"]["incidents"])
     group = found["team"]
     show.line(f"{group['name']}, {when(found['from'])} to {when(found['to'])}")
     if not group["enough"]:
@@ -39,6 +41,18 @@ def health(
         show.line(
             f"{rule['rule']} ({rule['service']}): noise {rule['noise']}, tune {rule['tune']}, useful {rule['useful']}"
         )
+
+
+def _print_mine(mine: dict[str, Any], limit: int) -> None:
+    parts = mine["by_part"]
+    show.line(f"You, in {mine['time_zone']}")
+    show.fields(
+        [
+            ("incidents", mine["incidents"]), ("worst 12 hours", f"{mine['worst_12_hours']} (limit {limit})"),
+            ("nights disturbed", mine["nights_disturbed"]),
+            ("business / off / sleep", f"{parts['business']} / {parts['off']} / {parts['sleep']}"),
+        ]
+    )  # fmt: skip
 
 
 def _print(group: dict[str, Any], limit: int) -> None:
