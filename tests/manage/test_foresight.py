@@ -137,6 +137,38 @@ def test_a_planned_maintenance_window_holds_the_service_back() -> None:
     assert other["items"][0]["user"] == "ann"
 
 
+def test_a_cause_in_the_payload_hides_its_symptom() -> None:
+    text = (
+        TEXT
+        + """inhibitions: [{id: down, source: ['alertname="Down"'], target: ['alertname="Slow"'], equal: [cluster]}]"""
+    )
+
+    def alert(name: str, cluster: str) -> dict[str, Any]:
+        labels = {"alertname": name, "severity": "critical", "cluster": cluster}
+        return {"status": "firing", "labels": labels, "startsAt": "2026-11-20T02:59:00Z"}
+
+    alerts = [alert("Slow", "eu"), alert("Slow", "us"), alert("Down", "eu")]
+    payload = {"version": "4", "status": "firing", "receiver": "x", "groupKey": "g", "alerts": alerts}
+    question = Question(service="web", source="alertmanager", payload=payload, at="2026-11-20T03:00:00Z")
+    told = offline.rehearse([File("t.yml", text)], question)
+    assert [case["title"] for case in told["cases"]] == ["Slow", "Down"]
+    assert told["hidden"] == ["'Slow' is hidden while 'Down' fires (inhibition down): it pages nobody."]
+
+
+def test_a_muted_alert_says_nothing_about_the_severity_of_its_group() -> None:
+    def alert(instance: str, severity: str) -> dict[str, Any]:
+        labels = {"alertname": "Lag", "severity": severity, "instance": instance}
+        return {"status": "firing", "labels": labels, "startsAt": "2026-11-20T02:59:00Z"}
+
+    payload = {"version": "4", "status": "firing", "alerts": [alert("a", "critical"), alert("b", "error")]}
+
+    def muted(_: Any, event: Any, at: datetime) -> Quiet | None:
+        return Quiet("Held back.", at + timedelta(hours=1)) if event.labels["instance"] == "a" else None
+
+    (case,) = rehearsed(muted, source="alertmanager", payload=payload, service="api")["cases"]
+    assert (case["severity"], case["alerts"], case["muted"]) == ("sev2_high", 1, None)
+
+
 def test_a_resolving_payload_opens_nothing() -> None:
     told = asked(source="pagerduty", payload={**trigger(), "event_action": "resolve", "dedup_key": "x"})
     assert (told["items"], told["cases"]) == ([], [])

@@ -92,6 +92,8 @@ def _print_rehearsal(found: dict[str, Any]) -> None:
         for rung in case["rungs"]:
             if rung["nobody"]:
                 show.line(f"  {when(rung['at'])}  step {rung['step']} pages nobody: {rung['nobody']}")
+    for sentence in found["hidden"]:
+        show.line(sentence)
     rows = [
         (when(i["at"]), i["user"], i["method"] or "UNREACHABLE", i["step"], i["tier"], i["reason"])
         for i in found["items"]

@@ -5,7 +5,7 @@ Nothing here reads a database: the same functions serve a server and a file on i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import PageReason, Rung
 from tocsin.core.event import Event
+from tocsin.core.inhibition import Causes, concerned, rules_of
 from tocsin.core.mute import Mute
 from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
 from tocsin.core.severity import Severity
@@ -59,18 +60,26 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One incident that would open: what its alerts are, and what they would be called."""
+    """One incident that would open: what its alerts are, and what holds all of them back (None: nothing does)."""
 
     service: Service
     severity: Severity
     title: str
-    events: tuple[Event, ...]
+    alerts: int = 1
+    held: Quiet | None = None
+
+
+class Cases(msgspec.Struct, frozen=True):
+    """Everything that a payload leads to. `hidden`: alerts that another one of the payload hides, in sentences."""
+
+    cases: list[Case]
+    hidden: list[str]
 
 
 def rehearse(
     directory: Directory, question: Question, now: datetime, muted: Muted, rings: Collection[str] = ()
 ) -> dict[str, Any]:
-    """`{"items", "next", "at", "until", "service", "cases"}`; items are `{at, user, method, step, tier, reason}` in order.
+    """`{"items", "next", "at", "until", "cases", "hidden"}`; items are `{at, user, method, step, tier, reason}` in order.
 
     A case: `{service, title, severity, urgency, policy, muted, sentence, rungs}` with rungs `{at, step, round, tier, people: [{user,
     name, reason, via}], nobody}`. `rings`: types of contact methods that ring. Raises Invalid.
@@ -84,8 +93,9 @@ def rehearse(
     answered = _answered(question.answered)
     found: list[RehearsalItem] = []
     cases = []
-    for case in cases_of(directory, question, at):
-        view, items = _case(directory, case, at, until, muted, rings, answered)
+    what = cases_of(directory, question, at, muted)
+    for case in what.cases:
+        view, items = _case(directory, case, at, until, rings, answered)
         cases.append(view)
         found += items
     found.sort(key=lambda item: item.at)
@@ -95,6 +105,7 @@ def rehearse(
         "at": time_text(at),
         "until": time_text(until),
         "cases": cases,
+        "hidden": what.hidden,
     }
 
 
@@ -119,7 +130,7 @@ def item_view(item: RehearsalItem) -> dict[str, Any]:
 # --- what would open --------------------------------------------------------------------------------------------------
 
 
-def cases_of(directory: Directory, question: Question, at: datetime) -> list[Case]:
+def cases_of(directory: Directory, question: Question, at: datetime, muted: Muted) -> Cases:
     """The incidents that a question is about. Raises Invalid."""
     chosen = None if question.severity is None else severities.parse(question.severity)
     if question.payload is None:
@@ -129,22 +140,50 @@ def cases_of(directory: Directory, question: Question, at: datetime) -> list[Cas
         severity = chosen or Severity.SEV2
         title = f"{severity.name} incident of {service.label}"
         event = Event(action="trigger", dedup_key="rehearsal", title=title)
-        return [Case(service, severity, title, (event,))]
+        return Cases([Case(service, severity, title, 1, muted(service, event, at))], [])
     service, events = _received(directory, question, at)
-    triggers = [event for event in events if event.action == "trigger"]
+    triggers = [(event, muted(service, event, at)) for event in events if event.action == "trigger"]
+    hidden = _hidden(directory, triggers)
+    loud = [event for event, quiet in triggers if quiet is None and event.dedup_key not in hidden]
+    cases = {key: _opened(service, group, chosen) for key, group in _groups(service, loud).items()}
+    held = _groups(service, [event for event, quiet in triggers if quiet is not None])
+    until = {event.dedup_key: quiet for event, quiet in triggers if quiet is not None}
+    for key, group in held.items():
+        if key not in cases:
+            first = min((until[event.dedup_key] for event in group), key=lambda quiet: quiet.until or LATEST)
+            cases[key] = msgspec.structs.replace(_opened(service, group, chosen), held=first)
+    return Cases(list(cases.values()), list(hidden.values()))
+
+
+def _opened(service: Service, group: Sequence[Event], chosen: Severity | None) -> Case:
+    severity = chosen or min(severities.from_source(event.severity) for event in group)
+    return Case(service, severity, group[0].title, len(group))
+
+
+def _groups(service: Service, events: Iterable[Event]) -> dict[str, list[Event]]:
+    """The alerts that open or join one incident, by what they have in common."""
     groups: dict[str, list[Event]] = {}
-    for event in triggers:
+    for event in events:
         key = group_key(service.grouping, event)
         groups.setdefault(f"alert {event.dedup_key}" if key is None else f"group {key}", []).append(event)
-    return [
-        Case(
-            service,
-            chosen or min(severities.from_source(event.severity) for event in group),
-            group[0].title,
-            tuple(group),
-        )
-        for group in groups.values()
-    ]
+    return groups
+
+
+def _hidden(directory: Directory, triggers: Sequence[tuple[Event, Quiet | None]]) -> dict[str, str]:
+    """dedup key -> what hides it, for alerts that an inhibition hides while another one of the same payload fires."""
+    rules = rules_of(directory)
+    causes: Causes[int] = Causes(rules)
+    found: dict[str, str] = {}
+    for place in sorted(range(len(triggers)), key=lambda place: concerned(rules, triggers[place][0].labels)[1]):
+        event, quiet = triggers[place]
+        hidden = causes.of(event.labels) if quiet is None else None
+        if hidden is not None:
+            rule, cause = hidden
+            found[event.dedup_key] = (
+                f"{event.title!r} is hidden while {triggers[cause][0].title!r} fires (inhibition {rule.id}): it pages nobody."
+            )
+        causes.add(place, event.labels, hidden[1] if hidden else None)
+    return found
 
 
 def service_of(directory: Directory, id: str) -> Service:
@@ -224,11 +263,10 @@ def muted_by(mutes: Iterable[Mute]) -> Muted:
 
 
 def _case(
-    directory: Directory, case: Case, at: datetime, until: datetime | None, muted: Muted, rings: Collection[str],
+    directory: Directory, case: Case, at: datetime, until: datetime | None, rings: Collection[str],
     answered: timedelta | None,
 ) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:  # fmt: skip
-    quiet = [found for event in case.events if (found := muted(case.service, event, at)) is not None]
-    held = min(quiet, key=lambda one: one.until or LATEST) if len(quiet) == len(case.events) else None
+    held = case.held
     policy = directory.policy_of(case.service.id)
     begins = at if held is None else held.until
     future = None
@@ -239,7 +277,7 @@ def _case(
     view = {
         "service": case.service.id,
         "title": case.title,
-        "alerts": len(case.events),
+        "alerts": case.alerts,
         "severity": case.severity.key,
         "urgency": future.urgency if future else None,
         "policy": policy.id if policy else None,
@@ -303,11 +341,3 @@ def _urgently(future: Rehearsal) -> str:
 def ringing(channels: Mapping[str, Any]) -> frozenset[str]:
     """The types of contact methods that ring, by the word of their channels."""
     return frozenset(name for name, channel in channels.items() if getattr(channel, "rings", False))
-
-
-def lanes(items: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """The items of each person, people in the order in which they are first reached."""
-    people: dict[str, list[Mapping[str, Any]]] = {}
-    for item in items:
-        people.setdefault(item["user"], []).append(item)
-    yield from people.items()
