@@ -64,3 +64,12 @@ async def test_a_person_changes_the_severity(desk: Desk) -> None:
     await desk.refused("POST", "/incidents/1/severity", 403, {"severity": "sev2"}, role="observer")
     await desk.post("/incidents/1/resolve")
     await desk.refused("POST", "/incidents/1/severity", 409, {"severity": "sev2"})
+
+
+async def test_a_service_read_and_written_back_keeps_its_severities(desk: Desk) -> None:
+    made = {"id": "search", "severities": {"sev1_critical": {"who": "Us"}}}
+    assert (await desk.post("/services", made, 201, role="admin"))["severities"] == made["severities"]
+    shown = await desk.get("/services/search", role="admin")
+    assert shown["severities"] == made["severities"]
+    again = await desk.call("PUT", "/services/search", shown, role="admin")
+    assert again.json()["severities"] == made["severities"]

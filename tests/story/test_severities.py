@@ -12,8 +12,8 @@ from tocsin.core.configuration import Severities
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict
 from tocsin.core.severity import Severity
-from tocsin.core.spelling import decode
-from tocsin.flow import respond
+from tocsin.core.spelling import Duration, decode
+from tocsin.flow import respond, snooze
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
@@ -266,3 +266,12 @@ async def test_severities_that_cannot_be_changed(world: World) -> None:
     await respond.resolve(world.ctx, outcome.incident, "user:bob")
     with pytest.raises(Conflict):
         await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV2)
+
+
+async def test_reminders_are_silent_while_the_incident_is_snoozed(db: Database) -> None:
+    async with World(db, subscribed("alice")) as world:
+        outcome = await world.fire(severity="critical")
+        await snooze.snooze(world.ctx, outcome.incident, "user:alice", Duration(2400))
+        await world.wait(minutes=39)
+        assert world.phone("alice").times == 1
+        assert await told(world, outcome.incident, "update_due"), "still told on the timeline"

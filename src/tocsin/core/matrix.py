@@ -146,8 +146,12 @@ def matrix_of(directory: Directory, service: str | None) -> Matrix:
     key = ("matrix", service)
     if key not in directory.memo:
         owner = directory.services.get(service) if service else None
-        made = changed(DEFAULTS, directory.severities)
-        directory.memo[key] = changed(made, owner.severities) if owner else made
+        if service is None:
+            directory.memo[key] = changed(DEFAULTS, directory.severities)
+        elif owner is not None and owner.severities:
+            directory.memo[key] = changed(matrix_of(directory, None), owner.severities)
+        else:
+            directory.memo[key] = matrix_of(directory, None)
     found: Matrix = directory.memo[key]
     return found
 
@@ -171,8 +175,12 @@ def rules_of(directory: Directory, service: str | None) -> tuple[int, Rules]:
     """The rules that an incident of a service begins with, and their number."""
     key = ("rules", service)
     if key not in directory.memo:
-        rules = Rules(dict(matrix_of(directory, service)), business_hours_of(directory, service))
-        directory.memo[key] = rules.number, rules
+        matrix, hours = matrix_of(directory, service), business_hours_of(directory, service)
+        shared = ("rules of", id(matrix), hours)  # most services have the same; their matrix lives as long as this memo
+        if shared not in directory.memo:
+            rules = Rules(dict(matrix), hours)
+            directory.memo[shared] = rules.number, rules
+        directory.memo[key] = directory.memo[shared]
     found: tuple[int, Rules] = directory.memo[key]
     return found
 

@@ -107,7 +107,7 @@ def _remind(
 ) -> None:  # fmt: skip
     severity = Severity(incident.severity).name
     every = f"{severity} is told every {row.communication_frequency}"
-    user = leader_of(incident)
+    user = leader_of(incident) if incident.snoozed_until is None else None
     heading = f"An update is due: {every}."
     made = list(_notices(directory, user, f"update_due:{incident.id}:{at.isoformat()}", heading, incident, now))
     person = directory.users.get(user) if user else None

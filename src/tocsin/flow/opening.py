@@ -14,7 +14,7 @@ from tocsin.core.configuration import Tier
 from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
-from tocsin.core.matrix import Rules
+from tocsin.core.matrix import Rules, rules_of
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
@@ -107,7 +107,7 @@ class Opening:
         self.raised: dict[int, int] = {}
         self.relapsed: set[int] = set()
         self._members: list[tuple[Newcomer, Draft]] = []
-        self._begun: dict[tuple[str, int], Beginning] = {}
+        self._begun: dict[tuple[int, int], Beginning] = {}
         self._fresh: dict[int, Rules] = {}
         self._place()
 
@@ -126,7 +126,7 @@ class Opening:
                 new.reason, new.incident = Reason.RELAPSED, new.watched
                 self.relapsed.add(new.watched)
                 self.raised[new.watched] = min(self.raised.get(new.watched, 4), new.severity)
-            elif causes is not None and (cause := causes.cause(new)) is not None:
+            elif causes is not None and (cause := causes.cause(place, new)) is not None:
                 new.reason, new.cause = Reason.INHIBITED, cause
             elif new.room is not None:
                 self._join(new, *new.room)
@@ -356,8 +356,8 @@ class Opening:
         writing.timers += begun.timer(draft.number)
 
     def _beginning(self, service: str, severity: Severity) -> Beginning:
-        """Worked out once for all incidents of a service and severity in this batch."""
-        key = (service, severity.value)
+        """Worked out once for all incidents of this batch that have the same rules and severity."""
+        key = (rules_of(self.ctx.directory, service)[0], severity.value)
         if key not in self._begun:
             self._begun[key] = beginning(self.ctx, service, severity, self.now)
         return self._begun[key]

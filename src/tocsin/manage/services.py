@@ -13,6 +13,7 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.event import Event
 from tocsin.core.incident import public_id
 from tocsin.core.severity import Severity, parse
+from tocsin.core.spelling import plain
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context
 from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
@@ -45,6 +46,7 @@ def service_view(service: Service, open_incidents: Mapping[str, int], keys: bool
         "escalation_policy": service.escalation_policy,
         "depends_on": list(service.depends_on),
         "grouping": _grouping(service),
+        "severities": plain(service.severities),
         "integrations": [_integration(integration, keys) for integration in service.integrations],
         "open_incidents": dict(open_incidents),
     }
