@@ -46,7 +46,7 @@ SAID: dict[Permission, str] = {
     "declare": "declare an incident",
     "mute": "silence alerts",
     "cover": "hand shifts from one person to another",
-    "send_test_alert": "send a test alert",
+    "send_test_alert": "send a test alert or start a drill",
     "rehearse": "rehearse who would be paged",
     "reach_self": "say how they themselves are reached",
     "configure": "change the configuration",
