@@ -292,14 +292,16 @@ def _written(value: Any) -> str:
 def compared(
     paper: Paper, old: Schedule | None, new: Schedule | None, start: datetime
 ) -> list[tuple[Strip | None, Strip | None]]:
-    """Four weeks from `start` on, week by week: as it is, and as it would be."""
+    """Four weeks from `start` on, week by week: as it is, and as it would be. Weeks in which nothing differs are left out."""
     day = start.astimezone(paper.zone).date()
     monday, paper = day - timedelta(days=day.weekday()), replace(paper, narrow=0.2)
     rows: list[tuple[Strip | None, Strip | None]] = []
     for n in range(4):
         a, b = (paper.midnight(monday + n * WEEK), paper.midnight(monday + (n + 1) * WEEK))
         rows.append((_final(paper, old, a, b) if old else None, _final(paper, new, a, b) if new else None))
-    return rows
+    if old is None or new is None:
+        return rows
+    return [(was, then) for was, then in rows if was and then and was.bars != then.bars] or rows
 
 
 @post("/schedules/{id:str}/revert", guards=may("cover"), status_code=200, include_in_schema=False)
