@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tocsin.core.configuration import User
-from tocsin.core.device import Device, digits, is_own, with_own
+from tocsin.core.device import Device, digits, is_own, nameable, with_own
 from tocsin.core.notification import plan
 from tocsin.core.spelling import decode
 
@@ -80,3 +80,14 @@ def test_nothing_that_is_written_is_lost(devices: list[Device], stops: bool) -> 
 def test_digits_are_all_that_is_kept_of_a_number(text: str) -> None:
     assert set(digits(text)[1:]) <= set("0123456789")
     assert digits(digits(text)) == digits(text)
+
+
+def test_every_rule_may_name_all_devices_together() -> None:
+    written = alice(HOOK, notification_rules={"high": [{"after": "0s", "method": "webpush"}, {"after": "2m", "method": "hook"}]})
+    (user,) = with_own([written], [device(1), device(2)], ())
+    assert planned(user) == [(0, "webpush:1"), (0, "webpush:2"), (120, "hook")]
+    assert [m.id for m in nameable(user.contact_methods)] == ["hook", "webpush"]
+    (without,) = with_own([written], [], ())
+    assert planned(without) == [(0, "webpush"), (120, "hook")], "it fails, is told, and the next rule comes"
+    (untouched,) = with_own([alice(HOOK)], [], ())
+    assert [m.id for m in nameable(untouched.contact_methods)] == ["hook"]

@@ -14,7 +14,7 @@ import pytest
 
 from tocsin.core.errors import NotFound
 from tocsin.core.permission import Principal
-from tocsin.manage import configuration, contacts, people
+from tocsin.manage import configuration, contacts, objects, people
 from tocsin.manage.configuration import ITSELF
 from tocsin.manage.files import File
 from tocsin.plugins.channels.email import EmailChannel
@@ -271,6 +271,31 @@ async def test_rules_can_name_all_devices(house: House) -> None:
     await world.fire(key="both")
     assert sorted(request.path for request in house.push.requests[before:]) == ["/a", "/b"]
     assert not world.phone("alice").rang()
+
+
+async def test_a_user_is_shown_and_written_back_as_configured(house: House) -> None:
+    """What the API reads of a user can be sent back: devices are not in it, and rules stay as they were."""
+    ctx, admin = house.site.world.ctx, Principal("user:ada", "admin", "ada", "Ada")
+    body = {
+        "id": "zoe", "contact_methods": [{"id": "phone", "type": "phone", "number": "zoe"}],
+        "notification_rules": {"high": [{"after": "0s", "method": "webpush"}, {"after": "2m", "method": "phone"}]},
+    }  # fmt: skip
+    await objects.create(ctx, admin, "users", body)
+    zoe, phone = await house.site.someone("zoe"), Browser(house.push.url("/z"))
+    await house.subscribe(zoe, phone)
+    await house.answer(phone)
+    assert house.methods("zoe") == ["phone", "webpush:1"]
+    shown = objects.view(ctx, admin, objects.find(ctx, "users", "zoe"))
+    assert [m["id"] for m in shown["contact_methods"]] == ["phone"]
+    assert shown["notification_rules"] == {"high": [{"method": "webpush"}, {"after": "2m", "method": "phone"}]}
+    await objects.replace(ctx, admin, "users", "zoe", shown)
+    assert house.methods("zoe") == ["phone", "webpush:1"]
+    page = text_of(await zoe.get("/me"))
+    assert "webpush (all your devices)" in page
+    form = {"after-0": "0s", "method-0": "webpush", "after-1": "5m", "method-1": "phone"}
+    answer = await zoe.send("/me/rules/high", form, page="/me")
+    assert answer.status_code == 303
+    assert objects.view(ctx, admin, objects.find(ctx, "users", "zoe"))["notification_rules"]["high"][1]["after"] == "5m"
 
 
 # --- the application on a phone ---------------------------------------------------------------------------------------

@@ -13,6 +13,10 @@ ALL = "all"
 """What a configured contact method of the type `webpush` names instead of one device: all that its owner subscribed."""
 
 
+EVERY = ContactMethod(TYPE, TYPE, {"device": ALL})
+"""All devices of a person, by the name under which every rule may call them without being told of a contact method."""
+
+
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A browser that proved that a push reaches it."""
 
@@ -40,6 +44,19 @@ def is_own(method: ContactMethod) -> bool:
     return method.id.startswith(f"{TYPE}:")
 
 
+def nameable(methods: Iterable[ContactMethod]) -> list[ContactMethod]:
+    """What rules may name: the methods that are written, and the devices together."""
+    known = list(methods)
+    written = [m for m in known if not is_own(m)]
+    if len(written) < len(known) and not any(_is_every(m) or m.id == TYPE for m in written):
+        written.append(EVERY)
+    return written
+
+
+def _is_every(method: ContactMethod) -> bool:
+    return method.type == TYPE and method.settings.get("device") == ALL
+
+
 def digits(number: str) -> str:
     """A telephone number with its country, without what people write between the digits: `+49 30 1234` as `+49301234`."""
     return "+" + "".join(c for c in number if c in "0123456789")
@@ -56,11 +73,14 @@ def with_own(users: Iterable[User], devices: Iterable[Device], stopped: Collecti
 def _with_own(user: User, own: Sequence[ContactMethod], stopped: Collection[str]) -> User:
     methods = [_marked(method, stopped) for method in user.contact_methods]
     rules = user.notification_rules
+    named = {rule.method for rule in (*(rules.high or ()), *(rules.low or ()))}
+    if TYPE in named and all(m.id != TYPE for m in methods):
+        methods.append(EVERY)
     if own:
-        every = {m.id for m in methods if m.type == TYPE and m.settings.get("device") == ALL}
+        every = {m.id for m in methods if _is_every(m)}
         rules = NotificationRules(high=_spread(rules.high, every, own), low=_spread(rules.low, every, own))
         methods = [*(m for m in methods if m.id not in every), *own]
-    elif not stopped:
+    if tuple(methods) == user.contact_methods:
         return user
     return msgspec.structs.replace(user, contact_methods=tuple(methods), notification_rules=rules)
 

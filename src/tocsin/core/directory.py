@@ -53,6 +53,8 @@ class Directory:
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
     revision: int = 0
     integrations: Mapping[str, IntegrationRef] = field(default_factory=dict)
+    written: Mapping[str, User] = field(default_factory=dict)
+    """Users as they are configured, where `users` holds them with their devices (store/devices.py)."""
     severities: Severities = NOTHING_CHANGED
     inhibitions: Mapping[str, Inhibition] = field(default_factory=dict)
     mutes: Mapping[str, MuteRule] = field(default_factory=dict)

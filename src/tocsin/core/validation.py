@@ -29,6 +29,7 @@ from tocsin.core.configuration import (
     Tiers,
     User,
 )
+from tocsin.core.device import TYPE
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
 from tocsin.core.rota import hidden
@@ -230,11 +231,12 @@ def _user(user: User, world: World) -> Iterator[Fault]:
         yield from _method(method, world, ("contact_methods", position))
     yield from _repeated([m.id for m in methods], "contact method", ("contact_methods",))
     names = {m.id for m in methods}
+    ruled = names | ({TYPE} & world.channels.keys())
     for urgency, rules in (("high", user.notification_rules.high), ("low", user.notification_rules.low)):
         for position, rule in enumerate(rules or ()):
-            if rule.method not in names:
+            if rule.method not in ruled:
                 path = ("notification_rules", urgency, position, "method")
-                yield Fault(path, unknown("contact method", rule.method, names))
+                yield Fault(path, unknown("contact method", rule.method, ruled))
     yield from _comfort(user, world, names)
 
 

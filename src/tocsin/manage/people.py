@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tocsin.core.configuration import ContactMethod, NotificationRule, NotificationRules, QuietHours, User
-from tocsin.core.device import is_own
+from tocsin.core.device import is_own, nameable
 from tocsin.core.directory import Origin
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.escalation import PageReason
@@ -244,7 +244,7 @@ def ladder(name: str, methods: Sequence[ContactMethod]) -> NotificationRules:
 
 def offered(person: User) -> list[dict[str, Any]]:
     """The templates as they would be for this person: `{name, says, rules}`. Empty without contact methods."""
-    methods = [m for m in person.contact_methods if m.verified and not is_own(m)]
+    methods = [m for m in nameable(person.contact_methods) if m.verified]
     if not methods:
         return []
     return [
@@ -291,7 +291,8 @@ def _rang(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def receipt(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What became of a notification: `{state, held, held_until, attempts, sent_at, answered_at, arrived_at, receipt, error}`."""
+    """What became of a notification: `{state, held, held_until, attempts, sent_at, answered_at, arrived_at, receipt, report,
+    error}`; `report` is what the provider said later."""
     return {
         "state": row["state"],
         "held": row["held"] or None,
@@ -301,5 +302,6 @@ def receipt(row: Mapping[str, Any]) -> dict[str, Any]:
         "answered_at": time_text(row["ended_at"]),
         "arrived_at": time_text(row["arrived_at"]),
         "receipt": row["receipt"],
+        "report": row["report"],
         "error": row["error"],
     }

@@ -24,11 +24,10 @@ async def load(tx: Tx) -> Directory:
         "SELECT id, user_id, name, endpoint, p256dh, auth FROM devices WHERE verified_at IS NOT NULL AND gone_at IS NULL ORDER BY id"
     )
     stopped = {row[0] for row in await tx.fetch("SELECT number FROM stopped_numbers")}
-    if not rows and not stopped:
-        return configured
     devices = [Device(id=r[0], user=r[1], name=r[2], endpoint=r[3], p256dh=r[4], auth=r[5]) for r in rows]
-    users = with_own(configured.users.values(), devices, stopped)
-    return replace(configured, users={user.id: user for user in users})
+    users = {user.id: user for user in with_own(configured.users.values(), devices, stopped)}
+    written = {name: user for name, user in configured.users.items() if users[name] is not user}
+    return replace(configured, users=users, written=written) if written else configured
 
 
 async def changed(tx: Tx) -> None:

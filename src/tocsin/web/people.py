@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.configuration import ContactMethod, User
+from tocsin.core.device import nameable
 from tocsin.core.errors import Conflict, Invalid, TooMany
 from tocsin.core.shape import short
 from tocsin.core.spelling import WEEKDAYS, ClockTime, Duration
@@ -73,7 +74,7 @@ def week(quiet: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _offered(person: User) -> list[dict[str, Any]]:
-    methods = {method.id: method for method in person.contact_methods}
+    methods = {method.id: method for method in nameable(person.contact_methods)}
     return [
         {**one, "rungs": rungs([_as_planned(rule, methods) for rule in one["rules"]])} for one in people.offered(person)
     ]
@@ -98,7 +99,8 @@ def _rows(mine: Mapping[str, Any], urgency: str) -> list[dict[str, str]]:
     """What the editor shows: the rules as written, else as they are by default, and room for more."""
     written = mine["notification_rules"].get(urgency)
     rules = mine["plan"][urgency] if written is None else written
-    filled = [{"after": rule.get("after", "0s"), "method": rule["method"]} for rule in rules]
+    named = ({"after": rule.get("after", "0s"), "method": rule["method"].partition(":")[0]} for rule in rules)
+    filled = [dict(pair) for pair in dict.fromkeys(tuple(rule.items()) for rule in named)]  # devices are named together
     return [*filled, *({"after": "", "method": ""} for _ in range(max(2, ROWS - len(filled))))]
 
 
