@@ -38,7 +38,7 @@ async def test_people_and_teams_are_paged_directly(desk: Desk) -> None:
         "carol", "person", 0, None, "paged_by_person",
     )  # fmt: skip
     assert pages[1]["note"] == "responder: the cache"
-    assert pages[0]["role"].startswith("You are here as primary on-call")
+    assert pages[0]["role"].startswith("You are here as primary or secondary on-call")
     wrong = await desk.refused("POST", f"/incidents/{number}/page", 422, {"user": "zoe", "reason": "x"})
     assert wrong["errors"][0]["pointer"] == "/user"
 

@@ -33,7 +33,7 @@ async def test_escalating_pages_the_next_rung_now_and_later_ones_keep_their_time
     assert result.sentence == "Escalated to bob"
     assert world.phone("bob").rang()
     assert world.phone("bob").last.reason == "Someone escalated this incident. Alice: I need help with the database"
-    assert world.phone("bob").last.role.startswith("You are here as primary on-call: service knowledge;")
+    assert world.phone("bob").last.role.startswith("You are here as primary or secondary on-call: service knowledge;")
     await world.wait(minutes=12, seconds=59)
     assert not world.phone("carol").rang()
     await world.wait(seconds=1)

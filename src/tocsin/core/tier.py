@@ -28,7 +28,7 @@ class About:
 
 ABOUT: dict[Tier, About] = {
     "on_call": About(
-        "On call", "primary on-call", "service knowledge", "restarting services and basic troubleshooting"
+        "On call", "primary or secondary on-call", "service knowledge", "restarting services and basic troubleshooting"
     ),
     "senior": About(
         "Senior", "senior engineer or team lead", "deep system knowledge", "advanced debugging and code analysis"
