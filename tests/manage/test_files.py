@@ -318,6 +318,18 @@ _HOURS = st.fixed_dictionaries(
         "holidays": st.lists(st.dates(date(1970, 1, 1), date(2199, 1, 1)).map(str), max_size=2, unique=True),
     },
 )
+_COMFORT = st.fixed_dictionaries(
+    {},
+    optional={
+        "quiet_hours": st.fixed_dictionaries(
+            {"from": st.just("22:00"), "to": st.sampled_from(["07:00", "24:00", "00:00"])},
+            optional={"days": st.lists(_DAYS, min_size=1, max_size=3)},
+        ),
+        "bundling": st.fixed_dictionaries({}, optional={"within": st.sampled_from(["0s", "90s"]), "email": st.booleans()}),
+        "limits": st.just([{"type": "webhook", "count": 3, "within": "1h"}]),
+        "updates": st.just(["m"]),
+    },
+)
 _TIME = st.integers(60, 90 * 86400).map(lambda seconds: f"{seconds}s")
 _ROW = st.fixed_dictionaries(
     {},
@@ -363,6 +375,7 @@ def configurations(draw: st.DrawFn) -> dict[str, object]:
                 "role": draw(st.sampled_from(["admin", "observer"])),
                 "contact_methods": [{"id": "m", "type": "webhook", "url": draw(_PLAIN_TEXT) + "x"}],
                 "notification_rules": {"high": draw(st.lists(st.builds(lambda a: {"after": a, "method": "m"}, _DURATION), max_size=2))},
+                **draw(_COMFORT),
             }
             for name in users
         ],

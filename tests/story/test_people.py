@@ -159,7 +159,9 @@ async def test_two_ways_to_one_person_name_an_incident_once(db: Database) -> Non
 async def test_a_policy_that_pages_the_same_person_again_and_again_is_heard_once_a_minute(db: Database) -> None:
     steps = [{"after": f"{30 * n}s", "targets": [{"user": "alice"}]} for n in range(5)]
     async with Night(db) as night:
-        night.ctx.directory = directory({"users": people(), "escalation_policies": [{"id": "payments", "steps": steps}]})
+        night.ctx.directory = directory(
+            {"users": people(), "escalation_policies": [{"id": "payments", "steps": steps}]}
+        )
         for node in night.nodes:
             node.directory = night.ctx.directory
         await night.fire("a")
@@ -189,6 +191,19 @@ async def test_mail_is_bundled_for_who_wants_that(db: Database) -> None:
         await low(night, "b")
         await night.wait(minutes=1)
         assert [titles(m) for m in night.mail.to("alice")] == [["a is broken", "b is broken"]]
+
+
+async def test_a_mail_that_catches_up_after_downtime_answers_all_it_names(db: Database) -> None:
+    mail = [{"id": "mail", "type": "email", "number": "alice"}]
+    rules = {"high": [{"after": "1m", "method": "mail"}]}
+    async with Night(db, contact_methods=mail, notification_rules=rules) as night:
+        numbers = [(await night.fire(key)).incident for key in "ab"]
+        await night.sleep(minutes=20)
+        await night.settle()
+        (message,) = night.mail.to("alice")
+        assert sorted(titles(message)) == ["a is broken", "b is broken"]
+        await respond.acknowledge_link(night.ctx, message.acknowledge_url.rpartition("/")[2])
+        assert {(await night.incident(n))["status"] for n in numbers} == {"acknowledged"}
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------

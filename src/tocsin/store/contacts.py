@@ -94,7 +94,9 @@ async def history(tx: Tx, user: str, before: tuple[datetime, int] | None, limit:
     return list(
         await tx.fetch(
             """SELECT n.id, n.page_id, n.method, n.channel, n.scheduled_at, n.held, n.held_until, n.state, n.attempts, n.started_at,
-                      n.ended_at, n.arrived_at, n.receipt, n.error, n.message, p.via, p.reason, p.step, p.tier, p.urgency,
+                      n.ended_at, n.arrived_at, n.receipt, n.error, n.message,
+                      COALESCE((SELECT r.text FROM provider_reports r WHERE r.receipt = n.receipt), '') AS report,
+                      p.via, p.reason, p.step, p.tier, p.urgency,
                       p.state AS page_state, p.created_at, i.id AS incident_id, i.title, i.severity, i.service
                FROM pages p JOIN notifications n ON n.page_id = p.id JOIN incidents i ON i.id = p.incident_id
                WHERE p.user_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, n.id) < ($2, $3::bigint))
