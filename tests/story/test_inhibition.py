@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+
+import pytest
 
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
 from tocsin.flow import respond
+from tocsin.store import inhibitions
 from tocsin.store.database import Database
 
 from .quiet import configure, service, silence
@@ -213,9 +217,66 @@ async def test_a_quiet_time_that_is_given_later_holds_for_open_alerts(world: Wor
 async def test_nothing_is_asked_of_the_database_for_alerts_that_nothing_speaks_of(db: Database) -> None:
     async with World(db) as world:
         asked: list[str] = []
-        for node in world.intakes:
-            await world.fire(f"warm-{id(node)}")
-            connection = node._connection
-            connection.add_query_logger(lambda record: asked.append(record.query))
+        for number in range(len(world.intakes)):
+            await world.fire(f"warm-{number}")
+        for intake in world.intakes:
+            intake._connection.add_query_logger(lambda record: asked.append(record.query))
         await world.fire("one")
-        assert not [query for query in asked if "inhibit" in query or "FROM mutes WHERE ends_at > $1 ORDER" in query]
+        assert len(asked) > 1
+        assert not [query for query in asked if "inhibit" in query or "planned_end" in query]
+
+
+async def test_a_cause_that_ends_while_we_look_hides_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await configure(world, inhibitions=[BY_CLUSTER])
+    await world.fire("cause", labels=CAUSE)
+    real, ended = inhibitions.sources, []
+
+    async def sources(tx: Any, limit: int) -> Any:
+        found = await real(tx, limit)
+        if not ended:
+            ended.append(True)
+            async with world.db.transaction() as other:
+                now = world.clock.now()
+                await other.execute("UPDATE alerts SET resolved_at = $1 WHERE dedup_key = 'cause'", now)
+        return found
+
+    monkeypatch.setattr(inhibitions, "sources", sources)
+    assert (await world.fire("symptom", labels=SYMPTOM)).reason is Reason.OPENED
+
+
+async def test_a_cause_that_ends_while_its_symptom_is_written_gives_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who ends the cause waits for the one who hides under it, and then sees what is hidden."""
+    await configure(world, inhibitions=[BY_CLUSTER])
+    await world.fire("cause", labels=CAUSE)
+    real, ending = inhibitions.still_firing, []
+
+    async def end() -> None:
+        async with world.db.transaction() as other:
+            now = world.clock.now()
+            await other.execute("UPDATE alerts SET resolved_at = $1 WHERE dedup_key = 'cause'", now)
+
+    async def still_firing(tx: Any, alerts: Any) -> bool:
+        found = await real(tx, alerts)
+        ending.append(asyncio.create_task(end()))
+        await asyncio.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(inhibitions, "still_firing", still_firing)
+    assert (await world.fire("symptom", labels=SYMPTOM)).reason is Reason.INHIBITED
+    monkeypatch.undo()
+    await asyncio.gather(*ending)
+    await world.settle()
+    assert await told(world, "symptom") == ("uninhibited", True, None)
+
+
+async def test_a_storm_of_symptoms_is_hidden_and_given_back_together(world: World) -> None:
+    await configure(world, inhibitions=[BY_CLUSTER])
+    await world.fire("cause", labels=CAUSE)
+    await world.send(*(world.event(key=f"s{n}", labels={**SYMPTOM, "host": str(n)}) for n in range(1200)))
+    assert (await world.row("SELECT count(*) FROM alerts WHERE inhibitor_alert IS NOT NULL"))[0] == 1200
+    await world.ends("cause")
+    assert (await world.row("SELECT count(*) FROM alerts WHERE reason = 'uninhibited' AND incident_id IS NOT NULL"))[
+        0
+    ] == 1200

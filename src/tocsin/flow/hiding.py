@@ -13,7 +13,7 @@ import msgspec
 
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
-from tocsin.core.inhibition import DEPENDENCY, GRAVE, Causes, Rule, concerned, dependencies, rules_of
+from tocsin.core.inhibition import DEPENDENCY, GRAVE, Causes, concerned, dependencies, rules_of
 from tocsin.core.timeline import Entry
 from tocsin.flow.pager import ACTOR
 from tocsin.store import inhibitions
@@ -47,33 +47,37 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Hiding:
-    """The causes for one batch. Handles of alerts are their rows; newcomers stand as -1, -2, ... by their place."""
+    """The causes for one batch. Handles of alerts are their rows; newcomers stand as -1, -2, ... by their place.
+
+    `sides`: for each newcomer whether it may hide others, and whether it may be hidden, by any rule.
+    """
 
     def __init__(
-        self, directory: Directory, newcomers: Sequence[Candidate], sources: Sequence[Source], grave: Mapping[str, int]
-    ) -> None:
-        self.rules: tuple[Rule, ...] = rules_of(directory)
+        self, directory: Directory, newcomers: Sequence[Candidate], sides: Sequence[tuple[bool, bool]],
+        sources: Sequence[Source], grave: Mapping[str, int],
+    ) -> None:  # fmt: skip
         self.sources: list[int] = []
         """Places of the newcomers that may hide others."""
         self._directory = directory
         self._grave = dict(grave)
         self._opened: dict[str, int] = {}
-        self._causes: Causes[int] = Causes(self.rules)
+        self._sides = sides
+        self._causes: Causes[int] = Causes(rules_of(directory))
         for source in sources:
             self._causes.add(source.id, source.labels, source.under)
         self._services = {new.ref.service.id for new in newcomers}
 
     def order(self, newcomers: Sequence[Candidate]) -> list[int]:
         """The places of the newcomers, causes before what they may hide, else as they came."""
-        return sorted(range(len(newcomers)), key=lambda place: self._rank(newcomers[place]))
+        return sorted(range(len(newcomers)), key=lambda place: self._rank(place, newcomers[place]))
 
-    def _rank(self, new: Candidate) -> int:
-        _, target = concerned(self.rules, new.event.labels)
+    def _rank(self, place: int, new: Candidate) -> int:
+        _, target = self._sides[place]
         return int(target) + len(dependencies(self._directory, new.ref.service.id) & self._services)
 
-    def cause(self, new: Candidate) -> Cause | None:
+    def cause(self, place: int, new: Candidate) -> Cause | None:
         """What hides this newcomer, or None."""
-        found = self._causes.of(new.event.labels, new.alert)
+        found = self._causes.of(new.event.labels, new.alert) if self._sides[place][1] else None
         if found is not None:
             rule, handle = found
             return Cause(rule.id, handle) if handle > 0 else Cause(rule.id, newcomer=-handle - 1)
@@ -86,7 +90,7 @@ class Hiding:
 
     def placed(self, place: int, new: Candidate, cause: Cause | None, opens: bool) -> None:
         """A newcomer has its place: from now on it hides others itself. `opens`: it opened an incident."""
-        if concerned(self.rules, new.event.labels)[0]:
+        if self._sides[place][0]:
             self.sources.append(place)
             under = None if cause is None else cause.alert if cause.alert is not None else _handle(cause.newcomer)
             self._causes.add(new.alert or -place - 1, new.event.labels, under)
@@ -101,19 +105,17 @@ def _handle(newcomer: int | None) -> int | None:
 async def look(directory: Directory, tx: Tx, newcomers: Sequence[Candidate]) -> Hiding | None:
     """What could hide these alerts, or be hidden by them; None when nothing configured speaks of them."""
     rules = rules_of(directory)
-    source = target = False
+    sides = [concerned(rules, new.event.labels) for new in newcomers] if rules else [(False, False)] * len(newcomers)
+    source, target = any(side[0] for side in sides), any(side[1] for side in sides)
     needed: set[str] = set()
     for new in newcomers:
-        if rules:
-            may_hide, may_be_hidden = concerned(rules, new.event.labels)
-            source, target = source or may_hide, target or may_be_hidden
         if new.ref.service.hidden_by_dependencies:
             needed |= dependencies(directory, new.ref.service.id)
     if not (source or target or needed):
         return None
     sources = await inhibitions.sources(tx, MOST_SOURCES) if target else []
     grave = await inhibitions.grave(tx, needed, GRAVE) if needed else {}
-    return Hiding(directory, newcomers, sources, grave)
+    return Hiding(directory, newcomers, sides, sources, grave)
 
 
 def holds(incident: Incident | None) -> bool:
