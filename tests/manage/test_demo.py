@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from tocsin.clock import Clock
 from tocsin.flow.context import Context
-from tocsin.manage import configuration, demo, incidents, rehearsals
+from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals
 from tocsin.manage.demo_month import MONTH
 from tocsin.plugins.channels import registry
 from tocsin.settings import Settings
@@ -73,3 +74,13 @@ async def test_every_installation_gets_integration_keys_of_its_own(ctx: Context)
     keys = list(ctx.directory.integrations)
     assert len(set(keys)) == len(keys) == 8
     assert "{key}" not in await configuration.export(ctx, configuration.ITSELF)
+
+
+async def test_its_shifts_were_handed_over_and_signed_but_the_last_ones(ctx: Context) -> None:
+    await demo.load(ctx)
+    listed = (await handoffs.list_handoffs(ctx, limit=200))["items"]
+    states = Counter(one["state"] for one in listed)
+    assert states["signed"] > 4
+    assert states["lapsed"] == 0
+    assert states["unsigned"] + states["draft"] < 8
+    assert {one["schedule"] for one in listed} >= {"shop-primary", "platform-primary"}

@@ -21,12 +21,13 @@ from tocsin.clock import TravelClock
 from tocsin.core.configuration import Target
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Action, Event
+from tocsin.core.permission import Principal
 from tocsin.core.schedule import who
-from tocsin.flow import respond
+from tocsin.flow import improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration
+from tocsin.manage import configuration, handoffs
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
@@ -37,6 +38,8 @@ log = structlog.get_logger("tocsin.demo")
 
 _REST = 0.002
 """Seconds between looks at deliveries on their way."""
+_UNSIGNED = timedelta(days=1)
+"""Handoffs of the last day are not signed."""
 
 
 async def load(ctx: Context) -> bool:
@@ -94,11 +97,16 @@ def _acts(now: datetime) -> Iterator[_Act]:
             yield _Act(at(episode.resolved[0]), "resolve", episode, episode.resolved[1])
 
 
+def _person(user: str) -> Principal:
+    return Principal(f"user:{user}", "responder", user, user)
+
+
 class _Replay:
     """A node that lives in the past, on the installation's own database."""
 
     def __init__(self, ctx: Context) -> None:
-        start = ctx.clock.now() - max(episode.ago for episode in MONTH)
+        self._until = ctx.clock.now()
+        start = self._until - max(episode.ago for episode in MONTH)
         self._clock = TravelClock(start)
         quiet: dict[str, Channel] = {name: _Quiet(channel) for name, channel in ctx.channels.items()}
         self._ctx = replace(ctx, clock=self._clock, channels=quiet, node=uuid4(), wake=Wake(), ids=Ids())
@@ -116,6 +124,8 @@ class _Replay:
     async def start(self) -> None:
         await self._intake.start()
         await self._engine.deliveries.start()
+        await relieve.keep_watch(self._ctx)
+        await improve.keep_watch(self._ctx)
 
     async def stop(self) -> None:
         await self._intake.stop()
@@ -131,7 +141,14 @@ class _Replay:
             self._clock.advance(max(due - self._clock.now(), timedelta()))
             if not await self._settle():
                 self._clock.advance(timedelta(seconds=1))
+            await self._sign()
         self._clock.advance(max(at - self._clock.now(), timedelta()))
+
+    async def _sign(self) -> None:
+        """Who comes on call signs the handoff. The latest ones are left for whoever looks at the demo."""
+        if self._ctx.in_the_loop and self._clock.now() < self._until - _UNSIGNED:
+            for handoff in await handoffs.unsigned(self._ctx):
+                await handoffs.sign(self._ctx, handoff["id"], _person(handoff["incoming"]))
 
     async def play(self, act: _Act) -> None:
         episode = act.episode
