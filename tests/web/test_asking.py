@@ -83,3 +83,22 @@ async def test_all_hands_is_offered_on_a_sev1_only(site: Site) -> None:
     assert "Nobody else is on call" in told or "All hands: paged" in told
     other = await site.room(key="other", severity="error")
     assert "Call all hands" not in text_of(await alice.get(other))
+
+
+async def test_the_link_of_a_page_answers_what_was_asked_of_this_very_person(site: Site) -> None:
+    room = await site.room()
+    alice = await site.someone("alice")
+    await alice.send(f"{room}/acknowledge", page=room)
+    await alice.send(f"{room}/handover", {"user": "bob", "reason": "my shift ends"})
+    await site.world.settle()
+    link = site.world.phone("bob").last.acknowledge_url.removeprefix(site.world.ctx.settings.external_url)
+    stranger = site.stranger()
+    words = text_of(await stranger.get(link))
+    assert "Alice: my shift ends" in words
+    assert "Accept: it is mine now" in words
+    answer = await stranger.http.post(link)
+    assert answer.status_code == 200
+    assert "Bob has the incident now." in text_of(answer.text)
+    assert (await site.world.incident())["assignee"] == "bob"
+    again = text_of((await stranger.http.post(link)).text)
+    assert "It was answered already" in again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -88,6 +89,13 @@ async def linked(ctx: Context, token: str) -> list[Paged]:
         if carried:
             return [Paged(number, user) for number, user in carried.items()]
     raise NotFound("This link is not one of ours, or was cut short on its way.")
+
+
+async def waiting_for(ctx: Context, user: str, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Which of these incidents still wait for this very person, and why: `{number: {reason, note}}`."""
+    async with ctx.db.reading() as tx:
+        found = await reading.waiting_for(tx, user, numbers)
+    return {number: {"reason": row["reason"], "note": row["note"]} for number, row in found.items()}
 
 
 async def paged(ctx: Context, page: int) -> Paged:

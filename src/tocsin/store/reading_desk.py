@@ -71,3 +71,15 @@ async def page(tx: Tx, id: int) -> Row | None:
     """Whose page this is and about which incident."""
     row: Row | None = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", id)
     return row
+
+
+async def waiting_for(tx: Tx, user: str, numbers: Sequence[int]) -> dict[int, Row]:
+    """By incident, the latest page that still waits for this very person's answer: its `reason` and `note`."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT ON (p.incident_id) p.incident_id, p.reason, p.note FROM pages p JOIN incidents i ON i.id = p.incident_id"
+        " WHERE p.incident_id = ANY($1::bigint[]) AND p.user_id = $2 AND i.status NOT IN ('resolved', 'closed')"
+        " AND (p.ended_at IS NULL OR p.state = 'undelivered') AND (i.acknowledged_cycle < p.cycle OR p.clock <> 'response')"
+        " ORDER BY p.incident_id, p.id DESC",
+        list(numbers), user,
+    )  # fmt: skip
+    return {row["incident_id"]: row for row in rows}

@@ -33,7 +33,10 @@ async def answer(request: AnyRequest, token: FromPath[str]) -> Response[bytes]:
         changed = [result for result in await acknowledge_link(context(request), token) if result.changed]
     except Conflict:
         changed = []
-    said = "You have it. Everyone who was paged knows." if len(changed) == 1 else ""
+    said = ""
+    if len(changed) == 1:
+        plain = changed[0].sentence == "Acknowledged"
+        said = "You have it. Everyone who was paged knows." if plain else f"{changed[0].sentence}."
     if len(changed) > 1:
         said = f"You have all {len(changed)}. Everyone who was paged knows."
     return await _page(request, token, said)
@@ -44,10 +47,11 @@ async def _page(request: AnyRequest, token: str, said: str) -> Response[bytes]:
     ctx = context(request)
     found = await desk.linked(ctx, token)
     named: list[dict[str, Any]] = [await incidents.get(ctx, one.number) for one in found[: desk.MOST]]
-    waiting = [one for one in named if one["status"] == "detected"] if not said else []
+    asked = await desk.waiting_for(ctx, found[0].user, [one["number"] for one in named]) if not said else {}
+    waiting = [one for one in named if one["status"] == "detected" or one["number"] in asked] if not said else []
     shown = named[0] if len(named) == 1 else None
     return await show(
         request, viewer_of(request), "answer/ask.html" if shown else "answer/several.html", headers=HEADERS, incident=shown,
-        named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting),
+        named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting), asked=asked.get(named[0]["number"]),
         is_open=any(one["status"] in OPEN for one in named), said=said,
     )  # fmt: skip
