@@ -17,7 +17,7 @@ FIRST, LAST = 4.0, 95.0
 """Where the axis begins and ends, in percent: marks have a size."""
 NEAR = 3.0
 """Marks and ticks closer than this (in percent) would lie on top of each other."""
-DODGE = 6.0
+DODGE = 9.0
 """Labels of ticks closer than this are left out."""
 
 
