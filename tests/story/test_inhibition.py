@@ -10,8 +10,7 @@ import pytest
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
 from tocsin.flow import respond
-from tocsin.store import inhibitions
-from tocsin.store.database import Database
+from tocsin.store import inhibitions, mutes
 
 from .quiet import configure, service, silence
 from .world import World
@@ -214,16 +213,29 @@ async def test_a_quiet_time_that_is_given_later_holds_for_open_alerts(world: Wor
     assert (await world.row("SELECT resolved_by FROM alerts"))[0] == "quiet"
 
 
-async def test_nothing_is_asked_of_the_database_for_alerts_that_nothing_speaks_of(db: Database) -> None:
-    async with World(db) as world:
-        asked: list[str] = []
-        for number in range(len(world.intakes)):
-            await world.fire(f"warm-{number}")
-        for intake in world.intakes:
-            intake._connection.add_query_logger(lambda record: asked.append(record.query))
-        await world.fire("one")
-        assert len(asked) > 1
-        assert not [query for query in asked if "inhibit" in query or "planned_end" in query]
+async def test_nothing_is_asked_of_the_database_for_alerts_that_nothing_speaks_of(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def watched(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        async def call(*given: Any) -> Any:
+            asked.append(name)
+            return await real(*given)
+
+        monkeypatch.setattr(module, name, call)
+
+    for module, name in ((inhibitions, "sources"), (inhibitions, "grave"), (mutes, "standing"), (mutes, "stamp")):
+        watched(module, name)
+    await world.fire("one", labels=SYMPTOM)
+    assert asked == []
+    await configure(world, inhibitions=[BY_CLUSTER], services=[dependant("shop", "db"), service("db")])
+    await world.fire("two", labels={"alertname": "Other"}, service="db")
+    assert asked == []
+    await world.fire("three", labels=SYMPTOM, service="shop")
+    assert asked == ["sources", "grave"]
 
 
 async def test_a_cause_that_ends_while_we_look_hides_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
