@@ -292,6 +292,7 @@ async def test_a_user_is_shown_and_written_back_as_configured(house: House) -> N
     assert house.methods("zoe") == ["phone", "webpush:1"]
     page = text_of(await zoe.get("/me"))
     assert "webpush (all your devices)" in page
+    assert "at once Alice's phone webpush" in page, "a device goes by the name that its owner gave it"
     form = {"after-0": "0s", "method-0": "webpush", "after-1": "5m", "method-1": "phone"}
     answer = await zoe.send("/me/rules/high", form, page="/me")
     assert answer.status_code == 303

@@ -44,6 +44,11 @@ def is_own(method: ContactMethod) -> bool:
     return method.id.startswith(f"{TYPE}:")
 
 
+def name_of(method: ContactMethod) -> str:
+    """What people call a contact method: its id, or the name that its owner gave a device."""
+    return method.settings.get("device", method.id) if is_own(method) else method.id
+
+
 def nameable(methods: Iterable[ContactMethod]) -> list[ContactMethod]:
     """What rules may name: the methods that are written, and the devices together."""
     known = list(methods)

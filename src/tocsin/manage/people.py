@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tocsin.core.configuration import ContactMethod, NotificationRule, NotificationRules, QuietHours, User
-from tocsin.core.device import is_own, nameable
+from tocsin.core.device import is_own, name_of, nameable
 from tocsin.core.directory import Origin
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.escalation import PageReason
@@ -49,7 +49,7 @@ async def show(ctx: Context, principal: Principal, user: str | None = None) -> d
     """Everything about how one person is reached. Raises NotFound, Forbidden.
 
     `{user, name, time_zone, origin, contact_methods: [{id, type, ..., verified, source: file|typed|device, code_expires_at, updates}],
-    notification_rules (as written), plan: {high, low: [{after, method, type}]}, quiet_hours, quiet_until, bundling, updates,
+    notification_rules (as written), plan: {high, low: [{after, method, type, name}]}, quiet_hours, quiet_until, bundling, updates,
     limits: [{type, count, within, own}]}`. `origin` is the file and line, when a file says it: then it is read-only here.
     """
     person = person_named(ctx, principal, user)
@@ -107,7 +107,7 @@ def _method(ctx: Context, person: User, method: ContactMethod, code: Verificatio
 
 def _plan(person: User, urgency: Urgency) -> list[dict[str, Any]]:
     return [
-        {"after": str(after), "seconds": int(after), "method": m.id, "type": m.type}
+        {"after": str(after), "seconds": int(after), "method": m.id, "type": m.type, "name": name_of(m)}
         for after, m in plan(person, urgency)
     ]
 

@@ -14,7 +14,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 from markupsafe import Markup
 
-from tocsin.core.device import is_own
+from tocsin.core.device import name_of
 from tocsin.flow.context import Context
 from tocsin.web import words
 from tocsin.web.assets import assets
@@ -81,7 +81,7 @@ class View:
     def method(self, user: str, method: str) -> str:
         """A contact method's name: its id, or what its owner calls a device."""
         known = self._ctx.directory.method(user, method)
-        return known.settings["device"] if known and is_own(known) else method
+        return name_of(known) if known else method
 
     def actor(self, text: str) -> str:
         return words.actor(text, self._names)
