@@ -164,7 +164,7 @@ async def test_a_person_who_escalates_goes_above_the_second_clock(world: World) 
     entry = (await world.rows("SELECT details, data FROM timeline WHERE kind = 'escalated' ORDER BY seq DESC LIMIT 1"))[
         0
     ]
-    assert entry["details"] == "Escalated from senior (Alice) to architect (Dave). I am stuck"
+    assert entry["details"] == "Escalated (senior to architect) from alice to dave. I am stuck"
     assert (entry["data"]["from_tier"], entry["data"]["to_tier"]) == ("senior", "architect")
     await world.acknowledge(outcome.incident, "dave")
     await world.wait(minutes=60)

@@ -253,20 +253,18 @@ def _preface(
     ctx: Context, incident: Incident, actor: str, reason: str, now: datetime, moves: list[tuple[Escalation, Ladder]],
     reached: Sequence[Reached],
 ) -> Preface:  # fmt: skip
-    """`Escalated from on call (Alice Ng) to senior (Bob). The reason`."""
+    """`Escalated (on call to senior) from alice to bob. The reason`."""
     stood: Tier = max((one.tier for one in reached), key=rank, default="on_call")
     before, rungs = incident.assignee, [[c.policy, ladder.round, ladder.step + 1] for c, ladder in moves]
 
     def entry(to: str | None, tier: Tier | None) -> Entry:
-        old = f"{ABOUT[stood].name.lower()} ({label(ctx.directory, before)})"
-        new = f"{ABOUT[tier].name.lower()} ({label(ctx.directory, to)})" if tier else "nobody"
+        tiers = " to ".join(dict.fromkeys(ABOUT[one].name.lower() for one in (stood, tier) if one))
+        text = f"Escalated ({tiers}) from {before or 'nobody'} to {to or 'nobody'}. {reason}"
         data = {
             "reason": reason, "cause": "person", "rungs": rungs, "from": before, "to": to, "from_tier": stood,
             "to_tier": tier,
         }  # fmt: skip
-        return Entry(
-            at=now, kind="escalated", actor=actor, details=f"Escalated from {old} to {new}. {reason}", data=data
-        )
+        return Entry(at=now, kind="escalated", actor=actor, details=text, data=data)
 
     return entry
 
