@@ -102,3 +102,16 @@ async def test_the_document_is_markdown_and_a_handoff_that_is_not_there_is_not_f
     assert answer.headers["content-type"].startswith("text/markdown")
     assert answer.text.startswith("# On-call handoff: Primary, 2–8 March 2026")
     await olga.get("/handoffs/99", 404)
+
+
+async def test_what_was_answered_is_offered_and_handed_over(shift: Site) -> None:
+    await shift.world.acknowledge(1)
+    alice = await shift.someone("alice")
+    assert "Hand over to Bob : Queue grows, PAY-1180" in text_of(await alice.get("/handoffs/1"))
+    (offered,) = (await handoffs.get(shift.world.ctx, 1))["offered"]
+    answer = await alice.send(
+        f"/incidents/{offered['id']}/handover", {"user": "bob", "reason": "The shift changes hands"}
+    )
+    assert answer.status_code == 303
+    await shift.world.settle()
+    assert shift.world.phone("bob").rang()

@@ -68,7 +68,7 @@ def _print(found: dict[str, Any]) -> None:
     if found["transferred"]:
         pairs.append(("changed hands", ", ".join(found["transferred"])))
     if found["offered"]:
-        pairs.append(("offered", ", ".join(found["offered"])))
+        pairs.append(("offered", ", ".join(f"{one['id']} {one['title']}" for one in found["offered"])))
     show.fields(pairs)
     for section, heading in HEADINGS.items():
         show.line("")

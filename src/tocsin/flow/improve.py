@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 TIMER = "shift_review"
 """Kind of the one timer that looks at shifts that ended (subject 0)."""
-EVERY = timedelta(hours=6)
+EVERY = timedelta(hours=12)
 LOOK_BACK = timedelta(hours=36)
 """Shifts that ended longer ago are not looked at any more."""
 NAMED = 3

@@ -101,7 +101,7 @@ async def unsigned(ctx: Context, schedule: str | None = None) -> list[dict[str, 
 
 async def get(ctx: Context, id: int) -> dict[str, Any]:
     """One handoff whole: its head, `period` in both people's zones, `sections`, `notes`, and `offered`: the answered incidents
-    that the outgoing still holds, by their public ids. Raises NotFound."""
+    that the outgoing still holds, `{id, title}` each. Raises NotFound."""
     async with ctx.db.reading() as tx:
         handoff = await _find(tx, id)
         gathered, offered = await _read(ctx, tx, handoff)
@@ -109,7 +109,7 @@ async def get(ctx: Context, id: int) -> dict[str, Any]:
 
 
 def _whole(
-    ctx: Context, handoff: Handoff, sections: Mapping[Section, Sequence[Item]], offered: Sequence[int]
+    ctx: Context, handoff: Handoff, sections: Mapping[Section, Sequence[Item]], offered: Mapping[int, str]
 ) -> dict[str, Any]:
     zones = {"outgoing": _zone(ctx.directory, handoff.outgoing), "incoming": _zone(ctx.directory, handoff.incoming)}
     return {
@@ -122,7 +122,7 @@ def _whole(
         "sections": {name: [msgspec.to_builtins(item) for item in items] for name, items in sections.items()},
         "dropped": list(handoff.edits.dropped),
         "notes": handoff.edits.notes,
-        "offered": [public_id(number) for number in offered],
+        "offered": [{"id": public_id(number), "title": title} for number, title in offered.items()],
     }
 
 
@@ -166,11 +166,11 @@ async def _find(tx: Tx, id: int) -> Handoff:
 # --- gathering --------------------------------------------------------------------------------------------------------
 
 
-async def _read(ctx: Context, tx: Tx, handoff: Handoff) -> tuple[Mapping[Section, Sequence[Item]], list[int]]:
-    """The sections as they are to be shown, and the numbers of incidents that are offered for handing over."""
+async def _read(ctx: Context, tx: Tx, handoff: Handoff) -> tuple[Mapping[Section, Sequence[Item]], dict[int, str]]:
+    """The sections as they are to be shown, and the titles of the incidents that are offered for handing over, by number."""
     if handoff.kept is not None:
         kept = msgspec.convert(handoff.kept, dict[Section, list[Item]])
-        return {section: kept.get(section, []) for section in SECTIONS}, []
+        return {section: kept.get(section, []) for section in SECTIONS}, {}
     services = _services(ctx.directory, handoff.schedule)
     now = ctx.clock.now()
     ongoing, offered = await _ongoing(tx, handoff, services)
@@ -205,7 +205,7 @@ def _services(directory: Directory, schedule: str) -> list[str]:
     ]
 
 
-async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], list[int]]:
+async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], dict[int, str]]:
     rows = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
     items = [
         Item(
@@ -221,9 +221,11 @@ async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[l
         )
         for row in rows
     ]
-    offered = [
-        row["id"] for row in rows if row["assignee"] == handoff.outgoing and row["acknowledged_cycle"] >= row["cycle"]
-    ]
+    offered = {
+        row["id"]: row["title"]
+        for row in rows
+        if row["assignee"] == handoff.outgoing and row["acknowledged_cycle"] >= row["cycle"]
+    }
     return items, offered
 
 
@@ -346,7 +348,7 @@ async def sign(ctx: Context, id: int, principal: Principal) -> dict[str, Any]:
         handoff = await _locked(tx, id)
         _check_person(principal, handoff.incoming, "signed by the incoming")
         if handoff.state == "signed":
-            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], [])
+            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], {})
         _check_open(handoff)
         now = ctx.clock.now()
         sections, _ = await _read(ctx, tx, handoff)
