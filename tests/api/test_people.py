@@ -93,7 +93,8 @@ async def test_what_rang_is_told_with_its_receipt_and_why(desk: Desk) -> None:
         for page in (1, 2, 3):
             await tx.execute(
                 "INSERT INTO pages (id, incident_id, user_id, cycle, round, step, tier, via, reason, urgency, created_at, deadline_at)"
-                " VALUES ($1, 7, 'alice', 1, 0, 1, 'on_call', 'user:alice', 'named_in_policy', 'high', $2, $2)", page, world.clock.now())  # fmt: skip
+                " VALUES ($1, 7, 'alice', 1, 0, 1, 'on_call', 'user:alice', 'named_in_policy', 'high', $2, $2)",
+                page, world.clock.now())  # fmt: skip
             await tx.execute(
                 "INSERT INTO notifications (id, page_id, incident_id, user_id, method, channel, position, scheduled_at, due_at, state,"
                 " receipt, held) VALUES ($1, $1, 7, 'alice', 'sms', 'sms', 0, $2, $2, 'delivered', 'SM1', 'bundle')",

@@ -196,6 +196,7 @@ async def test_rules_quiet_hours_and_limits_are_changed_and_set_back(world: Worl
     ("body", "pointer"),
     [
         ({"quiet_hours": {"from": "22:00", "to": "22:00"}}, "/quiet_hours/to"),
+        ({"quiet_hours": {"from": "00:00", "to": "24:00"}}, "/quiet_hours/to"),
         ({"quiet_hours": {"from": "25:00", "to": "22:00"}}, "/quiet_hours/from"),
         ({"quiet_hours": {"from": "22:00", "to": "07:00", "days": []}}, "/quiet_hours/days"),
         ({"limits": [{"type": "sms", "count": 0}]}, "/limits/0/count"),

@@ -12,6 +12,7 @@ from tocsin.core.errors import NotFound
 from tocsin.flow import respond
 from tocsin.flow.context import Context
 from tocsin.flow.gather import gather
+from tocsin.manage.explain import explain
 from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store.database import Database
 from tocsin.store.notifications import Held
@@ -273,6 +274,15 @@ async def test_low_urgency_waits_until_the_quiet_hours_end_where_the_person_is(d
         assert night.texts == []
         await night.wait(minutes=2)
         assert night.texts == [["a is broken", "b is broken"]]
+
+
+async def test_the_explanation_says_what_a_notification_waited_for(night: Night) -> None:
+    number = (await low(night, "a")).incident
+    waits = [item["sentence"] for item in (await explain(night.ctx, number))["items"] if item["kind"] == "notification"]
+    assert waits == ["alice will be told by sms (sms), together with what else came within the minute."]
+    await night.wait(minutes=1)
+    told = [item["sentence"] for item in (await explain(night.ctx, number))["items"] if item["kind"] == "notification"]
+    assert told[0].startswith("alice was told by sms (sms), together with what else came within the minute. The provider")
 
 
 async def test_high_urgency_never_waits_for_the_morning_and_leaves_small_things_asleep(db: Database) -> None:

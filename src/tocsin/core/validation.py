@@ -34,6 +34,7 @@ from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
 from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
+from tocsin.core.spelling import WEEKDAYS
 from tocsin.core.tier import TIERS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -247,8 +248,10 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
             yield Fault(("quiet_hours", "days"), "quiet hours need days: name some, or leave days out for all seven")
         if quiet.start.minutes == 1440:
             yield Fault(("quiet_hours", "from"), 'quiet hours cannot begin at 24:00: write from: "00:00" and the next day')
-        if quiet.start.minutes == quiet.end.minutes:
-            yield Fault(("quiet_hours", "to"), "quiet hours that end when they begin would last for ever: write another time")
+        if quiet.start.minutes == quiet.end.minutes or (
+            (quiet.start.minutes, quiet.end.minutes) == (0, 1440) and set(quiet.days) == set(WEEKDAYS)
+        ):
+            yield Fault(("quiet_hours", "to"), "these quiet hours would last for ever, and low urgency would never arrive: leave some time out")
     if user.bundling.within > LONGEST_BUNDLING:
         yield Fault(("bundling", "within"), f"{user.bundling.within} is too long to wait for company: write at most 10m")
     for position, limit in enumerate(user.limits):

@@ -194,12 +194,21 @@ def told(name: str, row: Row) -> str:
     way = f"{row['method']} ({row['channel']})"
     tries = f" at attempt {row['attempts']}" if row["attempts"] > 1 else ""
     answer = f" The provider said: {row['receipt']}." if row["receipt"] else ""
+    held = _HELD.get(row["held"], "")
     return {
-        "pending": f"{name} will be told by {way}" + (f"; so far: {row['error']}." if row["error"] else "."),
-        "delivered": f"{name} was told by {way}{tries}.{answer}",
+        "pending": f"{name} will be told by {way}{held}" + (f"; so far: {row['error']}." if row["error"] else "."),
+        "delivered": f"{name} was told by {way}{tries}{held}.{answer}",
         "failed": f"{name} could not be told by {way} after {_attempts(row)}: {row['error']}.",
         "superseded": f"{name} was not told by {way}: it was not needed any more.",
     }[row["state"]]
+
+
+_HELD = {
+    "quiet": ", after quiet hours",
+    "bundle": ", together with what else came within the minute",
+    "limit": ", once the phone was allowed to ring again",
+}
+"""What a notification waits for, or waited for (core/notification.Hold)."""
 
 
 def _attempts(row: Row) -> str:
