@@ -251,7 +251,7 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
         if quiet.start.minutes == quiet.end.minutes or (
             (quiet.start.minutes, quiet.end.minutes) == (0, 1440) and set(quiet.days) == set(WEEKDAYS)
         ):
-            yield Fault(("quiet_hours", "to"), "these quiet hours would last for ever, and low urgency would never arrive: leave some time out")
+            yield Fault(("quiet_hours", "to"), "these quiet hours would never end, and low urgency never arrive: leave some time out")
     if user.bundling.within > LONGEST_BUNDLING:
         yield Fault(("bundling", "within"), f"{user.bundling.within} is too long to wait for company: write at most 10m")
     for position, limit in enumerate(user.limits):
