@@ -15,7 +15,7 @@ from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory
 from tocsin.core.event import Event
 from tocsin.core.spelling import decode
-from tocsin.flow import respond
+from tocsin.flow import relieve, respond
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
@@ -215,6 +215,8 @@ class World:
         self._turns += 1
         for ctx in self.nodes:
             ctx.directory = self.ctx.directory
+            if NODES > 1:  # a node looks every five seconds
+                await relieve.refresh_loop(ctx)
         outcomes = await self.intakes[self._turns % NODES].accept(ref, events, self.clock.now())
         await self.settle()
         return outcomes
