@@ -79,15 +79,15 @@ async def test_who_loses_and_who_gains_a_shift_are_told_in_their_own_time(world:
     assert lost.news.heading == "Your shifts changed: Payments primary"
     assert lost.news.url == "http://tocsin.test/schedules/primary"
     assert lost.news.text == (
-        "You are not on call any more:\n"
-        "- Wed 4 Mar 2026 19:00 to Thu 5 Mar 2026 09:00 (UTC+01:00): Carol is\n\n"
+        "These shifts are not yours any more:\n"
+        "- Wed 4 Mar 2026 19:00 to Thu 5 Mar 2026 09:00 (UTC+01:00): Carol is on call\n\n"
         "Changed by Erin."
     )
     gained = world.phone("carol").last
     assert gained.type == "update"
     assert gained.news is not None
     assert gained.news.text == (
-        "You are on call now:\n"
+        "These shifts are yours now:\n"
         "- Wed 4 Mar 2026 18:00 to Thu 5 Mar 2026 08:00 (UTC+00:00): instead of Alice\n\n"
         "Changed by Erin."
     )
@@ -136,7 +136,7 @@ async def test_a_removed_schedule_is_news_for_everybody_in_it(world: World) -> N
     await world.settle()
     [told] = mails(world, "alice@mail")
     assert told.news is not None
-    assert "nobody is" in told.news.text
+    assert "nobody is on call" in told.news.text
 
 
 async def test_a_mail_server_that_is_away_delays_news_and_nothing_else(world: World) -> None:
@@ -172,3 +172,22 @@ async def test_much_news_at_once_leaves_room_for_pages(world: World) -> None:
     assert world.phone("carol").times == 24
     assert await world.row("SELECT 1 FROM timers WHERE kind = 'notice'") is None
     assert timedelta(0) <= world.clock.now() - world.phone("carol").last.sent_at < timedelta(minutes=2)
+
+
+async def test_who_shadows_a_shift_hears_of_it(world: World) -> None:
+    wanted = overrides.Wanted(user="carol", start="2026-03-04T09:00", end="2026-03-06T18:00")
+    made = await overrides.add(world.ctx, ERIN, "primary", "shadows", wanted)
+    await world.settle()
+    news = world.phone("carol").last.news
+    assert news is not None
+    assert news.text == (
+        "You shadow:\n"
+        "- Wed 4 Mar 2026 09:00 to Fri 6 Mar 2026 18:00 (UTC+00:00): copies of the pages, nothing to answer\n\n"
+        "Changed by Erin."
+    )
+    assert mails(world, "alice@mail") == [], "her shifts are what they were"
+    await overrides.remove(world.ctx, ERIN, "primary", "shadows", made["id"])
+    await world.settle()
+    news = world.phone("carol").last.news
+    assert news is not None
+    assert news.text.startswith("You do not shadow any more:")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tocsin.core.calendar import wall_of, zone
+from tocsin.core.calendar import instant, wall_of, zone
 from tocsin.core.configuration import Layer, Override, Schedule
 from tocsin.core.schedule import Shift, on_call, shifts, who
 from tocsin.core.spelling import WEEKDAYS, WallTime
@@ -152,6 +152,12 @@ def override(schedule: Schedule, user: str, start: datetime, end: datetime, by: 
     if end.astimezone(place).fold:
         until = _after_fold(end, place)
     return Override(user=user, start=WallTime(begin), end=WallTime(until), by=by)
+
+
+def span(schedule: Schedule, one: Override) -> tuple[datetime, datetime]:
+    """From when to when an override (or a shadow shift) holds, UTC."""
+    place = zone(schedule.time_zone)
+    return instant(one.start.naive, place), instant(one.end.naive, place)
 
 
 def _after_fold(at: datetime, place: ZoneInfo) -> datetime:

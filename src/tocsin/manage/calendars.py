@@ -17,10 +17,10 @@ from tocsin.core.configuration import Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.permission import Principal, allowed
+from tocsin.core.rota import span
 from tocsin.core.schedule import Shift, on_call, shifts
 from tocsin.core.shape import short
 from tocsin.flow.context import Context
-from tocsin.manage import overrides
 from tocsin.manage.lists import time_text
 from tocsin.store import access, calendar_links
 from tocsin.store.calendar_links import CalendarLink
@@ -212,7 +212,7 @@ SHADOW = "shadow"
 
 def _shadow_shifts(schedule: Schedule, day: datetime) -> Iterator[Shift]:
     for one in schedule.shadows:
-        start, end = overrides.span(schedule, one)
+        start, end = span(schedule, one)
         if start < end and end > day - BEHIND and start < day + AHEAD:
             yield Shift(one.user, start, end, SHADOW)
 

@@ -14,7 +14,7 @@ from tocsin.core.configuration import Override, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.permission import Principal
-from tocsin.core.rota import override, without
+from tocsin.core.rota import override, span, without
 from tocsin.core.shape import short
 from tocsin.core.spelling import WallTime, plain
 from tocsin.flow.context import Context
@@ -48,12 +48,6 @@ def view(schedule: Schedule, one: Override, field: Field, now: datetime) -> dict
         "id": id_of(one), "kind": SAID[field], "user": one.user, "from": time_text(start), "to": time_text(end),
         "by": one.by or None, "state": state,
     }  # fmt: skip
-
-
-def span(schedule: Schedule, one: Override) -> tuple[datetime, datetime]:
-    """From when to when it holds, UTC."""
-    place = zone(schedule.time_zone)
-    return instant(one.start.naive, place), instant(one.end.naive, place)
 
 
 def list_of(ctx: Context, id: str, field: Field) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from datetime import datetime
 import msgspec
 
 from tocsin.core.configuration import Schedule
+from tocsin.core.rota import span
 from tocsin.core.schedule import OVERRIDE, Shift, shifts
-from tocsin.manage import overrides
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,5 @@ def lanes(schedule: Schedule, start: datetime, end: datetime) -> list[Lane]:
 
 def shadow_shifts(schedule: Schedule, start: datetime, end: datetime) -> list[Shift]:
     """Who watches when, in order; several may at once."""
-    spans = [(*overrides.span(schedule, one), one.user) for one in schedule.shadows]
+    spans = [(*span(schedule, one), one.user) for one in schedule.shadows]
     return [Shift(user, a, b, "shadow") for a, b, user in sorted(spans) if a < end and b > start and a < b]

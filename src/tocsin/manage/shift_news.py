@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tocsin.core.calendar import zone
@@ -11,6 +12,7 @@ from tocsin.core.configuration import Schedule, User
 from tocsin.core.directory import Directory
 from tocsin.core.notification import for_news
 from tocsin.core.rota import Change, changes, interruption
+from tocsin.core.rota import span as span_of
 from tocsin.store.notices import NewNotice
 
 AHEAD = timedelta(weeks=8)
@@ -34,11 +36,31 @@ def news(old: Directory, new: Directory, revision: int, actor: str, now: datetim
         if after == before:
             continue
         end = now + AHEAD + BEYOND
-        told = [one for one in changes(before, after, now, end) if one.start < now + AHEAD]
-        for person in dict.fromkeys(p for change in told for p in (change.before, change.after) if p):
+        told = Told(
+            [one for one in changes(before, after, now, end) if one.start < now + AHEAD],
+            [one for one in _watches(before, after) if one.end > now],
+        )
+        for person in dict.fromkeys(p for one in (*told.shifts, *told.watches) for p in (one.before, one.after) if p):
             if person in new.users:
                 made += _notices(new, before, person, told, (revision, actor, now))
     return made
+
+
+class Told(NamedTuple):
+    """What differs: who is on call, and who shadows (each entry is one shadow shift that began or ended to be planned)."""
+
+    shifts: Sequence[Change]
+    watches: Sequence[Change]
+
+
+def _watches(before: Schedule, after: Schedule | None) -> Iterator[Change]:
+    """Shadow shifts that only one of the two has."""
+    old = {(*span_of(before, one), one.user) for one in before.shadows}
+    new = {(*span_of(after, one), one.user) for one in after.shadows} if after else set()
+    for start, end, user in sorted(old - new):
+        yield Change(start, end, user, None)
+    for start, end, user in sorted(new - old):
+        yield Change(start, end, None, user)
 
 
 def interrupted(old: Directory, new: Directory, now: datetime) -> tuple[str, ...]:
@@ -54,7 +76,7 @@ def interrupted(old: Directory, new: Directory, now: datetime) -> tuple[str, ...
 
 
 def _notices(
-    directory: Directory, schedule: Schedule, person: str, told: Sequence[Change], by: tuple[int, str, datetime]
+    directory: Directory, schedule: Schedule, person: str, told: Told, by: tuple[int, str, datetime]
 ) -> Iterator[NewNotice]:
     revision, actor, now = by
     user, label = directory.users[person], schedule.name or schedule.id
@@ -67,17 +89,21 @@ def _notices(
         )  # fmt: skip
 
 
-def _text(directory: Directory, user: User, told: Sequence[Change], actor: str, sight: datetime) -> str:
+def _text(directory: Directory, user: User, told: Told, actor: str, sight: datetime) -> str:
     def name(person: str | None) -> str:
         known = directory.users.get(person) if person else None
         return known.label if known else person or "nobody"
 
     place = zone(user.time_zone)
-    lost = [change for change in told if change.before == user.id]
-    gained = [change for change in told if change.after == user.id]
+    lost = [one for one in told.shifts if one.before == user.id]
+    gained = [one for one in told.shifts if one.after == user.id]
+    ended = [one for one in told.watches if one.before == user.id]
+    begun = [one for one in told.watches if one.after == user.id]
     parts = [
-        *_listed("You are not on call any more:", lost, lambda c: f"{name(c.after)} is", place, sight),
-        *_listed("You are on call now:", gained, lambda c: f"instead of {name(c.before)}", place, sight),
+        *_listed("These shifts are not yours any more:", lost, lambda c: f"{name(c.after)} is on call", place, sight),
+        *_listed("These shifts are yours now:", gained, lambda c: f"instead of {name(c.before)}", place, sight),
+        *_listed("You do not shadow any more:", ended, lambda c: "no copies", place, sight),
+        *_listed("You shadow:", begun, lambda c: "copies of the pages, nothing to answer", place, sight),
     ]
     kind, _, who = actor.partition(":")
     return "\n".join([*parts, f"Changed by {name(who) if kind == 'user' else actor}."])
