@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from ..story.quiet import configure
+from tocsin.api.alertmanager_shapes import read_filter
+from tocsin.manage import alertmanager, silences
+
+from ..story.quiet import configure, service
 from .desk import Desk
 
 DISK = {"matchers": ['alertname="Disk"'], "duration": "2h", "reason": "disks are being replaced"}
@@ -99,8 +102,8 @@ async def test_a_maintenance_window_of_several_services(desk: Desk) -> None:
         "/mutes", {"kind": "maintenance", "services": ["grouped", "api"], "duration": "1h", "reason": "upgrade"}, 201
     )
     assert (made["kind"], made["services"], made["matchers"]) == ("maintenance", ["api", "grouped"], [])
-    for service in ("api", "grouped"):
-        assert (await desk.world.fire(service=service)).reason == "maintenance"
+    for name in ("api", "grouped"):
+        assert (await desk.world.fire(service=name)).reason == "maintenance"
     assert (await desk.call("PATCH", f"/mutes/{made['id']}", {"duration": "30m"})).json()["services"] == [
         "api",
         "grouped",
@@ -158,3 +161,23 @@ async def test_hidden_alerts_say_what_hides_them(desk: Desk) -> None:
     assert (found["symptom"]["status"], found["symptom"]["reason"]) == ("inhibited", "inhibited")
     assert found["symptom"]["inhibited_by"] == {"inhibition": "down", "alert": cause.alert_id, "incident": None}
     assert found["cause"]["inhibited_by"] is None
+
+
+async def test_an_alertmanager_shows_what_is_hidden_and_maintenance_windows(desk: Desk) -> None:
+    metrics = {**service("api"), "integrations": [{"id": "metrics", "type": "alertmanager", "key": "m" * 32}]}
+    await configure(
+        desk.world, services=[metrics], inhibitions=[{"id": "down", "source": ['n="1"'], "target": ['n="2"']}]
+    )
+    await desk.post("/mutes", {"kind": "maintenance", "services": ["api"], "duration": "1h", "reason": "upgrade"}, 201)
+    cause = await desk.world.fire("cause", labels={"n": "1"})
+    for mute in (await desk.get("/mutes"))["items"]:
+        await desk.call("DELETE", f"/mutes/{mute['id']}")
+    await desk.world.fire("symptom", labels={"n": "2"})
+    found = {shown.alert.dedup_key: shown for shown in await alertmanager.open_alerts(desk.world.ctx, "api")}
+    assert (found["symptom"].alert.inhibited_by, found["cause"].alert.inhibited_by) == (str(cause.alert_id), "")
+    assert not read_filter({"inhibited": ["false"]}).wants(found["symptom"])
+    assert read_filter({"active": ["false"]}).wants(found["symptom"])
+    assert not read_filter({"active": ["false"]}).wants(found["cause"])
+    assert [(mute.comment, mute.scope) for mute in await silences.list_silences(desk.world.ctx, "api")] == [
+        ("upgrade", ("api",))
+    ]

@@ -45,9 +45,13 @@ class Filter(msgspec.Struct, frozen=True):
     receiver: str = ""
     active: bool = True
     silenced: bool = True
+    inhibited: bool = True
 
     def wants(self, shown: Shown) -> bool:
-        if not (self.silenced if shown.silenced_by else self.active):
+        silenced, inhibited = bool(shown.silenced_by), bool(shown.alert.inhibited_by)
+        if not (self.active or silenced or inhibited):
+            return False
+        if (silenced and not self.silenced) or (inhibited and not self.inhibited):
             return False
         return all(matcher.matches(shown.alert.labels) for matcher in self.matchers)
 
@@ -58,7 +62,7 @@ def _flag(query: dict[str, list[str]], name: str) -> bool:
 
 
 def read_filter(query: dict[str, list[str]]) -> Filter:
-    """Raise Invalid for a matcher or a pattern that is none. Nothing here is ever inhibited or unprocessed."""
+    """Raise Invalid for a matcher or a pattern that is none. Nothing here is ever unprocessed."""
     receiver = query.get("receiver", [""])[-1]
     try:
         matches_pattern(receiver, "")
@@ -69,6 +73,7 @@ def read_filter(query: dict[str, list[str]]) -> Filter:
         receiver=receiver,
         active=_flag(query, "active"),
         silenced=_flag(query, "silenced"),
+        inhibited=_flag(query, "inhibited"),
     )
 
 
@@ -85,9 +90,9 @@ def _alert(shown: Shown, receiver: str) -> dict[str, Any]:
         "receivers": [{"name": receiver}],
         "startsAt": time(alert.starts_at or alert.first_at),
         "status": {
-            "inhibitedBy": [],
+            "inhibitedBy": [alert.inhibited_by] if alert.inhibited_by else [],
             "silencedBy": shown.silenced_by,
-            "state": "suppressed" if shown.silenced_by else "active",
+            "state": "suppressed" if shown.silenced_by or alert.inhibited_by else "active",
         },
         "updatedAt": time(alert.last_at),
     }
