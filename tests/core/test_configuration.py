@@ -232,6 +232,14 @@ def test_a_preset_has_tiers_and_no_steps() -> None:
     assert policy(steps=(Step(targets=(alice,)),), secondary_after=Duration(60)) == [("secondary_after",)]
 
 
+def test_round_robin_is_true_or_false() -> None:
+    def said(value: str) -> list[str]:
+        return [fault.message for fault in faults({"round_robin": value, "targets": []}, Step)]
+
+    assert said("true") == said("false") == []
+    assert said("yes") == ["write true or false here, not 'yes'"]
+
+
 def test_collisions_name_the_first() -> None:
     (finding,) = found({"users": [ALICE, BOB, ALICE]})
     assert (finding.kind, finding.place, finding.first) == ("users", 2, ("users", 0))

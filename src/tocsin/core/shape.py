@@ -143,6 +143,8 @@ def _conversion_faults(raw: Any, kind: Any, path: Path) -> Iterator[Fault]:
             yield Fault(path, f"write a whole number here, not {_seen(raw)}")
         elif kind is str:
             yield Fault(path, f"write text here, in quotes, not {_seen(raw)}")
+        elif kind is bool:
+            yield Fault(path, f"write true or false here, not {short(str(raw))}")
         else:
             yield Fault(path, str(error))
 
