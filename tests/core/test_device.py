@@ -83,7 +83,9 @@ def test_digits_are_all_that_is_kept_of_a_number(text: str) -> None:
 
 
 def test_every_rule_may_name_all_devices_together() -> None:
-    written = alice(HOOK, notification_rules={"high": [{"after": "0s", "method": "webpush"}, {"after": "2m", "method": "hook"}]})
+    written = alice(
+        HOOK, notification_rules={"high": [{"after": "0s", "method": "webpush"}, {"after": "2m", "method": "hook"}]}
+    )
     (user,) = with_own([written], [device(1), device(2)], ())
     assert planned(user) == [(0, "webpush:1"), (0, "webpush:2"), (120, "hook")]
     assert [m.id for m in nameable(user.contact_methods)] == ["hook", "webpush"]

@@ -15,7 +15,18 @@ from tocsin.web.authentication import csrf_fits, csrf_token, safe_next
 from .visitor import ROLES as PEOPLE
 from .visitor import Site, text_of
 
-OPEN = {"sign_in", "sign_in_form", "sign_in_link", "use_link", "answer", "answer_form", "static", "favicon", "robots", "ical"}
+OPEN = {
+    "sign_in",
+    "sign_in_form",
+    "sign_in_link",
+    "use_link",
+    "answer",
+    "answer_form",
+    "static",
+    "favicon",
+    "robots",
+    "ical",
+}
 OPEN |= {"push_arrived", "push_renewed", "manifest", "service_worker", "offline"}
 WITHOUT_FORM = {"answer_form", "push_arrived", "push_renewed"}
 """What telephones, browsers and links send without a form of ours."""

@@ -234,7 +234,9 @@ async def test_a_device_is_tested_and_removed_like_any_contact_method(house: Hou
     await house.subscribe(visitor, phone)
     await house.answer(phone)
     shown = await people.show(ctx, alice)
-    assert [(m["id"], m["source"], m["verified"]) for m in shown["contact_methods"]][1:] == [("webpush:1", "device", True)]
+    assert [(m["id"], m["source"], m["verified"]) for m in shown["contact_methods"]][1:] == [
+        ("webpush:1", "device", True)
+    ]
     await contacts.send_test(ctx, alice, "webpush:1")
     assert phone.read(house.push.requests[-1])["title"] == "Test from Tocsin"
     with pytest.raises(NotFound):

@@ -46,7 +46,11 @@ class Bench(NamedTuple):
         }[kind]
 
     def _answer(self, answer: Answer) -> None:
-        for path in ("/ok", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json"):
+        for path in (
+            "/ok",
+            f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json",
+            f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json",
+        ):
             self.sink.always(path, answer)
 
     def break_providers(self) -> None:
