@@ -170,7 +170,10 @@ class Deliveries:
             self._gather.clear()
             granted, self._gathering = self._gathering, []
             if granted:
-                await self._start_together(granted)
+                try:
+                    await self._start_together(granted)
+                except Exception:  # a bug here must not end the phones of everybody; the leases run out
+                    log.exception("messages could not be started", count=len(granted))
 
     async def _start(self, granted: list[tuple[Held, Lane]]) -> None:
         ctx, now = self._ctx, self._ctx.clock.now()
