@@ -92,6 +92,8 @@ class Engine:
         self._beat: datetime | None = None
         self._wall: datetime | None = None
         self._stopping = False
+        self._watched = 0
+        """The revision of the configuration for which the standing timers were set."""
 
     @property
     def running(self) -> bool:
@@ -125,18 +127,19 @@ class Engine:
 
     async def refresh(self) -> None:
         """Take the configuration anew if it changed. One that this release cannot read is left alone: the last good one holds."""
-        async with self._ctx.db.reading(reserved=True) as tx:
-            if await objects.revision(tx) == self._ctx.directory.revision:
-                return
-            try:
-                self._ctx.directory = await devices.load(tx)
-            except msgspec.ValidationError as error:
-                log.error("the configuration cannot be read; the last good one holds", reason=str(error))
-                return
-        log.info("configuration taken", revision=self._ctx.directory.revision)
-        await relieve.keep_watch(self._ctx)
-        await improve.keep_watch(self._ctx)
-        await forewarn.keep_watch(self._ctx)
+        ctx = self._ctx
+        async with ctx.db.reading(reserved=True) as tx:
+            if await objects.revision(tx) != ctx.directory.revision:
+                try:
+                    ctx.directory = await devices.load(tx)
+                except msgspec.ValidationError as error:
+                    log.error("the configuration cannot be read; the last good one holds", reason=str(error))
+                    return
+                log.info("configuration taken", revision=ctx.directory.revision)
+        if ctx.directory.revision != self._watched:  # also when this node changed it itself
+            for keep_watch in (relieve.keep_watch, improve.keep_watch, forewarn.keep_watch):
+                await keep_watch(ctx)
+            self._watched = ctx.directory.revision
 
     async def turn(self) -> int:
         """Claim and handle what is due now, once. Returns how much that was."""
