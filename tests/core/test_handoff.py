@@ -52,6 +52,13 @@ def test_a_lunch_break_makes_no_handoff_but_a_night_does() -> None:
     assert [(h.outgoing, h.incoming) for h in handovers(night, *within)] == [("alice", "erin"), ("erin", "alice")]
 
 
+def test_a_rotation_by_the_hour_is_handed_over_each_hour() -> None:
+    layer = {"id": "hourly", "users": ["alice", "bob"], "starts": "2024-03-11T09:00", "rotation": {"unit": "hour"}}
+    found = handovers(weekly(layers=[layer]), MONDAY + timedelta(hours=1), MONDAY + timedelta(hours=4))
+    assert [(h.outgoing, h.incoming) for h in found] == [("alice", "bob"), ("bob", "alice"), ("alice", "bob")]
+    assert {h.ahead for h in found} == {timedelta(minutes=15)}
+
+
 def test_after_a_weekend_without_anybody_the_incoming_takes_over_when_they_begin() -> None:
     hours = [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:00"}]
     layer = {"id": "weekly", "users": ["alice", "bob"], "starts": "2024-01-01T09:00", "restrictions": hours}

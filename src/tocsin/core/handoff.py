@@ -17,7 +17,7 @@ import msgspec
 
 from tocsin.core.calendar import zone
 from tocsin.core.configuration import Schedule
-from tocsin.core.schedule import Shift, shifts
+from tocsin.core.schedule import OVERRIDE, Shift, shifts
 
 Section = Literal["ongoing", "changes", "watch", "alerts"]
 SECTIONS: dict[Section, str] = {
@@ -33,7 +33,7 @@ State = Literal["draft", "unsigned", "signed", "lapsed", "void"]
 `lapsed`: the incoming's own shift ended before anybody signed. `void`: the schedule was changed, nobody hands over then."""
 
 ABSENCE = timedelta(hours=4)
-"""Somebody who steps in for less than this between two shifts of one person makes no handoff."""
+"""Somebody who steps in by an override for less than this, between two shifts of one person, makes no handoff."""
 LONGEST_AHEAD = timedelta(hours=24)
 SHORTEST_AHEAD = timedelta(minutes=15)
 _REACHES = tuple(timedelta(days=days) for days in (10, 45, 400))
@@ -72,12 +72,15 @@ class Handover:
 
 
 def turns(shifts: Iterable[Shift]) -> tuple[Turn, ...]:
-    """The final shifts of one schedule joined per person; a short absence of one person is part of their turn."""
-    joined = _joined(Turn(shift.user, shift.start, shift.end) for shift in shifts)
+    """The final shifts of one schedule joined per person; a short absence of one person, by an override, is part of their turn."""
+    given = list(shifts)
+    joined = _joined(Turn(shift.user, shift.start, shift.end) for shift in given)
+    rostered = {shift.start for shift in given if shift.layer != OVERRIDE}
     kept = [
         turn
         for position, turn in enumerate(joined)
         if turn.end - turn.start >= ABSENCE
+        or turn.start in rostered
         or not 0 < position < len(joined) - 1
         or joined[position - 1].user != joined[position + 1].user
     ]
