@@ -113,7 +113,7 @@ def test_how_a_page_strikes() -> None:
 def test_nights_are_counted_by_the_evening_they_begin_in() -> None:
     start = local(2026, 3, 2, 21, place="Europe/Berlin")
     assert nights(BERLIN, [(start, start + 12 * HOUR)]) == {date(2026, 3, 2)}
-    assert nights(BERLIN, [(start + 5 * HOUR, start + 6 * HOUR)]) == {date(2026, 3, 2)}, (
+    assert nights(BERLIN, [(start + 4 * HOUR, start + 9 * HOUR)]) == {date(2026, 3, 2)}, (
         "02:00 belongs to the evening before"
     )
     assert nights(BERLIN, [(start, start + 4.5 * HOUR)]) == set(), "less than half is no night"

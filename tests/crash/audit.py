@@ -102,7 +102,8 @@ ANY_TIME = (
 AT_REST = (
     ("I-3: notification {} of incident {} is still pending",
      "SELECT id, incident_id FROM notifications WHERE state = 'pending'"),
-    ("I-10: timer {0} of {1} {2} is left over",      # (What an open incident still has to come, by its severity's promises or its second clock, is no leftover.)
+    # What an open incident still has to come, by its severity's promises or its second clock, is no leftover.
+    ("I-10: timer {0} of {1} {2} is left over",
      "SELECT id, kind, subject FROM timers WHERE subject <> 0 AND kind NOT IN ('clock', 'progress')"),
     ("alerts_count of incident {} is {}, and there are {}",
      """SELECT i.id, i.alerts_count, count(DISTINCT (a.service, a.dedup_key)) FROM incidents i JOIN alerts a ON a.incident_id = i.id

@@ -325,7 +325,9 @@ _COMFORT = st.fixed_dictionaries(
             {"from": st.just("22:00"), "to": st.sampled_from(["07:00", "24:00", "00:00"])},
             optional={"days": st.lists(_DAYS, min_size=1, max_size=3)},
         ),
-        "bundling": st.fixed_dictionaries({}, optional={"within": st.sampled_from(["0s", "90s"]), "email": st.booleans()}),
+        "bundling": st.fixed_dictionaries(
+            {}, optional={"within": st.sampled_from(["0s", "90s"]), "email": st.booleans()}
+        ),
         "limits": st.just([{"type": "webhook", "count": 3, "within": "1h"}]),
         "updates": st.just(["m"]),
     },

@@ -282,7 +282,9 @@ async def test_the_explanation_says_what_a_notification_waited_for(night: Night)
     assert waits == ["alice will be told by sms (sms), together with what else came within the minute."]
     await night.wait(minutes=1)
     told = [item["sentence"] for item in (await explain(night.ctx, number))["items"] if item["kind"] == "notification"]
-    assert told[0].startswith("alice was told by sms (sms), together with what else came within the minute. The provider")
+    assert told[0].startswith(
+        "alice was told by sms (sms), together with what else came within the minute. The provider"
+    )
 
 
 async def test_high_urgency_never_waits_for_the_morning_and_leaves_small_things_asleep(db: Database) -> None:

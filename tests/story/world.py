@@ -79,7 +79,9 @@ ORGANISATION: dict[str, Any] = {
 def directory(changes: Mapping[str, Any] | None = None, default: str | None = "payments") -> Directory:
     """The organisation, with whole kinds replaced by `changes`."""
     raw = {**ORGANISATION, **(changes or {})}
-    return Directory.of({kind: [decode(item, struct) for item in raw.get(kind, ())] for kind, struct in KINDS.items()}, default)
+    return Directory.of(
+        {kind: [decode(item, struct) for item in raw.get(kind, ())] for kind, struct in KINDS.items()}, default
+    )
 
 
 @dataclass

@@ -18,7 +18,11 @@ async def limits(request: AnyRequest, id: FromPath[str], from_: From = None, to:
     return reply(await fairness.limits(context(request), id, read_time(from_, "from"), read_time(to, "to")))
 
 
-@get("/schedules/{id:str}/load", guards=may("see_on_call"), summary="Who carries how much: hours, nights, weekends, holidays")
+@get(
+    "/schedules/{id:str}/load",
+    guards=may("see_on_call"),
+    summary="Who carries how much: hours, nights, weekends, holidays",
+)
 async def load(request: AnyRequest, id: FromPath[str], from_: From = None, to: To = None) -> Response[bytes]:
     """Of the schedule and those beside it in its escalation policies, the heaviest first."""
     return reply(await fairness.load(context(request), id, read_time(from_, "from"), read_time(to, "to")))

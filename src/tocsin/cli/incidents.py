@@ -155,7 +155,9 @@ def escalate(
     id: Id,
     words: Annotated[str | None, typer.Argument(metavar="REASON")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="The same as the argument.")] = None,
-    tier: Annotated[str | None, typer.Option("--tier", help="Pass over the steps below: senior, architect, executive.")] = None,
+    tier: Annotated[
+        str | None, typer.Option("--tier", help="Pass over the steps below: senior, architect, executive.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Page the next step of the escalation policy now."""

@@ -247,13 +247,20 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
         if not quiet.days:
             yield Fault(("quiet_hours", "days"), "quiet hours need days: name some, or leave days out for all seven")
         if quiet.start.minutes == 1440:
-            yield Fault(("quiet_hours", "from"), 'quiet hours cannot begin at 24:00: write from: "00:00" and the next day')
+            yield Fault(
+                ("quiet_hours", "from"), 'quiet hours cannot begin at 24:00: write from: "00:00" and the next day'
+            )
         if quiet.start.minutes == quiet.end.minutes or (
             (quiet.start.minutes, quiet.end.minutes) == (0, 1440) and set(quiet.days) == set(WEEKDAYS)
         ):
-            yield Fault(("quiet_hours", "to"), "these quiet hours would never end, and low urgency never arrive: leave some time out")
+            yield Fault(
+                ("quiet_hours", "to"),
+                "these quiet hours would never end, and low urgency never arrive: leave some time out",
+            )
     if user.bundling.within > LONGEST_BUNDLING:
-        yield Fault(("bundling", "within"), f"{user.bundling.within} is too long to wait for company: write at most 10m")
+        yield Fault(
+            ("bundling", "within"), f"{user.bundling.within} is too long to wait for company: write at most 10m"
+        )
     for position, limit in enumerate(user.limits):
         path = ("limits", position)
         if limit.type not in world.channels:
@@ -377,7 +384,9 @@ def _policy(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
 
 def _preset(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
     if policy.preset is None:
-        yield Fault(("preset",), "tiers belong to a preset: write preset: standard (or fast), or steps instead of tiers")
+        yield Fault(
+            ("preset",), "tiers belong to a preset: write preset: standard (or fast), or steps instead of tiers"
+        )
     if policy.steps:
         yield Fault(("steps",), "a preset makes its own steps: write either preset and tiers, or steps")
     tiers = policy.tiers or Tiers()

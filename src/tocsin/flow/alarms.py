@@ -33,7 +33,10 @@ async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         late = {t.subject for t in mine if now - t.set_for > LATE}
         subjects = [t.subject for t in mine]
         ended = await intake.expire_alerts(tx, [alert for alert in subjects if alert not in late], now)
-        for quiet, how in ((False, "ended: not sent again in time"), (True, "ended: no event for the quiet time of its service")):
+        for quiet, how in (
+            (False, "ended: not sent again in time"),
+            (True, "ended: no event for the quiet time of its service"),
+        ):
             await alerts_ended(tx, [alert[:3] for alert in ended if alert[3] is quiet], now, how)
         for alert, at in (await intake.open_ends(tx, subjects)).items():
             await timers.set_timer(tx, "expire", alert, None, max(at, now + GRACE) if alert in late else at)

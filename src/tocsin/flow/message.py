@@ -46,7 +46,9 @@ def message_of_link(ctx: Context, token: str) -> int | None:
     """The message of a link's last part, or None when it is none of a message, or was not signed by us."""
     number, _, signature = token.partition(".")
     digits = number.removeprefix("m")
-    if not (number.startswith("m") and digits.isascii() and digits.isdigit() and len(digits) < 19 and signature.isascii()):
+    if not (
+        number.startswith("m") and digits.isascii() and digits.isdigit() and len(digits) < 19 and signature.isascii()
+    ):
         return None
     message = int(digits)
     return message if hmac.compare_digest(signature, _signature(ctx.secret, message, b"acknowledge all")) else None

@@ -139,7 +139,10 @@ async def list_alerts(
         rows = await reading.alerts(tx, wanted, limit + 1)
         said = await health.verdicts(tx, [row["id"] for row in rows])
     return listing(
-        rows, limit, lambda row: alert_view(row, said.get(row["id"])), lambda row: write_cursor(row["first_at"], row["id"])
+        rows,
+        limit,
+        lambda row: alert_view(row, said.get(row["id"])),
+        lambda row: write_cursor(row["first_at"], row["id"]),
     )
 
 

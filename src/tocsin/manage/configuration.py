@@ -31,8 +31,7 @@ from tocsin.manage.drafts import Draft, Place, complain, draft, explain, stored_
 from tocsin.manage.files import File
 from tocsin.manage.plans import Plan, compare
 from tocsin.plugins.sources import registry
-from tocsin.store import notices
-from tocsin.store import devices
+from tocsin.store import devices, notices
 from tocsin.store import objects as store
 from tocsin.store.access import audit
 from tocsin.store.database import Tx

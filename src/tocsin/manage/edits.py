@@ -5,8 +5,8 @@ from __future__ import annotations
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import public_id
 from tocsin.core.tag import tags
-from tocsin.flow.context import Context
 from tocsin.flow.acts import LONGEST_TEXT, Result, tell
+from tocsin.flow.context import Context
 from tocsin.store import incidents
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import notify

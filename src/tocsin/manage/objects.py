@@ -78,9 +78,7 @@ def list_objects(
     )
 
 
-async def create(
-    ctx: Context, principal: Principal, kind: str, body: Any, needs: Permission = "configure"
-) -> Stored:
+async def create(ctx: Context, principal: Principal, kind: str, body: Any, needs: Permission = "configure") -> Stored:
     """A new object. Raises Invalid with JSON pointers, Conflict when the id is taken, Forbidden."""
     one = _read(kind, body)
     await refuse_private(ctx, kind, one)
@@ -155,9 +153,7 @@ async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
                 )
 
 
-async def remove(
-    ctx: Context, principal: Principal, kind: str, name: str, needs: Permission = "configure"
-) -> Stored:
+async def remove(ctx: Context, principal: Principal, kind: str, name: str, needs: Permission = "configure") -> Stored:
     """What was removed. Raises NotFound, Conflict (it belongs to a file, or something still needs it), Forbidden."""
     removed: list[Stored] = []
 

@@ -143,7 +143,9 @@ async def _set_warning(tx: Tx, row: int, mute: Mute) -> None:
     await tx.execute("DELETE FROM timers WHERE kind = $1 AND subject = $2", WARNING, row)
     if mute.rule is None and mute.ends_at - mute.starts_at >= 2 * WARN:
         at = mute.ends_at - WARN
-        await tx.execute("INSERT INTO timers (kind, subject, due_at, set_for) VALUES ($1, $2, $3, $3)", WARNING, row, at)
+        await tx.execute(
+            "INSERT INTO timers (kind, subject, due_at, set_for) VALUES ($1, $2, $3, $3)", WARNING, row, at
+        )
 
 
 async def _set_timer(tx: Tx, mute: int, due: datetime) -> None:

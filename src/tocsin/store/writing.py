@@ -20,6 +20,8 @@ from tocsin.store.rows import Json, Rows, Words
 
 Clock = Literal["response", "progress", "person"]
 """What sends a page: one of the two clocks, or a person who asks for somebody."""
+
+
 class NewIncident(msgspec.Struct, kw_only=True, gc=False):
     """A row of `incidents` as it is born."""
 

@@ -52,6 +52,6 @@ async def _page(request: AnyRequest, token: str, said: str) -> Response[bytes]:
     shown = named[0] if len(named) == 1 else None
     return await show(
         request, viewer_of(request), "answer/ask.html" if shown else "answer/several.html", headers=HEADERS, incident=shown,
-        named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting), asked=asked.get(named[0]["number"]),
-        is_open=any(one["status"] in OPEN for one in named), said=said,
+        named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting),
+        asked=asked.get(named[0]["number"]), is_open=any(one["status"] in OPEN for one in named), said=said,
     )  # fmt: skip

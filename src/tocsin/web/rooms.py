@@ -150,7 +150,9 @@ async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def escalate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: respond.escalate(
+        request,
+        id,
+        lambda number, actor, given: respond.escalate(
             ctx, number, actor, given.get("reason", ""), given.get("tier") or None
         ),
     )

@@ -113,9 +113,7 @@ class DeliveryError(Exception):
     The message is shown to people: it never holds a secret or a URL's path, query or credentials.
     """
 
-    def __init__(
-        self, message: str, *, permanent: bool, retry_after: float | None = None, gone: bool = False
-    ) -> None:
+    def __init__(self, message: str, *, permanent: bool, retry_after: float | None = None, gone: bool = False) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
