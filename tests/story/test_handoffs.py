@@ -15,7 +15,8 @@ from tocsin.core.mute import parse_matcher
 from tocsin.core.permission import Principal
 from tocsin.core.spelling import plain
 from tocsin.flow import relieve, respond
-from tocsin.manage import handoffs, planned_events, silences
+from tocsin.manage import configuration, handoffs, planned_events, silences
+from tocsin.manage.files import File
 from tocsin.manage.handoffs import Change, Line
 from tocsin.manage.planned_events import PlannedEvent
 from tocsin.store.database import Database
@@ -268,3 +269,19 @@ async def test_where_two_schedules_change_at_once_work_moves_only_once(world: Wo
     assert world.phone("bob").rang()
     await world.wait(minutes=3)
     assert (await world.incident())["assignee"] == "bob"
+
+
+async def test_the_node_that_changed_the_configuration_itself_looks_for_handovers_too(db: Database) -> None:
+    text = """
+version: 1
+users: [{id: alice}, {id: bob}]
+schedules: [{id: s, layers: [{id: l, users: [alice, bob], starts: 2026-03-02T09:00, rotation: {unit: hour}}]}]
+"""
+    async with World(db) as world:
+        await configuration.apply(world.ctx, configuration.ITSELF, [File("tocsin.yaml", text)])
+        await world.engine.refresh()
+        await world.wait(minutes=50)
+        assert (await the_only(world))["incoming"] == "alice"
+        await world.engine.refresh()
+        timers = [row[0] for row in await world.rows("SELECT kind FROM timers WHERE subject = 0 ORDER BY kind")]
+        assert timers == ["rotation", "shift_review"]
