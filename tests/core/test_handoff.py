@@ -84,7 +84,7 @@ def test_a_turn_longer_than_the_first_look_is_found_whole() -> None:
     )  # fmt: skip
 
 
-@settings(max_examples=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(schedules())
 def test_at_every_handover_the_incoming_is_on_call_and_turns_never_overlap(made: tuple[Schedule, datetime]) -> None:
     schedule, around = made

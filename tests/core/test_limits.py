@@ -122,7 +122,7 @@ def test_on_call_in_two_schedules_at_once_counts_once() -> None:
     assert (load.primary, load.secondary, total(load.hours)) == (timedelta(days=28), timedelta(), timedelta(days=28))
 
 
-@settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(schedules(), schedules())
 def test_the_hours_of_everybody_are_those_of_the_schedules(
     one: tuple[Schedule, datetime], other: tuple[Schedule, datetime]
