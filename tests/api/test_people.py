@@ -60,7 +60,7 @@ async def test_a_method_from_its_address_to_its_first_test_message(desk: Desk) -
     assert refused["errors"][0]["pointer"] == "/code"
     (code,) = re.findall(r"\d{6}", sms.to("+49301")[0].news.heading)  # type: ignore[union-attr]
     me = await ask(desk, secret, "POST", "/me/methods/sms/verify", {"code": code})
-    assert me["plan"]["high"] == [{"after": "0s", "seconds": 0, "method": "sms", "type": "sms"}]
+    assert me["plan"]["high"] == [{"after": "0s", "seconds": 0, "method": "sms", "type": "sms", "name": "sms"}]
     answer = await desk.call("POST", "/me/methods/sms/test", role=None, headers={"Authorization": f"Bearer {secret}"})
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) == 60
