@@ -56,23 +56,24 @@ class Recall:
         self._size = min(MOST_NUMBERS, runs)
         return max(0, self._size - len(self.numbers))
 
-    def rooms(
-        self, directory: Directory, runs: Sequence[Run], groups: Sequence[Group | None], now: datetime
-    ) -> list[Room | None] | None:
+    def guesses(self, directory: Directory, runs: Sequence[Run], now: datetime) -> bool:
+        """May these alerts be written without a look? Not when one of their keys is known to be open."""
+        if self._pause:
+            self._pause -= 1
+            return False
+        fresh = self._calm and self._looked_at is not None and now - self._looked_at < FRESH
+        if not fresh or self._revision != directory.revision or rules_of(directory):
+            return False
+        seen = self._seen
+        return not any((run.service, run.key) in seen or run.first.ref.service.depends_on for run in runs)
+
+    def rooms(self, runs: Sequence[Run], groups: Sequence[Group | None], now: datetime) -> list[Room | None] | None:
         """Where each of these new alerts belongs: all in a room that is known, or each in an incident of its own (None).
 
         None instead of the list: look first.
         """
-        if self._pause:
-            self._pause -= 1
-            return None
-        fresh = self._calm and self._looked_at is not None and now - self._looked_at < FRESH
-        if not fresh or self._revision != directory.revision or rules_of(directory):
-            return None
         found: list[Room | None] = []
         for run, group in zip(runs, groups, strict=True):
-            if (run.service, run.key) in self._seen or run.first.ref.service.depends_on:
-                return None
             room = None
             if group is not None:
                 room = self._rooms.get(group)

@@ -106,13 +106,15 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
 
 async def _straight(ctx: Context, tx: Tx, runs: list[Run], now: datetime) -> tuple[list[Held], list[Run]]:
     """Write those that are new and go where we remember, without a look. Returns what to deliver, and the runs that remain."""
+    if not ctx.recall.guesses(ctx.directory, runs, now):
+        return [], runs
     groups = [
         None
         if (grouping := run.first.ref.service.grouping) is None
         else (run.service, group_key(grouping, run.first.event) or "")
         for run in runs
     ]
-    rooms = ctx.recall.rooms(ctx.directory, runs, groups, now)
+    rooms = ctx.recall.rooms(runs, groups, now)
     if rooms is None:
         return [], runs
     newcomers = [
