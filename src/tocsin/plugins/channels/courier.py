@@ -20,12 +20,16 @@ from tocsin.plugins.channels.names import Names
 
 KEPT = 15.0
 """Seconds that an idle connection is kept."""
+HASTE = 1.0
+"""Seconds at most for one address of a name while others are left to be tried."""
 REMEMBERED = 30.0
 """Seconds that the addresses of a name are remembered."""
 _HEAD_BYTES = 64 * 1024
 _BODY_BYTES = 16 * 1024
 """A longer body is left unread: what counts is the status, and its connection is closed."""
 _BODY_SECONDS = 0.5
+_GIVEN_UP = 408
+"""What some servers say when they close a connection that was idle: it answers no request (RFC 9110, 15.5.9)."""
 
 
 class Closed(ConnectionError):
@@ -69,11 +73,14 @@ class Courier:
         self._asking: dict[str, asyncio.Task[list[str]]] = {}
         self._wires: set[_Wire] = set()
         self._tls: ssl.SSLContext | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
         self._closed = False
 
     def close(self) -> None:
         """Drop every connection."""
         self._closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         for wire in list(self._wires):
             wire.abort()
         for task in self._asking.values():
@@ -88,12 +95,14 @@ class Courier:
         until = time.monotonic() + seconds
         if (wire := self._kept(place)) is not None:
             try:
-                return await wire.exchange(request, seconds)
+                answered = await wire.exchange(request, seconds)
+                if answered.status != _GIVEN_UP:
+                    return answered
             except Closed as error:
                 if error.begun:
                     raise
         async with asyncio.timeout(until - time.monotonic()):
-            wire = await self._connect(place)
+            wire = await self._connect(place, until)
         return await wire.exchange(request, until - time.monotonic())
 
     def _kept(self, place: Place) -> _Wire | None:
@@ -111,6 +120,17 @@ class Courier:
         if self._closed:
             return wire.abort()
         self._idle.setdefault(wire.place, deque()).append(wire)
+        if self._sweeping is None:
+            self._sweeping = asyncio.get_running_loop().call_later(KEPT, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle too long, also at places that nothing is sent to any more."""
+        self._sweeping = None
+        oldest = time.monotonic() - KEPT
+        for wire in [wire for idle in self._idle.values() for wire in idle if wire.idle_since <= oldest]:
+            wire.abort()
+        if self._idle:
+            self._sweeping = asyncio.get_running_loop().call_later(KEPT, self._sweep)
 
     def forget(self, wire: _Wire) -> None:
         """The wire is cut."""
@@ -121,17 +141,21 @@ class Courier:
             if not idle:
                 del self._idle[wire.place]
 
-    async def _connect(self, place: Place) -> _Wire:
+    async def _connect(self, place: Place, until: float) -> _Wire:
+        """An address that does not answer leaves the others at least half of the time."""
         loop = asyncio.get_running_loop()
         tls: dict[str, Any] = {}
         if place.tls:
             self._tls = self._tls or ssl.create_default_context()
             tls = {"ssl": self._tls, "server_hostname": place.host}
         failure: OSError = Unresolved(place.host)
-        for address in await self._addresses(place.host):
+        addresses = await self._addresses(place.host)
+        for left, address in enumerate(addresses, 1 - len(addresses)):
+            haste = min(HASTE, (until - time.monotonic()) / 2) if left else None
             try:
-                _, wire = await loop.create_connection(lambda: _Wire(self, place), address, place.port, **tls)
-            except OSError as error:
+                async with asyncio.timeout(haste):
+                    _, wire = await loop.create_connection(lambda: _Wire(self, place), address, place.port, **tls)
+            except OSError as error:  # TimeoutError is one
                 failure = error
             else:
                 self._wires.add(wire)
@@ -192,6 +216,7 @@ class _Wire(asyncio.Protocol):
         self._answered: Answered | None = None
         self._read = 0
         self._over = False
+        self._more = False
         self._keep = False
 
     async def exchange(self, request: bytes, seconds: float) -> Answered:
@@ -251,7 +276,7 @@ class _Wire(asyncio.Protocol):
         self._read += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._end(NotHttp())
             return self.abort()
         if self._over:
@@ -263,7 +288,7 @@ class _Wire(asyncio.Protocol):
             asyncio.get_running_loop().call_later(_BODY_SECONDS, self._cut, self._parser)
 
     def _finished(self) -> None:
-        keep = self._keep and not self.gone
+        keep = self._keep and not self._more and not self.gone
         self._end()
         self._answer = None  # from here on the wire may carry the next request
         self._begin()
@@ -275,10 +300,18 @@ class _Wire(asyncio.Protocol):
 
     # What the parser tells.
 
+    def on_message_begin(self) -> None:
+        if self._over:  # nobody asked for this: it is no answer, and the wire is not to be trusted any more
+            self._more = True
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._more:
+            return
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        if self._more:
+            return
         status = self._parser.get_status_code()
         if status < 200 and status != 101:  # more is to come
             self._headers = {}
@@ -286,5 +319,7 @@ class _Wire(asyncio.Protocol):
             self._answered = Answered(status, self._headers)
 
     def on_message_complete(self) -> None:
+        if self._more:
+            return
         self._over = self._answered is not None
         self._keep = self._parser.should_keep_alive()
