@@ -40,7 +40,7 @@ async def lock(tx: Tx, people: Iterable[tuple[str, str]]) -> None:
 _BEGIN = """
 SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempts, n.scheduled_at, p.deadline_at, p.via, p.reason,
        p.step, p.round, p.cycle, i.title, i.description, i.severity, i.status, i.service, i.created_at, i.alerts_count,
-       p.urgency, n.message,
+       p.tier, p.note, p.urgency, n.message,
        NOT EXISTS (SELECT FROM pages q WHERE q.incident_id = p.incident_id AND q.user_id = p.user_id AND q.cycle = p.cycle
                    AND q.id < p.id) AS first,
        (SELECT max(o.started_at) FROM pages q JOIN notifications o ON o.page_id = q.id
@@ -48,7 +48,7 @@ SELECT n.id, n.page_id, n.incident_id, n.user_id, n.method, n.channel, n.attempt
           AND o.method = n.method AND o.state = 'delivered') AS told_at
 FROM notifications n JOIN pages p ON p.id = n.page_id JOIN incidents i ON i.id = n.incident_id
 WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $2 AND n.due_at > $3
-  AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND i.acknowledged_cycle < p.cycle
+  AND p.ended_at IS NULL AND i.status NOT IN ('resolved', 'closed') AND (i.acknowledged_cycle < p.cycle OR p.clock <> 'response')
 """
 
 
