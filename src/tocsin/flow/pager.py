@@ -95,6 +95,9 @@ class Pager:
         """By incident: what its pages say besides, like why somebody escalated, or who was paged before."""
         self.last_resort: set[int] = set()
         """Incidents whose manager was paged already in their present cycle."""
+        self._turned: dict[tuple[int, Ladder], tuple[EscalationPolicy, Turn]] = {}
+        self._until: dict[tuple[int, str], tuple[Rung, datetime]] = {}
+        """What is the same for all incidents of a batch, by identity; the values keep what the keys name."""
         self.held: list[Held] = []
         """Notifications born leased to this node: handed to the deliveries once committed."""
 
@@ -145,10 +148,7 @@ class Pager:
         climbed = Climbed(ladder, "running" if subject.urgency == "high" else "held")
         fired = 0
         while True:
-            turned = turn(
-                policy, ladder, self.directory, self.now, subject.because, self.already.get(subject.incident, ()),
-                lambda step: self.turns.take(policy.id, step),
-            )  # fmt: skip
+            turned = self._turn(subject, policy, ladder)
             reached = self._pages(subject, policy, turned, escalation, climbed)
             fired += len(turned.rungs)
             if turned.next is None or (not reached and turned.rungs and fired >= len(policy.steps)):
@@ -158,6 +158,26 @@ class Pager:
                 return climbed
             ladder = forward(policy, ladder, self.now)
 
+    def _turn(self, subject: Subject, policy: EscalationPolicy, ladder: Ladder) -> Turn:
+        """What fires now. A storm asks for the same policy again and again: where nothing of the incident counts, it is the same."""
+        passed = self.already.get(subject.incident, ())
+        alike = subject.because is None and not passed and not any(step.round_robin for step in policy.steps)
+        known = self._turned.get((id(policy), ladder)) if alike else None
+        if known is not None:
+            return known[1]
+        turned = turn(
+            policy,
+            ladder,
+            self.directory,
+            self.now,
+            subject.because,
+            passed,
+            lambda step: self.turns.take(policy.id, step),
+        )
+        if alike:
+            self._turned[id(policy), ladder] = policy, turned
+        return turned
+
     def _pages(
         self, subject: Subject, policy: EscalationPolicy, turned: Turn, escalation: int, climbed: Climbed
     ) -> bool:
@@ -166,7 +186,9 @@ class Pager:
             if rung.nobody:
                 text = f"Step {rung.step + 1}: {rung.nobody}"
                 climbed.entries.append(self._entry("nobody_on_call", text, round=rung.round, step=rung.step + 1))
-            until = self._deadline(policy, rung, turned.next, climbed)
+            known = self._until.get((id(rung), climbed.state))
+            until = known[1] if known else self._deadline(policy, rung, turned.next, climbed)
+            self._until[id(rung), climbed.state] = rung, until
             for intent in rung.pages:
                 reached |= self.page(subject, rung, intent, escalation, until, climbed)
         return reached
