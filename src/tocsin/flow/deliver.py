@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 OLD = timedelta(minutes=10)
 """A notification due longer ago than this is caught up after downtime: where the channel bundles, one message carries them all."""
 
+NEWBORN = timedelta(seconds=2)
+"""How long after it was decided a page may go without being read again: what a slow commit held up may have been answered."""
+
 RECORD_AGAIN = 10.0
 """Seconds until an outcome that could not be recorded is recorded again. It stays ours so long: what was delivered rings once."""
 
@@ -92,7 +95,7 @@ class Deliveries:
         """Take committed notifications that are leased to this node.
 
         Those that say themselves what they say go at once, if there is a place: whoever answers an incident must first have read
-        it, and that takes longer. All others are read again before they go.
+        it, and that takes longer (but see NEWBORN). All others are read again before they go.
         """
         if self._stopping:
             return
@@ -107,7 +110,8 @@ class Deliveries:
                 continue
             lane.lanes.put(lane, one)
             touched[one.channel] = lane.lanes
-        newborn = {one.id for one in held if one.letter is not None}
+        since = self._ctx.clock.now() - NEWBORN
+        newborn = {one.id for one in held if one.letter is not None and one.scheduled_at > since}
         for lanes in touched.values():
             self._grant(lanes, newborn)
 
