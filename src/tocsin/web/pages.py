@@ -90,6 +90,10 @@ class View:
         known = self._ctx.directory.services.get(service) if service else None
         return known.label if known else (service or "No service")
 
+    def schedule(self, schedule: str) -> str:
+        known = self._ctx.directory.schedules.get(schedule)
+        return (known.name if known else None) or schedule
+
 
 def render(ctx: Context, viewer: Viewer, template: str, data: Mapping[str, Any]) -> str:
     view = View(ctx, viewer)
