@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tocsin.core.configuration import EscalationPolicy
-from tocsin.core.escalation import LAST_PATIENCE, Ladder, PageIntent, PageReason, Rung, Turn
+from tocsin.core.escalation import LAST_PATIENCE, SHORTEST_GAP, Ladder, PageIntent, PageReason, Rung, Turn, start
 from tocsin.core.matrix import Row, Rules, escalate_by
 from tocsin.core.notification import subscribed
 from tocsin.core.progress import climb, first_due, onward, resumed
@@ -43,6 +43,8 @@ class Case:
     incident: Incident
     rules: Rules
     climbs: list[Escalation]
+    exhausted: list[Escalation]
+    """Ladders of the present cycle on which nobody was left to page."""
     policies: dict[int, EscalationPolicy]
     reached: list[Reached]
     last_act: datetime | None
@@ -98,9 +100,10 @@ async def _cases(ctx: Context, tx: Tx, pressing: Sequence[Incident]) -> list[Cas
     made = []
     for incident in pressing:
         present = [c for c in climbs[incident.id] if c.cycle == incident.cycle and c.state in ("stopped", "progress")]
-        policies = {c.id: policy_of(ctx, incident, c) for c in present}
+        spent = [c for c in climbs[incident.id] if c.cycle == incident.cycle and c.state == "exhausted"]
+        policies = {c.id: policy_of(ctx, incident, c) for c in (*present, *spent)}
         rules = known_rules(ctx, incident.matrix, incident.service)
-        made.append(Case(incident, rules, present, policies, reached[incident.id], acts.get(incident.id)))
+        made.append(Case(incident, rules, present, spent, policies, reached[incident.id], acts.get(incident.id)))
     return made
 
 
@@ -265,11 +268,11 @@ def _silent_since(case: Case) -> datetime | None:
 
 
 async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[Held]:
-    """Page whoever acknowledged, in a new cycle; the ladders that had stopped go on above them when they stay silent."""
+    """Page whoever acknowledged, in a new cycle; the ladders go on above them when they stay silent, exhausted ones anew."""
     incident = case.incident
     await incidents.stop_paging(tx, [incident.id], now, PageReason.NO_PROGRESS.value, None)
-    await incidents.update(tx, incident, cycle=incident.cycle + 1)
-    await incidents.renew_cycle(tx, [climb.id for climb in case.climbs], incident.cycle)
+    await incidents.update(tx, incident, cycle=incident.cycle + 1, **incidents.AT_REST)
+    await incidents.renew_cycle(tx, list(case.policies), incident.cycle)
     after = f"{case.row.acknowledge_timeout}"
     text = f"Acknowledged, and nothing happened for {after}: paging starts again"
     await tell(tx, incident, now, "acknowledge_timeout", ACTOR, text)
@@ -287,7 +290,7 @@ async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[H
     pager, climbed = await planned(ctx, tx, now, make)
     _take_up(case, pager.writing, now, reached=climbed.first is not None)
     pager.writing.tell(incident.id, incident.link, climbed.entries)
-    await incidents.move_escalations(tx, case.climbs, now)
+    await incidents.move_escalations(tx, [*case.climbs, *case.exhausted], now)
     await write_paging(tx, pager.writing)
     await write_story(tx, pager.writing)
     return pager.held
@@ -295,9 +298,11 @@ async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[H
 
 def _take_up(case: Case, writing: Writing, now: datetime, reached: bool) -> None:
     """The response clock goes on where it had stopped, after its gap; at once when the first person cannot be reached."""
-    for climb_ in case.climbs:
-        ladder = resumed(case.policies[climb_.id], ladder_of(climb_), now)
+    ladders = [(one, resumed(case.policies[one.id], ladder_of(one), now)) for one in case.climbs]
+    ladders += [(one, start(case.policies[one.id], now + SHORTEST_GAP)) for one in case.exhausted]
+    for climb_, ladder in ladders:
         at = (ladder.next_at or now) if reached else now
         climb_.cycle, climb_.state = case.incident.cycle, "running"
-        climb_.step, climb_.round_started_at, climb_.next_at = ladder.step, ladder.round_started_at, at
+        climb_.round, climb_.step = ladder.round, ladder.step
+        climb_.round_started_at, climb_.next_at = ladder.round_started_at, at
         writing.timers.append(NewTimer(kind="escalate", subject=climb_.id, incident_id=case.incident.id, due_at=at))

@@ -12,13 +12,14 @@ from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry
 from tocsin.flow.acts import Result, checked, locked_open, tell
 from tocsin.flow.context import Context
+from tocsin.flow.pager import Pager, planned
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import rules_for, strike
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
-from tocsin.store.writing import Writing, notify, write_paging
+from tocsin.store.writing import NewEscalation, Writing, notify, write_paging
 
 
 async def regrade(ctx: Context, number: int, actor: str, severity: Severity, reason: str = "") -> Result:
@@ -47,23 +48,22 @@ async def regrade(ctx: Context, number: int, actor: str, severity: Severity, rea
             )
         else:
             await tell(tx, incident, now, told.kind, actor, said, **data)
-            await _follow(tx, rules, incident, severity, now)
+            await _follow(ctx, tx, rules, incident, severity, now)
         await notify(tx, "timeline", "timers")
     ctx.hand_over(held)
     ctx.wake.set("timeline", "timers")
     return Result(number, True, f"It is {severity.name} now")
 
 
-async def _follow(tx: Tx, rules: Rules, incident: Incident, severity: Severity, now: datetime) -> None:
+async def _follow(ctx: Context, tx: Tx, rules: Rules, incident: Incident, severity: Severity, now: datetime) -> None:
     """The clocks count anew under the new severity. Of paging that runs, what it does not want ends."""
     row = rules.rows[severity]
     urgency = urgency_of(row, rules.hours, now)
-    quieter = urgency != "high" and incident.urgency == "high" and not incident.answered
     changes: dict[str, object] = {}
-    if quieter and urgency == "none":
+    if urgency == "none" != incident.urgency and not incident.answered:
         await incidents.stop_paging(tx, [incident.id], now, "severity_fell", None)
         changes = {"no_page_reason": NoPage.SEVERITY.value, "alarm": None}
-    elif quieter:
+    elif urgency == "low" and incident.urgency == "high" and not incident.answered:
         await incidents.hold(tx, incident.id)
     await incidents.update(
         tx, incident, severity=severity.value, urgency=urgency, clocks_since=now,
@@ -73,4 +73,25 @@ async def _follow(tx: Tx, rules: Rules, incident: Incident, severity: Severity, 
     writing.timers += strike(rules, incident, now)
     await write_paging(tx, writing)
     if incident.answered and not incident.restored:
+        if row.progress != "off":
+            await _ladders(ctx, tx, incident, severity, now)
         await timers.set_timer(tx, "progress", incident.id, incident.id, now)
+
+
+async def _ladders(ctx: Context, tx: Tx, incident: Incident, severity: Severity, now: datetime) -> None:
+    """An answered incident that never paged gets the ladders on which its second clock goes up from now on."""
+    if any(climb.cycle == incident.cycle for climb in await incidents.escalations_of(tx, incident.id)):
+        return
+
+    def make(pager: Pager) -> None:
+        for policy in pager.policies(incident.affected_services, severity):
+            pager.writing.escalations.append(
+                NewEscalation(
+                    id=pager.ids.next("escalations"), incident_id=incident.id, policy=policy.id, cycle=incident.cycle,
+                    round=0, step=0, round_started_at=now, next_at=None, state="stopped", ended_at=now,
+                    ended_reason="acknowledged",
+                )
+            )  # fmt: skip
+
+    pager, _ = await planned(ctx, tx, now, make)
+    await write_paging(tx, pager.writing)

@@ -10,6 +10,7 @@ from tocsin.core.configuration import EscalationPolicy, Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
 from tocsin.core.incident import check_move, mttr_minutes
+from tocsin.core.matrix import update_by
 from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
 from tocsin.core.tier import ABOUT, TIERS, rank
@@ -21,7 +22,7 @@ from tocsin.flow.escalate import Preface, ladder_of, move, policy_of
 from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.flow.pager import Climbed, Pager, Subject, no_page, planned, response_entries
 from tocsin.flow.restart import restart
-from tocsin.flow.rules import CLOCK, Beginning, beginning, keep, kept, learn
+from tocsin.flow.rules import CLOCK, Beginning, beginning, keep, kept, learn, rules_for, strike
 from tocsin.store import incidents, intake, messages, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import incident_numbers
@@ -148,6 +149,7 @@ async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Resu
         now = ctx.clock.now()
         if incident.open:
             raise Conflict(f"The incident is {incident.status}: only a resolved or closed one can be reopened.")
+        rules = await rules_for(ctx, tx, incident)
         was = {
             "was": incident.status, "restored_at": incident.restored_at, "resolved_at": incident.resolved_at,
             "closed_at": incident.closed_at, "mttr_minutes": mttr_minutes(incident.created_at, incident.resolved_at),
@@ -156,7 +158,11 @@ async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Resu
             tx, incident, status="investigating", resolved_at=None, restored_at=None, closed_at=None, moved_by_person=True,
             acknowledged_cycle=incident.cycle, acknowledged_at=incident.acknowledged_at or now,
             acknowledged_by=incident.acknowledged_by or actor,
+            next_update_at=update_by(rules.rows[Severity(incident.severity)], rules.hours, now),
         )  # fmt: skip
+        writing = Writing()
+        writing.timers += strike(rules, incident, now)
+        await write_paging(tx, writing)
         data = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in was.items()}
         await tell(tx, incident, now, "reopened", actor, notes or "Reopened", **data)
         await notify(tx, "timeline")

@@ -303,12 +303,15 @@ async def last_acts(tx: Tx, incidents: Sequence[int]) -> dict[int, datetime]:
 
 
 async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) -> None:
-    """Write where climbs stand now; those that are over are dated."""
+    """Write where climbs stand now; those that are over since are dated."""
     if climbs:
         await tx.execute(
             """UPDATE escalations e SET round = r.round, step = r.step, round_started_at = r.started, next_at = r.next,
-                      state = r.state, ended_at = CASE WHEN r.state IN ('stopped', 'exhausted') THEN $7::timestamptz END,
-                      ended_reason = CASE r.state WHEN 'exhausted' THEN 'exhausted' WHEN 'stopped' THEN 'top' END
+                      state = r.state,
+                      ended_at = CASE WHEN (r.state, r.step) = (e.state, e.step) THEN e.ended_at
+                                      WHEN r.state IN ('stopped', 'exhausted') THEN $7::timestamptz END,
+                      ended_reason = CASE WHEN (r.state, r.step) = (e.state, e.step) THEN e.ended_reason
+                                          WHEN r.state = 'exhausted' THEN 'exhausted' WHEN r.state = 'stopped' THEN 'top' END
                FROM unnest($1::bigint[], $2::int[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[])
                  AS r(id, round, step, started, next, state)
                WHERE e.id = r.id AND e.id = ANY($1::bigint[])""",
