@@ -9,6 +9,7 @@ import pytest
 from tocsin.core.configuration import Severities
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.flow import respond
+from tocsin.manage import replays
 from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World, directory
@@ -73,6 +74,18 @@ async def test_a_sev1_that_is_acknowledged_and_not_restored_climbs_above_on_call
     assert told[0]["details"].startswith("Escalated from on call to senior (Carol). Acknowledged, and not restored")
     assert told[0]["data"]["cause"] == "progress"
     assert told[2]["details"].startswith("Escalated from architect to executive (Erin)")
+
+
+async def test_a_replay_goes_on_after_the_answer_until_it_is_restored(world: World) -> None:
+    use(world)
+    number = (await world.fire()).incident
+    assert number is not None
+    await world.wait(minutes=2)
+    await world.acknowledge(number, "alice")
+    await world.wait(minutes=18)
+    found = await replays.replay(world.ctx, number)
+    assert [(item["user"], item["change"]) for item in found["items"]] == [("alice", "same"), ("carol", "same")]
+    assert found["sentence"] == "Today the same people would be paged, by the same means, at the same times."
 
 
 async def test_restoring_and_resolving_stop_the_second_clock(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.core.directory import Directory
@@ -26,7 +26,8 @@ async def replay(ctx: Context, number: int) -> dict[str, Any]:
     """`{"incident", "title", "severity", "at", "until", "items", "happened", "would", "rungs", "sentence", "next"}`.
 
     `items` compares, in order of time: `{user, name, step, method, then, now, change}` with change same, earlier, later, gone (only
-    then) or new (only now). Up to the moment when paging ended then: the first answer, or the end. Raises NotFound.
+    then) or new (only now). Up to its end, or until now: an answer stops the first clock, not the one that watches whether it is
+    restored. Raises NotFound.
     """
     async with ctx.db.reading() as tx:
         incident = await reading_incidents.get(tx, number)
@@ -57,12 +58,12 @@ def _compared(
     rings: Collection[str],
 ) -> dict[str, Any]:
     began: datetime = incident["created_at"]
-    ended = min(
-        (at for name in ("acknowledged_at", "restored_at", "resolved_at") if (at := incident[name])), default=now
-    )
+    ended = min((at for name in ("restored_at", "resolved_at") if (at := incident[name])), default=now)
+    acknowledged = incident["acknowledged_at"]
+    answered = max(acknowledged - began, timedelta()) if acknowledged and acknowledged < ended else None
     until = min(max(ended, began), began + LONGEST)
-    happened = sorted(_happened(pages, told), key=lambda item: item.at)
-    would, rungs = _would(directory, incident, severity, began, until, rings)
+    happened = sorted((item for item in _happened(pages, told) if item.at <= until), key=lambda item: item.at)
+    would, rungs = _would(directory, incident, severity, began, until, rings, answered)
     items = [_pair(directory, then, today) for then, today in _pairs(happened, would)]
     items.sort(key=lambda item: item["then"] or item["now"])
     return {
@@ -93,15 +94,16 @@ def _happened(pages: Sequence[Row], told: Sequence[Row]) -> Iterator[RehearsalIt
 
 
 def _would(
-    directory: Directory, incident: Row, severity: Severity, at: datetime, until: datetime, rings: Collection[str]
-) -> tuple[list[RehearsalItem], list[dict[str, Any]]]:
+    directory: Directory, incident: Row, severity: Severity, at: datetime, until: datetime, rings: Collection[str],
+    answered: timedelta | None,
+) -> tuple[list[RehearsalItem], list[dict[str, Any]]]:  # fmt: skip
     """Each distinct policy of its services pages, as it does when an incident opens."""
     services: list[str | None] = list(incident["affected_services"]) or [incident["service"]]
     policies = {policy.id: (service, policy) for service in services if (policy := directory.policy_of(service))}
     items: list[RehearsalItem] = []
     rungs: list[dict[str, Any]] = []
     for service, policy in policies.values():
-        future = foresee(directory, service, policy, severity, at, until, rings)
+        future = foresee(directory, service, policy, severity, at, until, rings, answered)
         items += future.items
         rungs += [rung_view(directory, when, rung) for when, rung in future.rungs]
     return sorted(items, key=lambda item: item.at), rungs
@@ -147,7 +149,7 @@ def _change(then: RehearsalItem | None, today: RehearsalItem | None) -> str:
 
 def _sentence(items: Sequence[Mapping[str, Any]]) -> str:
     if not items:
-        return "Nobody was paged before it was answered, and nobody would be today."
+        return "Nobody was paged, and nobody would be today."
     if all(item["change"] == "same" for item in items):
         return "Today the same people would be paged, by the same means, at the same times."
     then = {item["name"] for item in items if item["then"]}

@@ -94,6 +94,14 @@ class View:
         known = self._ctx.directory.schedules.get(schedule)
         return (known.name if known else None) or schedule
 
+    def via(self, target: str) -> str:
+        """By what a step found somebody: `schedule:night` -> `Night shift`, `team:ops` -> `team Operations`, `user:bo` -> `by name`."""
+        kind, _, id = target.partition(":")
+        if kind == "schedule":
+            return self.schedule(id)
+        team = self._ctx.directory.teams.get(id) if kind == "team" else None
+        return f"team {team.name or id}" if team else "by name" if kind == "user" else target.replace(":", " ")
+
 
 def render(ctx: Context, viewer: Viewer, template: str, data: Mapping[str, Any]) -> str:
     view = View(ctx, viewer)
