@@ -11,7 +11,9 @@ from tocsin.flow.regrade import regrade
 from tocsin.flow.triage import intake
 
 from .quiet import silence
-from .world import NODES, World
+from .world import NODES, ORGANISATION, World, directory
+
+SERVICES = ORGANISATION["services"]
 
 
 @pytest.fixture
@@ -92,6 +94,19 @@ async def test_the_window_ends(world: World) -> None:
     assert await join(world, "three") == (Reason.JOINED, room)
     await world.wait(seconds=1)
     reason, other = await join(world, "four")
+    assert (reason, other != room) == (Reason.OPENED, True)
+
+
+async def test_a_window_that_was_made_shorter_ends_as_it_says_now(world: World) -> None:
+    """The look that knew the new revision was asked with the old window: others keep the memory fresh, but that room is over."""
+    _, room = await join(world, "one")
+    await world.wait(minutes=2)
+    assert await join(world, "two") == (Reason.JOINED, room)
+    services = [
+        {**one, "grouping": {"by": ["cluster"], "window": "1m"}} if "grouping" in one else one for one in SERVICES
+    ]
+    world.ctx.directory = directory({"services": services})
+    reason, other = await join(world, "three")
     assert (reason, other != room) == (Reason.OPENED, True)
 
 

@@ -19,6 +19,8 @@ from tocsin.flow import relieve, respond
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
+from tocsin.flow.recall import Recall
+from tocsin.flow.silences import Silences
 from tocsin.flow.tick import Engine
 from tocsin.plugins.channels.base import DeliveryError, Field, Message, Receipt
 from tocsin.settings import Settings
@@ -177,11 +179,22 @@ class World:
             instance="tocsin-test",
             directory=organisation or directory(),
         )
-        self.nodes = [self.ctx, *(replace(self.ctx, node=uuid4(), wake=Wake(), ids=Ids()) for _ in range(NODES - 1))]
+        self.nodes = [self.ctx, *(self._another() for _ in range(NODES - 1))]
         self.intakes = [Intake(ctx) for ctx in self.nodes]
         self.engines = [Engine(ctx) for ctx in self.nodes]
         self.intake, self.engine = self.intakes[0], self.engines[0]
         self._turns = 0
+
+    def _another(self) -> Context:
+        """A node with a memory of its own."""
+        memory: dict[str, Any] = {
+            "ids": Ids(),
+            "rules": {},
+            "silences": Silences(),
+            "recall": Recall(),
+            "announced": set(),
+        }
+        return replace(self.ctx, node=uuid4(), wake=Wake(), **memory)
 
     async def __aenter__(self) -> World:
         for intake, engine in zip(self.intakes, self.engines, strict=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
@@ -31,11 +31,11 @@ Group = tuple[str, str]
 
 
 class Room(NamedTuple):
-    """The open incident of a group; new alerts of the group join it before `until`."""
+    """The open incident of a group; `opened`: seconds since 1970. How long new alerts join it is for the configuration to say."""
 
     incident: int
     severity: int
-    until: datetime
+    opened: int
 
 
 class Recall:
@@ -73,11 +73,13 @@ class Recall:
         None instead of the list: look first.
         """
         found: list[Room | None] = []
+        at = now.timestamp()
         for run, group in zip(runs, groups, strict=True):
             room = None
             if group is not None:
-                room = self._rooms.get(group)
-                if room is None or room.until <= now or run.severity < room.severity:
+                room, grouping = self._rooms.get(group), run.first.ref.service.grouping
+                over = grouping is None or room is None or room.opened + grouping.window <= at
+                if room is None or over or run.severity < room.severity:
                     return None
             found.append(room)
         alone = found.count(None)
@@ -92,12 +94,10 @@ class Recall:
         self._looked_at, self._revision = now, found.revision
         self._calm = not (found.mutes or found.watching)
         self.numbers.extend(found.spare)
-        for position, (service, key, since) in enumerate(asked):
+        for position, (service, key, _) in enumerate(asked):
             self._rooms.pop((service, key), None)
             if position in found.opened and position not in found.resting:
-                window = now - since
-                until = datetime.fromtimestamp(found.opened[position], UTC) + window
-                self._rooms[service, key] = Room(*found.groups[position], until)
+                self._rooms[service, key] = Room(*found.groups[position], found.opened[position])
         self.remember(runs)
 
     def remember(self, runs: Sequence[Run]) -> None:
