@@ -30,6 +30,9 @@ OLD = timedelta(minutes=10)
 NEWBORN = timedelta(seconds=2)
 """How long after it was decided a page may go without being read again: what a slow commit held up may have been answered."""
 
+RECORD_TOGETHER = 0.02
+"""Seconds between two records while many are delivered: each takes some trips to the database, whose time the next page needs."""
+
 RECORD_AGAIN = 10.0
 """Seconds until an outcome that could not be recorded is recorded again. It stays ours so long: what was delivered rings once."""
 
@@ -275,9 +278,17 @@ class Deliveries:
             await forget(ctx, letters[0].user_id, method)
 
     async def _record_loop(self) -> None:
-        """Record outcomes in batches. While the database is away they are kept: what was delivered is not forgotten."""
+        """Record outcomes in batches. While the database is away they are kept: what was delivered is not forgotten.
+
+        The first one is recorded at once; while more come, those of a moment together.
+        """
+        loop = asyncio.get_running_loop()
+        last = 0.0
         while True:
             await self._record.wait()
+            if (early := last + RECORD_TOGETHER - loop.time()) > 0:
+                await asyncio.sleep(early)
+            last = loop.time()
             self._record.clear()
             done, self._done = self._done[:500], self._done[500:]
             if not done:
