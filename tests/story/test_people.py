@@ -235,15 +235,29 @@ async def test_a_great_incident_rings_through_a_storm_of_small_ones(db: Database
         assert set(night.texts[2][1:]) == {"k2 is broken", "k3 is broken"}
 
 
-async def test_even_a_storm_of_great_incidents_does_not_ring_without_end(db: Database) -> None:
+async def test_beyond_the_limit_a_storm_of_great_incidents_rings_once_a_minute(db: Database) -> None:
     async with Night(db, limits=[{"type": "sms", "count": 4, "within": "10m"}]) as night:
-        for n in range(30):
+        for n in range(10):
             await night.fire(f"k{n}", "critical")
             await night.wait(seconds=5)
         assert len(night.texts) == 4
+        await night.wait(seconds=25)
+        assert night.texts[4] == [f"k{n} is broken" for n in range(4, 10)]
+        for n in range(10, 30):
+            await night.fire(f"k{n}", "critical")
+            await night.wait(seconds=5)
+        assert len(night.texts) == 6
         await night.wait(minutes=9)
-        assert len(night.texts) == 5
+        assert len(night.texts) == 7
         assert {t for text in night.texts for t in text} == {f"k{n} is broken" for n in range(30)}
+
+
+async def test_a_great_incident_rings_at_once_though_the_limit_was_used_up_by_its_like(db: Database) -> None:
+    async with Night(db, limits=[{"type": "sms", "count": 1, "within": "1h"}]) as night:
+        await night.fire("a", "critical")
+        await night.wait(minutes=2)
+        await night.fire("b", "critical")
+        assert night.texts == [["a is broken"], ["b is broken"]]
 
 
 async def test_a_message_that_rang_nobody_does_not_count(db: Database) -> None:

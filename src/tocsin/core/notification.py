@@ -93,7 +93,7 @@ class Waiting(NamedTuple):
 
     @property
     def pressing(self) -> bool:
-        """The first page of a SEV1 or SEV2, which nothing holds back."""
+        """The first page of a SEV1 or SEV2, which nothing holds back, but a storm of its like until a minute after its last ring."""
         return self.first and self.severity <= 2
 
 
@@ -206,9 +206,12 @@ def _hold(
     limit = limit_of(user, type)
     since = now - limit.within.delta
     counted = sorted(ring.at for ring in rings if ring.at > since and (ring.urgent or not urgent))
-    if len(counted) >= limit.count:
-        return counted[len(counted) - limit.count] + limit.within.delta, "limit"
-    return None
+    if len(counted) < limit.count:
+        return None
+    until = counted[-limit.count] + limit.within.delta
+    if urgent:  # a moment at most, so that a storm is a message a minute
+        until = min(until, counted[-1] + user.bundling.within.delta)
+    return (until, "limit") if until > now else None
 
 
 def _ready_at(one: Waiting, within: timedelta, last: datetime | None) -> datetime:
