@@ -12,9 +12,9 @@ from tocsin.flow import handover, respond, snooze, summon
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
-from .test_clocks_two import use
+from .test_clocks_two import LADDER, use
 from .test_people import Night
-from .test_severities import subscribed
+from .test_severities import NIGHT, subscribed
 from .world import World
 
 
@@ -118,3 +118,26 @@ async def test_a_reopened_incident_keeps_its_promises(db: Database) -> None:
         await world.wait(hours=2)
         assert "update_due" in await world.kinds(outcome.incident)
         assert len(await world.rows("SELECT id FROM pages")) == pages
+
+
+async def test_whoever_escalates_at_night_wants_it_loud(db: Database) -> None:
+    """A SEV3 outside business hours is quiet by policy; a person who escalates it asks for more."""
+    async with World(db, start=NIGHT) as world:
+        outcome = await world.fire(severity="warning")
+        await respond.escalate(world.ctx, outcome.incident, "user:erin", "customers call")
+        await world.settle()
+        page = await world.row("SELECT urgency FROM pages ORDER BY id DESC LIMIT 1")
+        assert page["urgency"] == "high"
+        await world.wait(minutes=16)
+        assert world.phone("carol").rang(), "and it climbs on"
+
+
+async def test_a_handover_from_nobody_that_lapses_pages_whoever_offered_it(world: World) -> None:
+    """Whoever had it is gone: it does not fall silent."""
+    use(world)
+    outcome = await world.fire(severity="error")
+    await world.acknowledge(outcome.incident)
+    await handover.offer(world.ctx, outcome.incident, "user:carol", "bob", "alice left")
+    use(world, users=[one for one in LADDER["users"] if one["id"] != "alice"])
+    await world.wait(minutes=15)
+    assert world.phone("carol").rang()

@@ -114,8 +114,9 @@ async def _end(
     await timers.cancel(tx, "handover", incident.id)
     await incidents.stop_asked(tx, incident.id, offered["to"], [PageReason.HANDOVER], now)
     await tell(tx, incident, now, "handover_ended", actor, text, user=offered["to"], **{"from": incident.assignee})
-    owner = incident.assignee or offered["from"]
-    if not page or owner not in ctx.directory.users:
+    asked = (incident.assignee, offered["from"], user_of(offered["by"]))
+    owner = next((user for user in asked if user in ctx.directory.users), None)
+    if not page or owner is None:
         return []
     intent = PageIntent(owner, f"user:{owner}", PageReason.HANDOVER_LAPSED)
     return await call(ctx, tx, incident, now, [intent], text)

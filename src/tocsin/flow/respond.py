@@ -208,7 +208,8 @@ async def assign(ctx: Context, number: int, actor: str, user: str, *, page: bool
 
 async def escalate(ctx: Context, number: int, actor: str, reason: str, tier: str | None = None) -> Result:
     """Page the next rung of every climb now, but whoever was paged in this round already; an incident that paged nobody yet begins
-    to. An answered one pages in a new cycle. A snooze is over with it. `tier`: rungs below that tier are passed over.
+    to. An answered one pages in a new cycle. It is loud, whatever the hour. A snooze is over with it. `tier`: rungs below that tier
+    are passed over.
 
     Raises NotFound; Invalid without a reason or for an unknown tier; Conflict when resolved or nobody is left.
     """
@@ -226,7 +227,7 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str, tier: str
         before, note = incident.assignee, summon.said(ctx.directory, actor, reason)
         await incidents.update(
             tx, incident, escalations_count=incident.escalations_count + 1, assignee=None, prompted_at=None,
-            snoozed_at=None, snoozed_until=None, snoozed_by=None,
+            snoozed_at=None, snoozed_until=None, snoozed_by=None, urgency="high", no_page_reason=None,
         )  # fmt: skip
         await timers.cancel(tx, "snooze", number)
         rounds = {(climb.cycle, climb.round) for climb, _ in moves}
