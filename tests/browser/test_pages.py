@@ -114,3 +114,21 @@ async def test_the_theme_can_be_chosen_against_the_device(stage: Stage) -> None:
     await ada.get_by_role("button", name="Save").click()
     await ada.get_by_text("Saved for this browser.").wait_for()
     assert await ada.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 26)"
+
+
+async def test_on_a_phone_the_menu_opens_every_other_page(stage: Stage) -> None:
+    window = await stage.someone("olga")
+    await window.goto("/heartbeats")
+    assert await window.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await window.locator(".more summary").click()
+    places = await window.locator(".sheet a").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+    wanted = {"/mutes", "/schedules", "/handoffs", "/health", "/pay", "/severities", "/check", "/drills", "/me"}
+    assert wanted <= set(places)
+    for place in places:
+        answer = await window.goto(place)
+        assert answer is not None
+        assert answer.status == 200, place
+    await window.goto("/check")
+    await window.locator(".more summary").click()
+    await window.get_by_role("link", name="Handoffs").click()
+    await window.wait_for_url("**/handoffs")
