@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 from tocsin.manage import access
 from tocsin.store.database import Database
 
+from ..fakes.ports import free_port
 from ..web.visitor import ADMIN, Site, open_site
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -92,9 +92,7 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(site: Site) -> AsyncIterator[Stage]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     site.world.ctx.settings = replace(site.world.ctx.settings, external_url=url)
     server = Server(site, port)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..test_up import free_port, tocsin
+from ..fakes.ports import free_port
+from ..test_up import tocsin
 from .world import TOKEN, House, cli
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import asyncpg
 import msgspec
 from tests.conftest import Databases
 from tests.crash.points import Point
+from tests.fakes.ports import free_port
 from tests.fakes.sink import Sink, status
 
 from tocsin.postgres import cluster
@@ -84,13 +84,6 @@ escalation_policies:
   - {{id: flaky, steps: [{{after: 0s, targets: [{{user: carol}}]}}]}}
 services:{services}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Cluster:

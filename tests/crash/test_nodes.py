@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from tests.crash import audit
-from tests.crash.sites import LEASE, Cluster, Nursery, Site, free_port
+from tests.crash.sites import LEASE, Cluster, Nursery, Site
 from tests.crash.storm import Storm
+from tests.fakes.ports import free_port
 from tests.fakes.sink import OK, status
 
 

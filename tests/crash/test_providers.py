@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.crash import audit
-from tests.crash.sites import LEASE, TOKEN, Cluster, Node, Nursery, Site, free_port
+from tests.crash.sites import LEASE, TOKEN, Cluster, Node, Nursery, Site
 from tests.crash.storm import Storm
+from tests.fakes.ports import free_port
 from tests.fakes.sink import CLOSE, DRIP, GARBAGE, HANG, Answer, Sink, status
 
 IN_TIME = 1.5

@@ -18,6 +18,7 @@ import aiohttp
 import pytest
 
 from ..fakes.mail import MailServer
+from ..fakes.ports import free_port
 from ..fakes.sink import Sink
 from ..test_up import tocsin
 
@@ -48,13 +49,6 @@ escalation_policies:
   - {{id: main, steps: [{{after: 0s, targets: [{{schedule: primary}}]}}]}}
 services:
 """
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 def until(what: Callable[[], Any], seconds: float = 10) -> Any:

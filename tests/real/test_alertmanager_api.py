@@ -21,17 +21,11 @@ from tocsin.clock import Clock
 from tocsin.store.database import Database
 
 from ..api.house import PROMS, House, furnished
+from ..fakes.ports import free_port
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None, reason="Alertmanager is not installed")
 
 CONFIG = "route: {receiver: payments-api, group_by: ['...'], group_wait: 0s}\nreceivers: [{name: payments-api}]\n"
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port: int = s.getsockname()[1]
-        return port
 
 
 @pytest.fixture

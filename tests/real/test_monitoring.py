@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from ..fakes.mail import MailServer
+from ..fakes.ports import free_port
 from ..fakes.sink import Answer, Received, Sink
-from .conftest import Desk, Server, free_port, program
+from .conftest import Desk, Server, program
 
 pytestmark = pytest.mark.skipif(
     not all(map(shutil.which, ("prometheus", "prometheus-alertmanager", "amtool"))), reason="not installed"

@@ -18,8 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ..fakes.ports import free_port
 from ..test_up import tocsin
-from .conftest import TOKEN, free_port, program, until
+from .conftest import TOKEN, program, until
 
 EMULATOR = "emulate@0.8.0"
 ACCOUNT, SECRET, NUMBER = "AC00000000000000000000000000000000", "twilio_test_auth_token", "+15551234567"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.ports import free_port
 
 pytestmark = pytest.mark.soak
 
@@ -27,9 +27,7 @@ def cluster(place: Path) -> Iterator[str]:
     data.mkdir()
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     shutil.chown(data, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     def run(*command: str) -> None:
         ids = {"user": user, "group": user} if os.geteuid() == 0 else {}

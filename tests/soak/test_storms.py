@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from tests.crash import audit
-from tests.crash.sites import Cluster, Nursery, Site, free_port, temporary_folder
+from tests.crash.sites import Cluster, Nursery, Site, temporary_folder
 from tests.crash.storm import Storm
+from tests.fakes.ports import free_port
 
 SECONDS = float(os.environ.get("TOCSIN_TEST_STORM_SECONDS", "60"))
 PER_SECOND = 15.0
