@@ -1,41 +1,18 @@
-"""An incident: its names, its lifecycle as one table, and what each move sets."""
+"""An incident: the words for its status, and its names. Its lifecycle is in core/lifecycle.py."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from tocsin.core.errors import Conflict, NotFound
+from tocsin.core.errors import NotFound
 
 Status = Literal["detected", "acknowledged", "investigating", "identified", "monitoring", "resolved", "closed"]
 STATUSES: tuple[Status, ...] = (
     "detected", "acknowledged", "investigating", "identified", "monitoring", "resolved", "closed",
 )  # fmt: skip
 OPEN: tuple[Status, ...] = STATUSES[:5]
-
-MOVES: dict[Status, tuple[Status, ...]] = {
-    "detected": ("acknowledged", "investigating", "identified", "monitoring", "resolved"),
-    "acknowledged": ("investigating", "identified", "monitoring", "resolved"),
-    "investigating": ("identified", "monitoring", "resolved"),
-    "identified": ("investigating", "monitoring", "resolved"),
-    "monitoring": ("investigating", "identified", "resolved"),
-    "resolved": ("investigating", "closed"),
-    "closed": ("investigating",),
-}
-"""The lifecycle: from each status, where it may go. Forward moves may skip; a step back and a reopening lead to `investigating`."""
-
-
-def check_move(old: Status, new: Status) -> None:
-    """Raise Conflict when the lifecycle has no such move."""
-    if new not in MOVES[old]:
-        allowed = ", ".join(MOVES[old])
-        raise Conflict(f"An incident that is {old} cannot become {new}; from here it may become {allowed}.")
-
-
-def mttr_minutes(created_at: datetime, resolved_at: datetime | None) -> float | None:
-    """Minutes from creation to resolution, to two decimals; None while there is no end."""
-    return None if resolved_at is None else round((resolved_at - created_at).total_seconds() / 60, 2)
 
 
 # The public id is a permutation of the number (a four-round Feistel network over 32 bits), so it looks random, is unique by
@@ -70,16 +47,25 @@ def display_name(number: int, created_at: datetime) -> str:
     return f"INC-{created_at.year}-{number:03d}"
 
 
-def parse_id(text: str) -> int:
-    """The number for any of its names: `INC-1A2B3C4D`, `41`, `INC-2026-041`. Raises NotFound for anything else.
+def room_name(number: int, created_at: datetime, service: str | None) -> str:
+    """`inc-20261120-payments-041`: the name of an incident's rooms, everywhere (C-13). The day is in UTC; a long service is cut."""
+    slug = re.sub(r"[^a-z0-9]+", "-", (service or "").lower())[:40].strip("-")
+    parts = ("inc", created_at.astimezone(UTC).strftime("%Y%m%d"), slug, f"{number:03d}")
+    return "-".join(part for part in parts if part)
 
-    A name of eight hexadecimal digits is always the public id.
+
+def parse_id(text: str) -> int:
+    """The number for any of its names: `INC-1A2B3C4D`, `41`, `INC-2026-041`, `inc-20261120-payments-041` (also with a `#` before).
+
+    Raises NotFound for anything else. A name of eight hexadecimal digits is always the public id.
     """
-    name = text.strip()
+    name = text.strip().removeprefix("#")
     if name.isascii() and name.isdigit() and len(name) <= 10:
         return int(name)
-    if match := re.fullmatch(r"(?i:INC-)?([0-9A-Fa-f]{8})", name):
+    if match := re.fullmatch(r"(?i:(?:incident-)?INC-)?([0-9A-Fa-f]{8})", name):
         return _number_of(int(match[1], 16))
-    if match := re.fullmatch(r"(?i:INC)-\d{4}-(\d{1,10})", name):
+    if match := re.fullmatch(r"(?i:INC)-\d{4}-(\d{1,10})", name, re.ASCII):
+        return int(match[1])
+    if match := re.fullmatch(r"(?i:INC)-\d{8}-(?:[A-Za-z0-9-]{1,64}-)?(\d{3,10})", name, re.ASCII):
         return int(match[1])
     raise NotFound(f"{text!r} is not an incident: write INC-1A2B3C4D, its number, or its name like INC-2026-041")

@@ -1,0 +1,1 @@
+"""Rooms where responders talk, outside of the incident's page."""
