@@ -15,7 +15,7 @@ from litestar import Litestar
 
 from tocsin import metrics
 from tocsin.api.app import create_api_routes, openapi
-from tocsin.core import incident
+from tocsin.core import lifecycle
 from tocsin.main import app
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -80,7 +80,7 @@ def _meaning(parameter: Any) -> str:
 
 
 def _lifecycle() -> str:
-    arrows = [f"    {old} --> {new}" for old, several in incident.MOVES.items() for new in several]
+    arrows = [f"    {old} --> {new}" for old, several in lifecycle.MOVES.items() for new in several]
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> detected", *arrows, "```"])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.manage import stream as module
 
 from .desk import Desk
@@ -99,7 +99,7 @@ async def test_a_stakeholder_does_not_hear_of_pages(desk: Desk) -> None:
             source = Source(answer)
             await source.ready()
             number = (await desk.world.fire()).incident or 0
-            await respond.resolve(desk.world.ctx, number, "user:alice")
+            await closing.resolve(desk.world.ctx, number, "user:alice")
             assert [(await source.next()).entry["kind"] for _ in range(2)] == ["incident_created", "resolved"]
 
 

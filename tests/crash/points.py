@@ -35,7 +35,7 @@ class Point:
 
 _INTAKE, _FLOW, _STORE = "tocsin.flow.intake:Intake", "tocsin.flow", "tocsin.store"
 _FIRE, _RECORD = "tocsin.flow.escalate:fire", "tocsin.flow.receipts:record"
-_ACKNOWLEDGE, _RESOLVE = "tocsin.flow.respond:acknowledge", "tocsin.flow.respond:resolve"
+_ACKNOWLEDGE, _RESOLVE = "tocsin.flow.respond:acknowledge", "tocsin.flow.closing:resolve"
 _BY_SOURCE = "tocsin.flow.settling:resolve_by_source"
 
 POINTS = (

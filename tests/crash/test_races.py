@@ -13,7 +13,7 @@ from tests.story.world import World
 
 from tocsin.core.alert import Reason
 from tocsin.core.mute import Matcher, Mute
-from tocsin.flow import release, respond, settling
+from tocsin.flow import closing, release, respond, settling
 from tocsin.flow import triage as triage_module
 from tocsin.flow.opening import Opening
 from tocsin.store import incidents, intake, mutes, timers
@@ -136,7 +136,7 @@ async def test_a_person_and_the_source_resolve_at_the_same_moment(world: World, 
     meeting(patch, (intake, "end_alerts", True), (intake, "close_alerts_of", False))
     ends = [world.event("resolve", f"k{n}") for n in range(3)]
     outcomes, result = await asyncio.gather(
-        world.send(*ends), respond.resolve(world.ctx, numbers[1] or 0, "user:alice")
+        world.send(*ends), closing.resolve(world.ctx, numbers[1] or 0, "user:alice")
     )
     assert result.number == numbers[1]
     assert {outcome.reason for outcome in outcomes} <= {Reason.RESOLVED, Reason.NOTHING_OPEN}
@@ -147,7 +147,7 @@ async def test_a_person_resolves_while_the_alert_expires(world: World, patch: Pa
     outcome = await world.fire(ends_at=world.clock.now() + timedelta(minutes=5))
     meeting(patch, (intake, "expire_alerts", True), (intake, "close_alerts_of", False))
     world.clock.advance(timedelta(minutes=5))
-    await asyncio.gather(world.engine.turn(), respond.resolve(world.ctx, outcome.incident or 0, "user:alice"))
+    await asyncio.gather(world.engine.turn(), closing.resolve(world.ctx, outcome.incident or 0, "user:alice"))
     await world.settle()
     assert (await world.incident())["status"] == "resolved"
     assert await world.rows("SELECT * FROM timers WHERE error <> ''") == []
@@ -186,8 +186,8 @@ async def test_a_new_alert_during_the_stability_watch_of_its_group_pages(world: 
     """Not the alert that was restored, but another one of the same group: nobody was told of it yet."""
     first = await world.fire("one", service="grouped", labels={"cluster": "eu"})
     number = first.incident or 0
-    await respond.resolve(world.ctx, number, "user:alice")
-    await respond.reopen(world.ctx, number, "user:alice")
+    await closing.resolve(world.ctx, number, "user:alice")
+    await closing.reopen(world.ctx, number, "user:alice")
     await world.fire("two", service="grouped", labels={"cluster": "eu"})
     await world.ends("two", service="grouped")
     assert (await world.incident(number))["status"] == "monitoring"

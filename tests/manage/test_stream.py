@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tocsin.core.errors import Unavailable
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.manage import stream as module
 from tocsin.manage.stream import Signal, Stream, parse_resume
 from tocsin.store.database import Database
@@ -194,7 +194,7 @@ async def test_kinds_can_be_left_out(world: World, stream: Stream) -> None:
     ear = await Ear(stream, without={"note_added"}).connected()
     number = await declared(world)
     await respond.note(world.ctx, number, "user:alice", "secret")
-    await respond.resolve(world.ctx, number, "user:alice")
+    await closing.resolve(world.ctx, number, "user:alice")
     await ear.until(lambda: "resolved" in [e["kind"] for e in ear.entries])
     assert "note_added" not in [e["kind"] for e in ear.entries]
     await ear.close()

@@ -9,7 +9,7 @@ from tocsin.core.alert import Reason
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Link, first_break
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World, directory
@@ -67,7 +67,7 @@ async def test_escalating_at_the_end_of_the_ladder_says_so(world: World) -> None
 
 async def test_resolving_ends_the_alerts_and_the_pages(world: World) -> None:
     outcome = await world.fire()
-    await respond.resolve(world.ctx, outcome.incident, "user:alice", "restarted it")
+    await closing.resolve(world.ctx, outcome.incident, "user:alice", "restarted it")
     await world.wait(hours=1)
     assert not world.phone("bob").rang()
     assert (await world.row("SELECT resolved_by FROM alerts"))[0] == "person"
@@ -78,8 +78,8 @@ async def test_reopening_pages_nobody_and_keeps_the_beginning(world: World) -> N
     outcome = await world.fire()
     before = await world.incident()
     await world.wait(minutes=1)
-    await respond.resolve(world.ctx, outcome.incident, "user:alice")
-    assert (await respond.reopen(world.ctx, outcome.incident, "user:bob")).changed
+    await closing.resolve(world.ctx, outcome.incident, "user:alice")
+    assert (await closing.reopen(world.ctx, outcome.incident, "user:bob")).changed
     await world.wait(hours=1)
     after = await world.incident()
     assert (after["status"], after["resolved_at"], after["restored_at"]) == ("investigating", None, None)
@@ -87,7 +87,7 @@ async def test_reopening_pages_nobody_and_keeps_the_beginning(world: World) -> N
     assert world.phone("alice").times == 1
     assert not world.phone("bob").rang()
     with pytest.raises(Conflict):
-        await respond.reopen(world.ctx, outcome.incident, "user:bob")
+        await closing.reopen(world.ctx, outcome.incident, "user:bob")
 
 
 async def test_notes_and_assignments_are_told(world: World) -> None:
@@ -110,7 +110,7 @@ async def test_a_person_declares_an_incident_and_it_pages(world: World) -> None:
     await world.settle()
     assert world.phone("alice").rang()
     assert (await world.kinds(number))[:2] == ["incident_created", "response_triggered"]
-    await respond.resolve(world.ctx, number, "user:bob")
+    await closing.resolve(world.ctx, number, "user:bob")
     lonely = await respond.declare(world.ctx, "user:bob", "Something", "", Severity.SEV2, [])
     await world.settle()
     assert world.phone("alice").rang(), "without a service the default policy pages"

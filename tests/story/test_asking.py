@@ -11,7 +11,7 @@ import pytest
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.severity import Severity
-from tocsin.flow import handover, respond, snooze, summon
+from tocsin.flow import closing, handover, respond, snooze, summon
 from tocsin.plugins.channels.base import DeliveryError
 
 from .test_answers import chain_break
@@ -61,7 +61,7 @@ async def test_a_snooze_can_be_made_longer_and_ended(world: World) -> None:
 async def test_resolving_and_getting_worse_end_a_snooze(world: World) -> None:
     calm = await world.fire()
     await snooze.snooze(world.ctx, calm.incident, "user:alice", HALF_AN_HOUR)
-    await respond.resolve(world.ctx, calm.incident, "user:alice")
+    await closing.resolve(world.ctx, calm.incident, "user:alice")
     worse = await world.fire("cpu", severity="error", service="grouped", labels={"cluster": "eu"})
     await snooze.snooze(world.ctx, worse.incident, "user:alice", HALF_AN_HOUR)
     before = world.phone("alice").times
@@ -119,7 +119,7 @@ async def test_whoever_cannot_be_paged_is_named(world: World) -> None:
         await summon.page(world.ctx, outcome.incident, "user:alice", user="bob", reason=" ")
     with pytest.raises(NotFound):
         await summon.page(world.ctx, 4711, "user:alice", user="bob", reason="help")
-    await respond.resolve(world.ctx, outcome.incident, "user:alice")
+    await closing.resolve(world.ctx, outcome.incident, "user:alice")
     with pytest.raises(Conflict):
         await summon.page(world.ctx, outcome.incident, "user:alice", user="bob", reason="help")
 

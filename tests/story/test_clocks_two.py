@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.core.configuration import Severities
 from tocsin.core.errors import Conflict, Invalid
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.manage import replays
 from tocsin.plugins.channels.base import DeliveryError
 
@@ -92,7 +92,7 @@ async def test_restoring_and_resolving_stop_the_second_clock(world: World) -> No
     use(world)
     outcome = await world.fire()
     await world.acknowledge(outcome.incident)
-    await respond.resolve(world.ctx, outcome.incident, "user:alice")
+    await closing.resolve(world.ctx, outcome.incident, "user:alice")
     other = await world.fire("other")
     await world.acknowledge(other.incident)
     await world.ends("other")

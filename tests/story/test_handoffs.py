@@ -14,7 +14,7 @@ from tocsin.core.event import Event
 from tocsin.core.mute import parse_matcher
 from tocsin.core.permission import Principal
 from tocsin.core.spelling import plain
-from tocsin.flow import relieve, respond
+from tocsin.flow import closing, relieve
 from tocsin.manage import configuration, handoffs, planned_events, silences
 from tocsin.manage.files import File
 from tocsin.manage.handoffs import Change, Line
@@ -186,7 +186,7 @@ async def test_it_tells_of_incidents_changes_plans_silences_and_new_alerts(world
     silence, *new = found["sections"]["alerts"]
     assert (silence["status"], silence["remark"]) == ("Silenced", "the vendor patches it on Thursday")
     assert {item["title"] for item in new} == {"Old", "Disk of db-7 is full, INFRA-4521"}
-    await respond.resolve(world.ctx, (await world.incident())["id"], "user:alice")
+    await closing.resolve(world.ctx, (await world.incident())["id"], "user:alice")
     assert (await the_only(world))["sections"]["ongoing"] == [], "gathered anew until it is signed"
     text = await handoffs.as_markdown(world.ctx, id)
     for part in ("## THINGS TO WATCH", "Marketing blast", "expected load: 2x", "the vendor patches it", "Call me."):

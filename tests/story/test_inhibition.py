@@ -9,7 +9,7 @@ import pytest
 
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.store import inhibitions, mutes
 
 from .quiet import configure, service, silence
@@ -176,7 +176,7 @@ async def test_a_restored_cause_hides_no_more(world: World) -> None:
     number = await respond.declare(world.ctx, "user:bob", "Database is gone", "", Severity.SEV1, ["db"])
     await world.settle()
     assert (await world.fire("slow", service="shop")).reason is Reason.INHIBITED
-    await respond.resolve(world.ctx, number, "user:bob", "")
+    await closing.resolve(world.ctx, number, "user:bob", "")
     await world.settle()
     assert await told(world, "slow") == ("uninhibited", True, None)
 

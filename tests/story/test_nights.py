@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from tocsin.core.alert import Reason
 from tocsin.core.mute import Matcher, Mute
-from tocsin.flow import respond, tick
+from tocsin.flow import closing, tick
 from tocsin.store import mutes, timers
 from tocsin.store.database import Database
 
@@ -161,8 +161,8 @@ async def test_two_nodes_open_one_alert_for_one_key(db: Database) -> None:
 async def test_a_relapse_during_the_watch_is_the_same_incident_paged_again(world: World) -> None:
     outcome = await world.fire()
     await world.acknowledge(outcome.incident)
-    await respond.resolve(world.ctx, outcome.incident, "user:alice")
-    await respond.reopen(world.ctx, outcome.incident, "user:alice")
+    await closing.resolve(world.ctx, outcome.incident, "user:alice")
+    await closing.reopen(world.ctx, outcome.incident, "user:alice")
     assert (await world.fire("other", service="grouped")).incident != outcome.incident
     async with world.db.transaction() as tx:
         await tx.execute("UPDATE incidents SET moved_by_person = true WHERE service = 'grouped'")

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.core.alert import Reason
 from tocsin.core.errors import Conflict
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World
@@ -190,7 +190,7 @@ async def test_groups_end_with_their_window(world: World) -> None:
 
 async def test_acknowledging_what_is_resolved_is_refused(world: World) -> None:
     outcome = await world.fire()
-    await respond.resolve(world.ctx, outcome.incident, "user:bob")
+    await closing.resolve(world.ctx, outcome.incident, "user:bob")
     with pytest.raises(Conflict):
         await world.acknowledge(outcome.incident)
-    assert not (await respond.resolve(world.ctx, outcome.incident, "user:bob")).changed
+    assert not (await closing.resolve(world.ctx, outcome.incident, "user:bob")).changed

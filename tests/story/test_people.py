@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tocsin.core.errors import NotFound
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.flow.context import Context
 from tocsin.flow.gather import gather
 from tocsin.manage.explain import explain
@@ -106,7 +106,7 @@ async def test_one_link_acknowledges_all_that_a_message_names(night: Night) -> N
     (message,) = night.sms.to(ALICE)
     token = message.acknowledge_url.rpartition("/")[2]
     assert token.startswith("m")
-    await respond.resolve(night.ctx, numbers[1], "user:bob")
+    await closing.resolve(night.ctx, numbers[1], "user:bob")
     done = await respond.acknowledge_link(night.ctx, token)
     assert [(one.number, one.changed) for one in done] == [(numbers[0], True), (numbers[2], True)]
     assert {(await night.incident(n))["acknowledged_by"] for n in (numbers[0], numbers[2])} == {"user:alice"}

@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
-from tocsin.flow import respond
+from tocsin.flow import closing
 from tocsin.flow.regrade import regrade
 from tocsin.flow.triage import intake
 
@@ -73,7 +73,7 @@ async def test_a_room_that_was_resolved_takes_nobody(world: World) -> None:
     _, room = await join(world, "one")
     await join(world, "two")
     assert room is not None
-    await respond.resolve(world.ctx, room, "user:alice")
+    await closing.resolve(world.ctx, room, "user:alice")
     reason, other = await join(world, "three")
     assert (reason, other != room) == (Reason.OPENED, True)
 

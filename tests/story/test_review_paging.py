@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
-from tocsin.flow import handover, respond, snooze, summon
+from tocsin.flow import closing, handover, respond, snooze, summon
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
@@ -111,9 +111,9 @@ async def test_a_reopened_incident_keeps_its_promises(db: Database) -> None:
     async with World(db, subscribed("alice")) as world:
         outcome = await world.fire(severity="critical")
         await world.acknowledge(outcome.incident)
-        await respond.resolve(world.ctx, outcome.incident, "user:alice")
+        await closing.resolve(world.ctx, outcome.incident, "user:alice")
         await world.wait(minutes=3)
-        await respond.reopen(world.ctx, outcome.incident, "user:alice")
+        await closing.reopen(world.ctx, outcome.incident, "user:alice")
         pages = len(await world.rows("SELECT id FROM pages"))
         await world.wait(hours=2)
         assert "update_due" in await world.kinds(outcome.incident)

@@ -13,7 +13,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration, decode
-from tocsin.flow import respond, snooze
+from tocsin.flow import closing, respond, snooze
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
@@ -145,7 +145,7 @@ async def test_whoever_answered_is_reminded_of_each_update(db: Database) -> None
         assert [m.type for m in world.phone("alice").messages] == ["page", "update", "update"]
         assert "update is due" in world.phone("alice").last.reason
         assert not [kind for _, kind, _ in await told(world, outcome.incident, "response_late")]
-        await respond.resolve(world.ctx, outcome.incident, "user:alice")
+        await closing.resolve(world.ctx, outcome.incident, "user:alice")
         await world.wait(hours=3)
         assert world.phone("alice").times == 3
         assert await world.rows("SELECT FROM timers WHERE kind = 'clock'") == []
@@ -263,7 +263,7 @@ async def test_a_quieter_one_at_night_goes_on_in_the_morning(db: Database) -> No
 async def test_severities_that_cannot_be_changed(world: World) -> None:
     outcome = await world.fire(severity="critical")
     assert not (await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV1)).changed
-    await respond.resolve(world.ctx, outcome.incident, "user:bob")
+    await closing.resolve(world.ctx, outcome.incident, "user:bob")
     with pytest.raises(Conflict):
         await regrade(world.ctx, outcome.incident, "user:bob", Severity.SEV2)
 

@@ -15,7 +15,7 @@ from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
-from tocsin.flow import respond, summon
+from tocsin.flow import closing, respond, summon
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
 from tocsin.manage import edits, explain, incidents, ladders
@@ -166,7 +166,7 @@ async def acknowledge(request: AnyRequest, id: FromPath[str], data: JSONBody[Not
 @post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
 async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await acted(request, number, lambda: respond.resolve(ctx, number, actor, notes))
+    return await acted(request, number, lambda: closing.resolve(ctx, number, actor, notes))
 
 
 @post(
@@ -174,7 +174,7 @@ async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes |
 )
 async def reopen(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
     ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await acted(request, number, lambda: respond.reopen(ctx, number, actor, notes))
+    return await acted(request, number, lambda: closing.reopen(ctx, number, actor, notes))
 
 
 def _notes(data: Notes | None) -> str:

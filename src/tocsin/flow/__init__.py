@@ -24,21 +24,23 @@
 22. `bounces`    a provider says later that what it accepted did not arrive: the next rule at once
 23. `devices`    a browser is gone: struck off, its owner told
 24. `notices`    carry news that nobody has to answer
-25. `respond`    people answer: acknowledge, resolve, reopen, escalate, assign, note
-26. `acts`       what every act of a person shares
-27. `summon`     people ask for people: page somebody, responders, all hands
-28. `handover`   somebody else takes over, once they accept
-29. `snooze`     nothing rings until then; then paging starts again
-30. `progress`   the second clock: acknowledged, not restored
-31. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-32. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-33. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-34. `plans`      planned mutes become silences, window after window
-35. `heartbeats` pings come in; a missing one raises an alert
-36. `following`  the configuration changed: what stands in the database because of it changes too
-37. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-38. `improve`    a shift that hurt asks for something to be changed
-39. `drill`      a marked incident that pages for real and ends by itself
-40. `forewarn`   before the night each team is told what would go wrong
-41. `tick`       claims what is due and hands it to the stage that owns it
+25. `respond`    people answer: acknowledge, escalate, assign, note, declare
+26. `transitions` what happens whenever a status changes, by whatever path: one list
+27. `closing`    an incident ends, and comes back: resolve, reopen
+28. `acts`       what every act of a person shares
+29. `summon`     people ask for people: page somebody, responders, all hands
+30. `handover`   somebody else takes over, once they accept
+31. `snooze`     nothing rings until then; then paging starts again
+32. `progress`   the second clock: acknowledged, not restored
+33. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+34. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+35. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+36. `plans`      planned mutes become silences, window after window
+37. `heartbeats` pings come in; a missing one raises an alert
+38. `following`  the configuration changed: what stands in the database because of it changes too
+39. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+40. `improve`    a shift that hurt asks for something to be changed
+41. `drill`      a marked incident that pages for real and ends by itself
+42. `forewarn`   before the night each team is told what would go wrong
+43. `tick`       claims what is due and hands it to the stage that owns it
 """

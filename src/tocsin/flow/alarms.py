@@ -8,7 +8,7 @@ from datetime import timedelta
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
-from tocsin.flow.respond import finish
+from tocsin.flow.closing import finish
 from tocsin.flow.settling import WATCH, alerts_ended
 from tocsin.store import incidents, intake, timers
 from tocsin.store.notifications import Held
@@ -37,7 +37,7 @@ async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
             (False, "ended: not sent again in time"),
             (True, "ended: no event for the quiet time of its service"),
         ):
-            await alerts_ended(tx, [alert[:3] for alert in ended if alert[3] is quiet], now, how)
+            await alerts_ended(ctx, tx, [alert[:3] for alert in ended if alert[3] is quiet], now, how)
         for alert, at in (await intake.open_ends(tx, subjects)).items():
             await timers.set_timer(tx, "expire", alert, None, max(at, now + GRACE) if alert in late else at)
     ctx.wake.set("timeline")
@@ -86,7 +86,7 @@ async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:
             if firing.get(incident.id):
                 await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
             else:
-                await finish(tx, incident, ACTOR, now, "Stable through its watch", "observed")
+                await finish(ctx, tx, incident, ACTOR, now, "Stable through its watch", "observed")
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return []

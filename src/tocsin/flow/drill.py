@@ -9,9 +9,10 @@ from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.incident import public_id
 from tocsin.core.matrix import urgency
 from tocsin.core.severity import Severity
+from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
-from tocsin.flow.respond import declare, finish
+from tocsin.flow.respond import declare
 from tocsin.store import drills, incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -72,7 +73,7 @@ async def look(ctx: Context, due: Sequence[Timer]) -> list[Held]:
                 await timers.set_timer(tx, drills.TIMER, incident.id, incident.id, min(now + LOOK, ends[incident.id]))
                 continue
             if incident.open:
-                await finish(tx, incident, ACTOR, now, _ENDED[because], "observed")
+                await finish(ctx, tx, incident, ACTOR, now, _ENDED[because], "observed")
             await drills.end(tx, incident.id, because, now)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
@@ -98,7 +99,7 @@ async def stop(ctx: Context, number: int, actor: str) -> bool:
             await timers.cancel(tx, drills.TIMER, number)
             if incident.open:
                 whose = actor.partition(":")[2] or actor  # who stops it has not answered it
-                await finish(tx, incident, ACTOR, now, f"Drill stopped by {whose}", "observed")
+                await finish(ctx, tx, incident, ACTOR, now, f"Drill stopped by {whose}", "observed")
             await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return stopped

@@ -1,4 +1,4 @@
-"""People answer: acknowledge, resolve, reopen, escalate, assign, note. Compare-and-set; timers end in the same transaction."""
+"""People answer: acknowledge, escalate, assign, note, declare. Compare-and-set; timers end in the same transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from datetime import datetime
 from tocsin.core.configuration import EscalationPolicy, Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
-from tocsin.core.incident import check_move, mttr_minutes
-from tocsin.core.matrix import update_by
 from tocsin.core.severity import Severity
 from tocsin.core.tag import tags
 from tocsin.core.tier import ABOUT, TIERS, rank
@@ -22,8 +20,9 @@ from tocsin.flow.escalate import Preface, ladder_of, move, policy_of
 from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.flow.pager import Climbed, Pager, Subject, no_page, planned, response_entries
 from tocsin.flow.restart import restart
-from tocsin.flow.rules import CLOCK, Beginning, beginning, keep, kept, learn, rules_for, strike
-from tocsin.store import incidents, intake, messages, timers
+from tocsin.flow.rules import Beginning, beginning, keep, kept, learn
+from tocsin.flow.transitions import moved
+from tocsin.store import incidents, messages, timers
 from tocsin.store.database import Tx
 from tocsin.store.ids import incident_numbers
 from tocsin.store.incidents import Escalation, Incident, Reached
@@ -32,7 +31,7 @@ from tocsin.store.rows import SEPARATOR, Words
 from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging
 
 
-async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
+async def answer(ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
     """Acknowledge a locked incident: stops the response clock. False when its present cycle was answered before.
 
     Raises Conflict when it is resolved or closed.
@@ -42,7 +41,7 @@ async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
     if incident.answered:
         return False
     await incidents.stop_response(tx, incident.id, now, user_of(actor))
-    first = incident.acknowledged_at is None
+    first, old = incident.acknowledged_at is None, incident.status
     await incidents.update(
         tx, incident, acknowledged_cycle=incident.cycle, alarm=None, prompted_at=None,
         status="acknowledged" if incident.status == "detected" else incident.status,
@@ -50,6 +49,7 @@ async def answer(tx: Tx, incident: Incident, actor: str, now: datetime, note: st
         engaged_at=incident.engaged_at or now, assignee=(user_of(actor) if first else None) or incident.assignee,
     )  # fmt: skip
     await tell(tx, incident, now, "acknowledged", actor, note or "Acknowledged", cycle=incident.cycle)
+    await moved(ctx, tx, incident, old, incident.status, actor, now)
     return True
 
 
@@ -67,7 +67,7 @@ async def acknowledge(ctx: Context, number: int, actor: str, notes: str = "") ->
 
 async def _acknowledged(ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, notes: str = "") -> Result:
     """Answer; what was asked of this very person in particular (to take over, to join) is answered with it."""
-    changed, user = await answer(tx, incident, actor, now, notes), user_of(actor)
+    changed, user = await answer(ctx, tx, incident, actor, now, notes), user_of(actor)
     if user is not None and await handover.accept(ctx, tx, incident, user, now):
         return Result(incident.id, True, f"{label(ctx.directory, user)} has the incident now")
     joined = user is not None and not changed and await summon.join(ctx, tx, incident, user, now)
@@ -105,69 +105,6 @@ async def acknowledge_link(ctx: Context, token: str) -> list[Result]:
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
     return results
-
-
-async def finish(tx: Tx, incident: Incident, actor: str, now: datetime, note: str, certainty: str) -> None:
-    """Resolve a locked, open incident."""
-    await incidents.stop_paging(tx, [incident.id], now, "resolved", user_of(actor))
-    await timers.cancel(tx, "watch", incident.id)
-    await timers.cancel(tx, CLOCK, incident.id)
-    human: dict[str, object] = {}
-    if user_of(actor) or actor.startswith("token:"):
-        human = {
-            "acknowledged_at": incident.acknowledged_at or now,
-            "acknowledged_by": incident.acknowledged_by or actor,
-        }
-    await incidents.update(
-        tx, incident, status="resolved", resolved_at=now, restored_at=incident.restored_at or now, alarm=None,
-        acknowledged_cycle=incident.cycle, **incidents.AT_REST, **human,
-    )  # fmt: skip
-    await tell(tx, incident, now, "resolved", actor, note or "Resolved", certainty=certainty)
-
-
-async def resolve(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
-    """Resolve from any open state; its open alerts end too. Again when resolved: no change. Raises NotFound; Conflict when closed."""
-    notes = checked(notes, "/notes", needed=False)
-    async with ctx.db.transaction() as tx:
-        incident = await locked(tx, number)
-        now = ctx.clock.now()
-        if incident.status == "resolved":
-            return Result(number, False, "Already resolved")
-        check_move(incident.status, "resolved")
-        ended = await intake.close_alerts_of(tx, number, now)
-        await finish(tx, incident, actor, now, notes, "observed" if incident.restored_at else "estimated")
-        await notify(tx, "timeline")
-    ctx.wake.set("timeline")
-    return Result(number, True, f"Resolved; {ended} open alerts ended with it" if ended else "Resolved")
-
-
-async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
-    """Back to `investigating`, keeping created_at and detected_at. Pages nobody. Raises NotFound; Conflict when it is open."""
-    notes = checked(notes, "/notes", needed=False)
-    async with ctx.db.transaction() as tx:
-        incident = await locked(tx, number)
-        now = ctx.clock.now()
-        if incident.open:
-            raise Conflict(f"The incident is {incident.status}: only a resolved or closed one can be reopened.")
-        rules = await rules_for(ctx, tx, incident)
-        was = {
-            "was": incident.status, "restored_at": incident.restored_at, "resolved_at": incident.resolved_at,
-            "closed_at": incident.closed_at, "mttr_minutes": mttr_minutes(incident.created_at, incident.resolved_at),
-        }  # fmt: skip
-        await incidents.update(
-            tx, incident, status="investigating", resolved_at=None, restored_at=None, closed_at=None, moved_by_person=True,
-            acknowledged_cycle=incident.cycle, acknowledged_at=incident.acknowledged_at or now,
-            acknowledged_by=incident.acknowledged_by or actor,
-            next_update_at=update_by(rules.rows[Severity(incident.severity)], rules.hours, now),
-        )  # fmt: skip
-        writing = Writing()
-        writing.timers += strike(rules, incident, now)
-        await write_paging(tx, writing)
-        data = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in was.items()}
-        await tell(tx, incident, now, "reopened", actor, notes or "Reopened", **data)
-        await notify(tx, "timeline")
-    ctx.wake.set("timeline")
-    return Result(number, True, "Reopened")
 
 
 async def note(ctx: Context, number: int, actor: str, text: str) -> Result:

@@ -13,6 +13,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.escalate import Preface
 from tocsin.flow.pager import ACTOR, Climbed, Pager, no_page, planned, subject_of
 from tocsin.flow.rules import rules_for, strike
+from tocsin.flow.transitions import moved
 from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -30,7 +31,7 @@ async def restart(
     than the severity asks for. `preface` is the entry of a person's act, and stands for that of a changed severity.
     """
     entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now)
-    rules = await rules_for(ctx, tx, incident)
+    rules, old = await rules_for(ctx, tx, incident), incident.status
     row = rules.rows[severity]
     await incidents.stop_paging(tx, [incident.id], now, because.value, None)
     changes: dict[str, object] = {
@@ -58,7 +59,7 @@ async def restart(
     first = next((c for c in climbs if c.first), Climbed(None, ""))
     prefaced = [preface(first.first, first.tier)] if preface is not None else []
     told = [*prefaced, *entries, *(entry for climbed in climbs for entry in climbed.entries)]
-    writing.tell(incident.id, incident.link, told)
+    link = writing.tell(incident.id, incident.link, told)
     await incidents.update(
         tx,
         incident,
@@ -69,6 +70,8 @@ async def restart(
     writing.timers += strike(rules, incident, now)
     await write_paging(tx, writing)
     await write_story(tx, writing)
+    incident.timeline_seq, incident.timeline_head = link.seq, link.head
+    await moved(ctx, tx, incident, old, incident.status, ACTOR, now)
     return pager.held
 
 

@@ -11,8 +11,10 @@ from tocsin.core.alert import Reason
 from tocsin.core.timeline import Entry
 from tocsin.flow.acts import tell
 from tocsin.flow.batch import Run
+from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
+from tocsin.flow.transitions import Move, all_moved, moved
 from tocsin.store import incidents, intake, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -23,16 +25,18 @@ WATCH = timedelta(minutes=30)
 """How long a restored incident is watched before it counts as resolved."""
 
 
-async def resolve_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
+async def resolve_by_source(ctx: Context, tx: Tx, runs: Sequence[Run], now: datetime) -> None:
     """End the alerts of these resolve events; incidents whose last alert ended are settled. One transaction."""
     async with tx.transaction():
         ended = await intake.end_alerts(tx, [(r.service, r.key) for r in runs], now)
-        await alerts_ended(tx, list(ended.values()), now, "resolved by their source")
+        await alerts_ended(ctx, tx, list(ended.values()), now, "resolved by their source")
         await _keep(tx, runs, ended, Reason.RESOLVED, now)
     _settle(runs, ended, Reason.RESOLVED)
 
 
-async def alerts_ended(tx: Tx, ended: Sequence[tuple[int, int | None, str]], now: datetime, how: str) -> None:
+async def alerts_ended(
+    ctx: Context, tx: Tx, ended: Sequence[tuple[int, int | None, str]], now: datetime, how: str
+) -> None:
     """Tell the incidents of alerts (alert, incident, title) that just ended, and settle those without any left."""
     by_incident: dict[int, list[tuple[int, str]]] = {}
     for alert, of, title in ended:
@@ -51,11 +55,11 @@ async def alerts_ended(tx: Tx, ended: Sequence[tuple[int, int | None, str]], now
         link = writing.tell(number, incident.link, [entry])
         incident.timeline_seq, incident.timeline_head = link.seq, link.head
     await write_story(tx, writing)
-    await settle(tx, [incident for number, incident in locked.items() if not left.get(number)], now)
+    await settle(ctx, tx, [incident for number, incident in locked.items() if not left.get(number)], now)
     await notify(tx, "timeline")
 
 
-async def acknowledge_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> None:
+async def acknowledge_by_source(ctx: Context, tx: Tx, runs: Sequence[Run], now: datetime) -> None:
     """A source's acknowledgement acknowledges the incident. One transaction."""
     async with tx.transaction():
         found = await intake.acknowledge_alerts(tx, [(r.service, r.key) for r in runs], now)
@@ -65,7 +69,7 @@ async def acknowledge_by_source(tx: Tx, runs: Sequence[Run], now: datetime) -> N
             if incident is not None
         }
         for number, incident in (await incidents.lock(tx, list(actors))).items():
-            if incident.open and not await answer(tx, incident, actors[number], now):
+            if incident.open and not await answer(ctx, tx, incident, actors[number], now):
                 await tell(tx, incident, now, "alert_acknowledged", actors[number], "Acknowledged at the source")
         await _keep(tx, runs, found, Reason.ACKNOWLEDGED, now)
         if found:
@@ -97,26 +101,29 @@ async def _keep(tx: Tx, runs: Sequence[Run], found: Touched, reason: Reason, now
     await intake.write_events(tx, rows)
 
 
-async def settle(tx: Tx, found: Sequence[Incident], now: datetime) -> None:
+async def settle(ctx: Context, tx: Tx, found: Sequence[Incident], now: datetime) -> None:
     """The last alerts of these locked incidents ended by their source: each resolves, or is watched when a person leads it.
 
     Those that resolve do so together: when everything recovers at once there are many.
     """
     open_ones = [incident for incident in found if incident.open and incident.status != "monitoring"]
+    led = [incident for incident in open_ones if not _ends_by_itself(incident)]
     over = [incident for incident in open_ones if _ends_by_itself(incident)]
     if over:
         ids = [incident.id for incident in over]
         await incidents.stop_paging(tx, ids, now, "resolved", None)
-        await incidents.end(tx, ids, now)
+        moves = [Move(incident, incident.status, "resolved") for incident in over]
+        await incidents.end(tx, over, now)
         writing = Writing()
         for incident in over:
             data = {"certainty": "observed"}
             entry = Entry(at=now, kind="resolved", actor=ACTOR, details="All alerts resolved", data=data)
-            writing.tell(incident.id, incident.link, [entry])
+            link = writing.tell(incident.id, incident.link, [entry])
+            incident.timeline_seq, incident.timeline_head = link.seq, link.head
         await write_story(tx, writing)
-    for incident in open_ones:
-        if not _ends_by_itself(incident):
-            await _watch(tx, incident, now)
+        await all_moved(ctx, tx, moves, ACTOR, now)
+    for incident in led:
+        await _watch(ctx, tx, incident, now)
 
 
 def _ends_by_itself(incident: Incident) -> bool:
@@ -126,7 +133,8 @@ def _ends_by_itself(incident: Incident) -> bool:
     )
 
 
-async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
+async def _watch(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> None:
+    old = incident.status
     await incidents.stop_paging(tx, [incident.id], now, "restored", None)
     await incidents.update(
         tx,
@@ -141,3 +149,4 @@ async def _watch(tx: Tx, incident: Incident, now: datetime) -> None:
     await tell(
         tx, incident, now, "restored", ACTOR, "All alerts resolved; watched for 30 minutes", certainty="observed"
     )
+    await moved(ctx, tx, incident, old, "monitoring", ACTOR, now)

@@ -51,7 +51,7 @@ async def snooze(ctx: Context, number: int, actor: str, length: Duration, notes:
         if incident.restored:
             raise Conflict("The incident is restored and only watched: nothing rings that could be snoozed.")
         now = ctx.clock.now()
-        await answer(tx, incident, actor, now, "Acknowledged by snoozing")
+        await answer(ctx, tx, incident, actor, now, "Acknowledged by snoozing")
         await forget(tx, incident, now)
         until = now + length.delta
         await incidents.pause(tx, number, now)

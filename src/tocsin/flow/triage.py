@@ -42,20 +42,24 @@ async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[
         for run in wave.values():
             runs.setdefault(run.first.event.action, []).append(run)
         if "resolve" in runs:
-            await _settled(resolve_by_source, tx, runs["resolve"], now)
+            await _settled(ctx, resolve_by_source, tx, runs["resolve"], now)
         if "acknowledge" in runs:
-            await _settled(acknowledge_by_source, tx, runs["acknowledge"], now)
+            await _settled(ctx, acknowledge_by_source, tx, runs["acknowledge"], now)
         if "trigger" in runs:
             ctx.hand_over(await _triggers(ctx, tx, runs["trigger"], refresh, now))
 
 
 async def _settled(
-    settle: Callable[[Tx, Sequence[Run], datetime], Awaitable[None]], tx: Tx, runs: list[Run], now: datetime
+    ctx: Context,
+    settle: Callable[[Context, Tx, Sequence[Run], datetime], Awaitable[None]],
+    tx: Tx,
+    runs: list[Run],
+    now: datetime,
 ) -> None:
     """Somebody else may want the same rows in another order: the database lets one of us go on, and the other tries again."""
     for attempt in range(ATTEMPTS):
         try:
-            return await settle(tx, runs, now)
+            return await settle(ctx, tx, runs, now)
         except asyncpg.DeadlockDetectedError:
             log.info("somebody else changed the same rows", attempt=attempt)
     raise Unavailable(BUSY)

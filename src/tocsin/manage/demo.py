@@ -23,7 +23,7 @@ from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Action, Event
 from tocsin.core.permission import Principal
 from tocsin.core.schedule import who
-from tocsin.flow import improve, relieve, respond
+from tocsin.flow import closing, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
@@ -163,7 +163,7 @@ class _Replay:
             case "note":
                 await respond.note(self._ctx, self.numbers[episode], self._person(episode), act.text)
             case "resolve":
-                await respond.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
+                await closing.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
         await self._settle()
 
     async def _send(self, episode: Episode, action: Action, label: str) -> None:

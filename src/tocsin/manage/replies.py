@@ -12,7 +12,7 @@ from tocsin.core.errors import Conflict, Forbidden, NotFound, TocsinError
 from tocsin.core.incident import display_name, parse_id
 from tocsin.core.permission import allowed
 from tocsin.core.severity import Severity
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.flow.context import Context
 from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.manage import configuration
@@ -141,7 +141,7 @@ async def _do(ctx: Context, act: Act, number: int, user: str, how: str) -> str:
     elif act == "escalate":
         result = await respond.escalate(ctx, number, actor, note)
     else:
-        result = await respond.resolve(ctx, number, actor, note)
+        result = await closing.resolve(ctx, number, actor, note)
     return _DONE[act] if result.changed else result.sentence
 
 

@@ -30,7 +30,7 @@ class Incident(msgspec.Struct, kw_only=True):
     affected_services: list[str]
     assignee: str | None
     responders: list[str]
-    roles: dict[str, str]
+    roles: dict[str, Any]
     tags: list[str]
     origin: str
     moved_by_person: bool
@@ -55,6 +55,18 @@ class Incident(msgspec.Struct, kw_only=True):
     matrix: int | None
     clocks_since: datetime | None
     next_update_at: datetime | None
+    uncommanded_at: datetime | None
+    drill: bool
+    reporter: str
+    detected_at: datetime
+    declared_at: datetime | None
+    impact_started_at: datetime | None
+    identified_at: datetime | None
+    moments: dict[str, dict[str, str]]
+    private: bool
+    readers: list[str]
+    merged_into: int | None
+    related: list[int]
     timeline_seq: int
     timeline_head: bytes
 
@@ -87,10 +99,11 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
 
 
 _COLUMNS = frozenset(
-    ("title", "description", "severity", "urgency", "status", "assignee", "tags", "moved_by_person", "cycle",
+    ("title", "description", "severity", "urgency", "status", "assignee", "roles", "uncommanded_at", "tags", "moved_by_person", "cycle",
      "acknowledged_cycle", "no_page_reason", "responders", "snoozed_at", "snoozed_until", "snoozed_by", "handover",
      "prompted_at", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at",
-     "closed_at", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "timeline_seq",
+     "closed_at", "detected_at", "declared_at", "impact_started_at", "identified_at", "moments", "public_title", "private",
+     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "timeline_seq",
      "timeline_head"),
 )  # fmt: skip
 
@@ -241,15 +254,18 @@ async def pause(tx: Tx, incident: int, now: datetime) -> None:
     await tx.execute("DELETE FROM timers WHERE kind = 'progress' AND subject = $1", incident)
 
 
-async def end(tx: Tx, ids: Sequence[int], now: datetime) -> None:
-    """Resolve these locked incidents; a stability watch is over with them."""
+async def end(tx: Tx, ended: Sequence[Incident], now: datetime) -> None:
+    """Resolve these locked incidents, in the database and on the values; a stability watch is over with them."""
+    ids = [incident.id for incident in ended]
     await tx.execute(
         """UPDATE incidents SET status = 'resolved', resolved_at = $2, restored_at = COALESCE(restored_at, $2), alarm = NULL,
                   acknowledged_cycle = cycle, snoozed_at = NULL, snoozed_until = NULL, snoozed_by = NULL, handover = NULL,
                   prompted_at = NULL WHERE id = ANY($1::bigint[])""",
-        list(ids), now,
+        ids, now,
     )  # fmt: skip
-    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'clock') AND subject = ANY($1::bigint[])", list(ids))
+    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'clock') AND subject = ANY($1::bigint[])", ids)
+    for incident in ended:
+        incident.status, incident.resolved_at, incident.restored_at = "resolved", now, incident.restored_at or now
 
 
 class Escalation(msgspec.Struct, kw_only=True):

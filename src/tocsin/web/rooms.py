@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
 from tocsin.core.severity import parse
-from tocsin.flow import respond
+from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
 from tocsin.manage import alerts, desk, explain, incidents, ladders
@@ -134,7 +134,7 @@ async def acknowledge(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: respond.resolve(ctx, number, actor, given.get("notes", ""))
+        request, id, lambda number, actor, given: closing.resolve(ctx, number, actor, given.get("notes", ""))
     )
 
 
@@ -142,7 +142,7 @@ async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def reopen(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: respond.reopen(ctx, number, actor, given.get("notes", ""))
+        request, id, lambda number, actor, given: closing.reopen(ctx, number, actor, given.get("notes", ""))
     )
 
 

@@ -1,0 +1,36 @@
+"""What happens whenever the status of an incident changes, by whatever path: one list.
+
+Everything here runs in the transaction of the change, on locked incidents, after the change is written and told. Whatever has to
+reach the outside sets a timer or writes a notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from tocsin.core.incident import Status
+from tocsin.flow.context import Context
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
+
+
+class Move(NamedTuple):
+    """One incident changed its status; `incident` is as it is now."""
+
+    incident: Incident
+    old: Status
+    new: Status
+
+
+async def moved(ctx: Context, tx: Tx, incident: Incident, old: Status, new: Status, actor: str, now: datetime) -> None:
+    """One incident changed its status."""
+    if old != new:
+        await all_moved(ctx, tx, [Move(incident, old, new)], actor, now)
+
+
+async def all_moved(ctx: Context, tx: Tx, moves: Sequence[Move], actor: str, now: datetime) -> None:
+    """Several incidents changed their status together: when everything recovers at once there are many, so what is done here is done
+    for all of them by one statement, and nothing is asked of the database when there is nothing to do.
+    """
