@@ -418,3 +418,18 @@ def test_what_is_written_about_quiet_reads_back_as_the_same() -> None:
     assert same(load(write(made)), made)
     assert [str(c.matcher) for c in made.mutes["nightly"].matchers] == ['path="C:\\\\temp"', 'job=~"b.*"']
     assert made.services["shop"].hidden_by_dependencies is True
+
+
+def test_what_is_written_about_the_status_page_reads_back_as_the_same() -> None:
+    made = load((GOLDEN / "good" / "status.yml").read_text())
+    assert same(load(write(made)), made)
+    page = made.status_page
+    assert page is not None
+    assert page.public is True
+    assert page.silence_alarm == 0
+    assert [(one.label, one.group) for one in page.components] == [
+        ("Card payments", "Payments"), ("Shop", None), ("phone", None),
+    ]  # fmt: skip
+    announced = made.mutes["upgrade"].announce
+    assert announced is not None
+    assert announced.components == ("cards",)

@@ -26,6 +26,7 @@ from tocsin.core.spelling import (
     decode,
     plain,
 )
+from tocsin.core.status_page import StatusPage
 
 Role = Literal["admin", "manager", "responder", "observer", "stakeholder"]
 Tier = Literal["on_call", "senior", "architect", "executive"]
@@ -391,7 +392,7 @@ class Service(Written, frozen=True, kw_only=True):
         return self.name or self.id
 
 
-Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat
+Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage
 
 KINDS: dict[str, type[Written]] = {
     "users": User,
@@ -402,6 +403,7 @@ KINDS: dict[str, type[Written]] = {
     "inhibitions": Inhibition,
     "mutes": MuteRule,
     "heartbeats": Heartbeat,
+    "status_pages": StatusPage,
 }
 """The configured kinds under their key in the file, in the order in which they may refer to each other."""
 
@@ -414,5 +416,6 @@ LABELS: dict[str, str] = {
     "inhibitions": "inhibition",
     "mutes": "mute",
     "heartbeats": "heartbeat",
+    "status_pages": "status page",
 }
 """What one object of each kind is called in a sentence."""

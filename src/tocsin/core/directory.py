@@ -18,6 +18,7 @@ from tocsin.core.configuration import (
     User,
 )
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.status_page import StatusPage
 
 NOTHING_CHANGED = Severities({})
 SEVERITIES = ("settings", "severities")
@@ -60,6 +61,7 @@ class Directory:
     mutes: Mapping[str, MuteRule] = field(default_factory=dict)
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     heartbeat_keys: Mapping[str, Heartbeat] = field(default_factory=dict)
+    status_pages: Mapping[str, StatusPage] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
@@ -90,12 +92,18 @@ class Directory:
             mutes=by_id.get("mutes", {}),
             heartbeats=by_id.get("heartbeats", {}),
             heartbeat_keys={beat.key: beat for beat in by_id.get("heartbeats", {}).values()},
+            status_pages=by_id.get("status_pages", {}),
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:
         """The objects of one kind (a key of `configuration.KINDS`) by id."""
         found: Mapping[str, Any] = getattr(self, kind)
         return found
+
+    @property
+    def status_page(self) -> StatusPage | None:
+        """The one status page, or None while there is none (core/status_checks.py keeps it at one)."""
+        return next(iter(self.status_pages.values()), None)
 
     def policy_of(self, service: str | None) -> EscalationPolicy | None:
         """The escalation policy of a service, else the default one, else None."""

@@ -44,11 +44,21 @@ class Condition(Spelled):
         return f"Condition({self.matcher})"
 
 
+class Announcement(Written, frozen=True, kw_only=True):
+    """What the public is told of a maintenance window on the status page: a `title` and `message` in its words, and the `components`
+    that are under maintenance (none named: those that stand for a service of the window)."""
+
+    title: str
+    message: str = ""
+    components: tuple[str, ...] = ()
+
+
 class MuteRule(Written, frozen=True, kw_only=True):
     """A silence or maintenance window that is planned: once (`from`, `to`), recurring (`from`, `rrule`, `duration`), or `during`
     the working hours (or outside of them) of its team. Local times are read in `time_zone`.
 
     It mutes alerts that all `matchers` match, of the services it names (`service`, `services`, those of `team`; none: of all).
+    `announce`: its windows stand on the status page.
     """
 
     id: str
@@ -64,6 +74,7 @@ class MuteRule(Written, frozen=True, kw_only=True):
     during: During | None = None
     time_zone: str = "UTC"
     reason: str = ""
+    announce: Announcement | None = None
 
 
 class Inhibition(Written, frozen=True, kw_only=True):

@@ -35,6 +35,8 @@ from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute
 from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
 from tocsin.core.spelling import WEEKDAYS
+from tocsin.core.status_checks import announcement_faults, page_faults, second_page
+from tocsin.core.status_page import StatusPage
 from tocsin.core.tier import TIERS
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -111,6 +113,11 @@ def check(
                 found += [Finding(kind, index, *fault) for fault in islice(_faults(one, known, world), ENOUGH)]
         found += _same_ids(kind, objects.get(kind, ()))
     found += _same_keys(objects.get("services", ()), objects.get("heartbeats", ()))
+    found += [Finding("status_pages", *fault) for fault in second_page(objects.get("status_pages", ()))]
+    found += [
+        Finding("mutes", *fault)
+        for fault in announcement_faults(objects.get("mutes", ()), objects.get("status_pages", ()))
+    ]
     found += [
         Finding("default_escalation_policy", -1, *fault)
         for fault in _refer(known, "escalation_policies", default_escalation_policy, ())
@@ -139,6 +146,12 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
             yield from _refer(known, "services", one.service, ("service",))
             yield from _zone(one.time_zone, ("time_zone",))
             yield from heartbeat_faults(one)
+        case StatusPage():
+            yield from _zone(one.time_zone, ("time_zone",))
+            for position, component in enumerate(one.components):
+                yield from _slug(component.id, ("components", position, "id"))
+                yield from _refer_all(known, "services", component.services, ("components", position, "services"))
+            yield from page_faults(one)
 
 
 # --- what every kind shares -------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tocsin.core.spelling import decode
 from tocsin.core.validation import Finding, World, check
 from tocsin.manage.files import File, Node, read
 
-NOT_BUILT = ("runbooks", "slos", "prevention_rules", "status_pages")
+NOT_BUILT = ("runbooks", "slos", "prevention_rules")
 """Sections of the format whose capability this release does not have: refused when filled, never ignored."""
 
 SETTINGS = ("default_escalation_policy", "severities")
