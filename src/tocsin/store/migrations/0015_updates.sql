@@ -58,5 +58,7 @@ CREATE TABLE receipts (
 CREATE INDEX receipts_update ON receipts (update_id) WHERE update_id IS NOT NULL;
 CREATE INDEX receipts_communication ON receipts (communication_id) WHERE communication_id IS NOT NULL;
 
--- Whether `next_update_at` was promised to somebody, so that it holds while the incident is watched, too; else the severity asks for it.
-ALTER TABLE incidents ADD COLUMN next_update_promised boolean NOT NULL DEFAULT false;
+ALTER TABLE incidents
+  -- `next_update_at` was promised to somebody, so that it holds while the incident is watched, too; else the severity asks for it.
+  ADD COLUMN next_update_promised boolean NOT NULL DEFAULT false,
+  ADD COLUMN cause_class text;                             -- what kind of cause is confirmed and may be told the public (core/update.py)
