@@ -14,6 +14,7 @@ import msgspec
 from tocsin.core.business import next_opening, open_at
 from tocsin.core.calendar import LATEST
 from tocsin.core.matrix import Row, Rules, escalate_by, respond_by, restore_by, working
+from tocsin.core.role import commander_due
 from tocsin.core.severity import Severity, Urgency
 
 
@@ -32,6 +33,8 @@ class Promise(StrEnum):
     """Business hours begin, and nobody has answered what came outside them."""
     TARGET = "target"
     """It should have been restored by now."""
+    COMMANDER = "commander"
+    """Somebody should have taken command by now."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     restored: bool
     open: bool
     next_update_at: datetime | None
+    commander_due: datetime | None = None
+    """By when somebody has to have taken command (core/role.py); None when somebody has, or nobody needs to."""
 
     def row(self, rules: Rules) -> Row:
         return rules.rows[self.severity]
@@ -86,6 +91,8 @@ def _once(rules: Rules, standing: Standing) -> Iterator[tuple[datetime, Promise]
     if row.inform_manager is not None:
         yield since + row.inform_manager.delta, Promise.MANAGER
     yield restore_by(row, hours, standing.created_at), Promise.TARGET
+    if standing.commander_due is not None:
+        yield standing.commander_due, Promise.COMMANDER
 
 
 def _waits_for_hours(rules: Rules, standing: Standing) -> bool:
@@ -134,6 +141,6 @@ def first(rules: Rules, severity: Severity, urgency: Urgency, now: datetime) -> 
     update = working(row, rules.hours, now + row.communication_frequency.delta)
     standing = Standing(
         severity=severity, urgency=urgency, since=now, created_at=now, answered=False, restored=False, open=True,
-        next_update_at=update,
+        next_update_at=update, commander_due=commander_due(severity, {}, now, None),
     )  # fmt: skip
     return update, following(rules, standing, now)

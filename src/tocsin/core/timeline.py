@@ -18,6 +18,8 @@ Kind = Literal[
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
     "merged", "alerts_hidden", "corrected", "copied",
     "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
+    "role_offered", "role_handed_over", "role_offer_ended", "role_released", "no_commander", "message_posted",
+    "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

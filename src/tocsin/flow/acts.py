@@ -77,3 +77,9 @@ def label(directory: Directory, user: str | None) -> str:
     """What people call a user; the id of one who is gone; `nobody` for none."""
     one = directory.users.get(user) if user else None
     return one.label if one else user or "nobody"
+
+
+async def engaged(tx: Tx, incident: Incident, actor: str, now: datetime) -> None:
+    """A person did something that investigates: the first time counts as the engagement (S0-90). A source or we ourselves do not."""
+    if incident.engaged_at is None and (user_of(actor) is not None or actor.startswith("token:")):
+        await incidents.update(tx, incident, engaged_at=now)

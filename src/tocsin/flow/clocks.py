@@ -11,6 +11,7 @@ from tocsin.core.escalation import PageReason, manager_of
 from tocsin.core.matrix import Row, Rules
 from tocsin.core.notification import subscribed
 from tocsin.core.promise import Promise, due
+from tocsin.core.role import PATIENCE, acting_commander
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.context import Context
@@ -24,7 +25,7 @@ from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import Writing, notify, write_paging, write_story
 
-PATIENCE = timedelta(minutes=30)
+REMINDING = timedelta(minutes=30)
 """How long a reminder is tried."""
 
 
@@ -88,6 +89,8 @@ def _strike(directory: Directory, rules: Rules, incident: Incident, start: datet
                 _remind(directory, row, incident, at, now, struck)
             case Promise.MANAGER | Promise.QUEUE:
                 _inform(directory, row, incident, promise, at, now, struck)
+            case Promise.COMMANDER:
+                _command(directory, incident, at, now, struck)
             case Promise.OPENING:
                 struck.opens = True
     return struck
@@ -140,6 +143,27 @@ def _inform(
     struck.notices += made
 
 
+def _command(directory: Directory, incident: Incident, at: datetime, now: datetime, struck: Struck) -> None:
+    """Nobody has taken command of a SEV1 or SEV2: whoever acts as commander and the team's manager are told."""
+    severity = Severity(incident.severity).name
+    acting = acting_commander(incident.roles, incident.acknowledged_by, incident.assignee)
+    heading = f"Nobody has taken command of this {severity}: take it, or give it to somebody."
+    told = dict.fromkeys(user for user in (acting, manager_of(directory, incident.service)) if user)
+    key = f"no_commander:{incident.id}:{at.isoformat()}"
+    made = [n for user in told for n in _notices(directory, user, f"{key}:{user}", heading, incident, now)]
+    person = directory.users.get(acting) if acting else None
+    stands_in = f"; {person.label} is acting commander" if person else ""
+    text = f"Nobody has taken command within {minutes(PATIENCE)}{stands_in}"
+    informed = sorted({notice.user_id for notice in made})
+    struck.entries.append(_entry(now, "no_commander", text, at, acting=acting, informed=informed))
+    struck.notices += made
+
+
+def minutes(length: timedelta) -> str:
+    """`5 minutes`."""
+    return f"{int(length.total_seconds() // 60)} minutes"
+
+
 def _notices(
     directory: Directory, user: str | None, key: str, heading: str, incident: Incident, now: datetime
 ) -> Iterator[NewNotice]:
@@ -149,5 +173,5 @@ def _notices(
         yield NewNotice(
             key=f"{key}:{method.id}", kind=key.partition(":")[0], user_id=person.id if person else "", method=method.id,
             channel=method.type, heading=heading, incident_id=incident.id, created_at=now, due_at=now,
-            deadline_at=now + PATIENCE,
+            deadline_at=now + REMINDING,
         )  # fmt: skip

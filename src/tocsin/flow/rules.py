@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.core.matrix import Rules, rules_of, urgency_of
 from tocsin.core.promise import Standing, first, following
+from tocsin.core.role import commander_due
 from tocsin.core.severity import Severity, Urgency
 from tocsin.flow.context import Context
 from tocsin.store import matrices
@@ -87,11 +88,13 @@ async def rules_for(ctx: Context, tx: Tx, incident: Ruled) -> Rules:
 
 
 def standing_of(incident: Incident) -> Standing:
-    """Where a locked incident stands, as far as its promises go."""
+    """Where a locked incident stands, as far as its promises go. A drill asks for no commander."""
+    since = incident.clocks_since or incident.created_at
+    commander = commander_due(incident.severity, incident.roles, since, incident.uncommanded_at)
     return Standing(
-        severity=Severity(incident.severity), urgency=incident.urgency, since=incident.clocks_since or incident.created_at,
+        severity=Severity(incident.severity), urgency=incident.urgency, since=since,
         created_at=incident.created_at, answered=incident.answered, restored=incident.status == "monitoring",
-        open=incident.open, next_update_at=incident.next_update_at,
+        open=incident.open, next_update_at=incident.next_update_at, commander_due=None if incident.drill else commander,
     )  # fmt: skip
 
 

@@ -1,0 +1,45 @@
+"""What people say to each other in a room: entries of its timeline, never edited, only corrected."""
+
+from __future__ import annotations
+
+from tocsin.core.errors import Conflict, NotFound
+from tocsin.flow.acts import Result, checked, engaged, locked, tell
+from tocsin.flow.context import Context
+from tocsin.store import room
+from tocsin.store.writing import notify
+
+
+async def post(ctx: Context, number: int, actor: str, text: str, origin: str = "room") -> Result:
+    """Say something to everyone in the room; allowed when it is over, too. `origin`: the room in which it was said.
+
+    Raises NotFound; Invalid when it is empty or too long.
+    """
+    text = checked(text, "/text")
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, number)
+        now = ctx.clock.now()
+        await tell(tx, incident, now, "message_posted", actor, text, origin=origin)
+        await engaged(tx, incident, actor, now)
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return Result(number, True, "Sent")
+
+
+async def correct(ctx: Context, number: int, actor: str, entry: int, text: str) -> Result:
+    """Say what an entry of the timeline should have said. The entry stays; the correction is an entry that refers to it.
+
+    Raises NotFound; Invalid; Conflict for an entry that is a correction itself.
+    """
+    text = checked(text, "/text")
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, number)
+        wrong = await room.entry(tx, number, entry)
+        if wrong is None:
+            raise NotFound(f"There is no entry {entry} in the timeline of this incident")
+        if "corrects" in wrong["data"]:
+            raise Conflict("This entry is a correction: correct the entry that it refers to.")
+        about = {"entry": entry, "seq": wrong["seq"], "kind": wrong["kind"]}
+        await tell(tx, incident, ctx.clock.now(), "corrected", actor, text, corrects=about)
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return Result(number, True, "Corrected; what was written before stays readable")
