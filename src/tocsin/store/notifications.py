@@ -116,24 +116,27 @@ async def renew(tx: Tx, ids: Sequence[int], node: UUID, until: datetime) -> set[
 async def delivered(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime, datetime]]) -> set[int]:
     """The provider took them: (id, receipt, started, ended). Returns the ids recorded now (a repeat after a crash is recorded once).
 
-    A notification superseded while it was on its way did arrive, and is told as it was.
+    A notification superseded while it was on its way did arrive, and is told as it was. What differs from row to row is looked up in
+    an object by its id: joined with `unnest`, the planner compares every row with every other (500 rows: 42 ms instead of 6).
     """
     found = await tx.fetch(
         """WITH done AS (
-             UPDATE notifications n SET state = 'delivered', receipt = r.receipt, started_at = r.started, ended_at = r.ended,
+             UPDATE notifications n SET state = 'delivered', receipt = $2::jsonb -> n.id::text ->> 0,
+                    started_at = ($2::jsonb -> n.id::text ->> 1)::timestamptz,
+                    ended_at = ($2::jsonb -> n.id::text ->> 2)::timestamptz,
                     attempts = n.attempts + 1, owner = NULL, error = ''
-             FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS r(id, receipt, started, ended)
-             WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state IN ('pending', 'superseded')
-             RETURNING n.id, n.page_id, r.ended
+             WHERE n.id = ANY($1::bigint[]) AND n.state IN ('pending', 'superseded')
+             RETURNING n.id, n.page_id, n.ended_at
+           ), ends AS MATERIALIZED (SELECT jsonb_object_agg(page_id, ended_at) AS at FROM done
            ), page AS (
              UPDATE pages p SET state = CASE WHEN p.state IN ('pending', 'undelivered') THEN 'delivered' ELSE p.state END,
-                    delivered_at = COALESCE(p.delivered_at, d.ended),
+                    delivered_at = COALESCE(p.delivered_at, ((SELECT at FROM ends) ->> p.id::text)::timestamptz),
                     ended_at = CASE WHEN p.state = 'undelivered' THEN NULL ELSE p.ended_at END
-             FROM done d WHERE p.id = d.page_id AND p.id = ANY(ARRAY(SELECT page_id FROM done))
-             RETURNING p.delivered_at = d.ended AS first
+             WHERE p.id = ANY(ARRAY(SELECT page_id FROM done))
+             RETURNING p.delivered_at = ((SELECT at FROM ends) ->> p.id::text)::timestamptz AS first
            )
            SELECT id, (SELECT count(*) FROM page WHERE first) FROM done""",
-        [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], [r[3] for r in rows],
+        [r[0] for r in rows], {r[0]: r[1:] for r in rows},
     )  # fmt: skip
     if found:
         PAGES.labels("delivered").inc(found[0][1])
@@ -143,20 +146,20 @@ async def delivered(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime,
 async def retry(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime]]) -> None:
     """Not taken, but worth another try: (id, error, when)."""
     await tx.execute(
-        """UPDATE notifications n SET due_at = r.at, owner = NULL, attempts = n.attempts + 1, error = r.error
-           FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS r(id, error, at)
-           WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $4""",
-        [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows], node,
+        """UPDATE notifications n SET due_at = ($2::jsonb -> n.id::text ->> 1)::timestamptz, owner = NULL,
+                  attempts = n.attempts + 1, error = $2::jsonb -> n.id::text ->> 0
+           WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $3""",
+        [r[0] for r in rows], {r[0]: r[1:] for r in rows}, node,
     )  # fmt: skip
 
 
 async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datetime) -> list[int]:
     """Given up: (id, error). The page's next rule starts at once; returns the pages that now can reach nobody, ended so."""
     await tx.execute(
-        """UPDATE notifications n SET state = 'failed', owner = NULL, attempts = n.attempts + 1, error = r.error, ended_at = $4
-           FROM unnest($1::bigint[], $2::text[]) AS r(id, error)
-           WHERE n.id = r.id AND n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $3""",
-        [r[0] for r in rows], [r[1] for r in rows], node, now,
+        """UPDATE notifications n SET state = 'failed', owner = NULL, attempts = n.attempts + 1, error = $2::jsonb ->> n.id::text,
+                  ended_at = $4
+           WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending' AND n.owner = $3""",
+        [r[0] for r in rows], {r[0]: r[1] for r in rows}, node, now,
     )  # fmt: skip
     pages = await tx.fetch(
         "SELECT DISTINCT page_id FROM notifications WHERE id = ANY($1::bigint[])", [r[0] for r in rows]

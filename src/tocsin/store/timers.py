@@ -43,9 +43,9 @@ async def finish(tx: Tx, node: UUID, timers: Sequence[Timer]) -> set[int]:
     Locks the rows, so of two nodes that believe they hold a timer only one records its outcome.
     """
     rows = await tx.fetch(
-        """DELETE FROM timers t USING unnest($2::bigint[], $3::timestamptz[]) AS r(id, due_at)
-           WHERE t.id = r.id AND t.id = ANY($2::bigint[]) AND t.owner = $1 AND t.due_at = r.due_at RETURNING t.id""",
-        node, [t.id for t in timers], [t.due_at for t in timers],
+        """DELETE FROM timers t WHERE t.id = ANY($2::bigint[]) AND t.owner = $1
+             AND t.due_at = ($3::jsonb ->> t.id::text)::timestamptz RETURNING t.id""",
+        node, [t.id for t in timers], {t.id: t.due_at for t in timers},
     )  # fmt: skip
     return {row[0] for row in rows}
 
