@@ -13,6 +13,7 @@ import msgspec
 
 from tocsin.core.errors import Invalid
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.room import Room
 from tocsin.core.severity import Severity, parse
 from tocsin.core.spelling import (
     WEEKDAYS,
@@ -392,7 +393,7 @@ class Service(Written, frozen=True, kw_only=True):
         return self.name or self.id
 
 
-Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage
+Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room
 
 KINDS: dict[str, type[Written]] = {
     "users": User,
@@ -404,6 +405,7 @@ KINDS: dict[str, type[Written]] = {
     "mutes": MuteRule,
     "heartbeats": Heartbeat,
     "status_pages": StatusPage,
+    "rooms": Room,
 }
 """The configured kinds under their key in the file, in the order in which they may refer to each other."""
 
@@ -417,5 +419,6 @@ LABELS: dict[str, str] = {
     "mutes": "mute",
     "heartbeats": "heartbeat",
     "status_pages": "status page",
+    "rooms": "room",
 }
 """What one object of each kind is called in a sentence."""

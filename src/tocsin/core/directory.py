@@ -18,6 +18,7 @@ from tocsin.core.configuration import (
     User,
 )
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.room import Room
 from tocsin.core.status_page import StatusPage
 
 NOTHING_CHANGED = Severities({})
@@ -62,6 +63,7 @@ class Directory:
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     heartbeat_keys: Mapping[str, Heartbeat] = field(default_factory=dict)
     status_pages: Mapping[str, StatusPage] = field(default_factory=dict)
+    rooms: Mapping[str, Room] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
@@ -93,6 +95,7 @@ class Directory:
             heartbeats=by_id.get("heartbeats", {}),
             heartbeat_keys={beat.key: beat for beat in by_id.get("heartbeats", {}).values()},
             status_pages=by_id.get("status_pages", {}),
+            rooms=by_id.get("rooms", {}),
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:

@@ -5,17 +5,14 @@ The page of the incident is always a room, and always the truth; what is configu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
-from tocsin.core.errors import Invalid
 from tocsin.core.severity import Severity, parse
-from tocsin.core.shape import Fault
 from tocsin.core.spelling import Written
 
 BUILTIN = "builtin"
 """The id of the room that every incident has: its page."""
-SECTION = "rooms"
 
 
 class Room(Written, frozen=True, kw_only=True):
@@ -54,14 +51,3 @@ def wanted(
         and (not room.services or any(service in room.services for service in services))
         and (room.private or not private)
     ]
-
-
-def severity_faults(room: Room) -> Iterator[Fault]:
-    """Words that are no severities, and the id that is taken."""
-    if room.id == BUILTIN:
-        yield Fault(("id",), f"{BUILTIN!r} is the room that every incident has: choose another id")
-    for position, word in enumerate(room.severities):
-        try:
-            parse(word)
-        except Invalid as error:
-            yield Fault(("severities", position), str(error))

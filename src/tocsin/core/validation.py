@@ -32,6 +32,8 @@ from tocsin.core.configuration import (
 from tocsin.core.device import TYPE
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
+from tocsin.core.room import Room
+from tocsin.core.room_checks import Member, room_faults
 from tocsin.core.rota import hidden
 from tocsin.core.shape import Fault, Path, short, unknown
 from tocsin.core.spelling import WEEKDAYS
@@ -72,10 +74,11 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True)
 class World:
-    """What exists outside the configuration: channels by type, and the types of integrations."""
+    """What exists outside the configuration: channels and rooms by type, and the types of integrations."""
 
     channels: Mapping[str, Carrier]
     sources: Collection[str]
+    rooms: Mapping[str, Member]
 
 
 class Finding(NamedTuple):
@@ -146,6 +149,9 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
             yield from _refer(known, "services", one.service, ("service",))
             yield from _zone(one.time_zone, ("time_zone",))
             yield from heartbeat_faults(one)
+        case Room():
+            yield from _refer_all(known, "services", one.services, ("services",))
+            yield from room_faults(one, world.rooms)
         case StatusPage():
             yield from _zone(one.time_zone, ("time_zone",))
             for position, component in enumerate(one.components):

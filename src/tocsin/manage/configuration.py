@@ -30,6 +30,7 @@ from tocsin.manage.access import FIRST_ADMIN
 from tocsin.manage.drafts import Draft, Place, complain, draft, explain, stored_place
 from tocsin.manage.files import File
 from tocsin.manage.plans import Plan, compare
+from tocsin.plugins.rooms import registry as rooms
 from tocsin.plugins.sources import registry
 from tocsin.store import devices, notices
 from tocsin.store import objects as store
@@ -44,7 +45,7 @@ ITSELF = Principal("tocsin", "admin", None, "Tocsin")
 
 def world(ctx: Context) -> World:
     """What the checks need to know of the plug-ins."""
-    return World(ctx.channels, frozenset(registry.TYPES))
+    return World(ctx.channels, frozenset(registry.TYPES), rooms.CONFIGURED)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -138,6 +138,8 @@ def _by_id(items: list[dict[str, Any]]) -> dict[str, Any]:
 def masked(body: dict[str, Any], channels: Mapping[str, Carrier]) -> dict[str, Any]:
     """An object's plain form without its secrets: integration keys, and of contact methods all but e-mail addresses."""
     shown = dict(body)
+    if "type" in body:  # a room or a channel: its address may hold a token
+        shown.update(dict.fromkeys({"url", "secret"} & body.keys(), SECRET))
     if "contact_methods" in body:
         shown["contact_methods"] = [_masked_method(method, channels) for method in body["contact_methods"]]
     if "period" in body or "cron" in body:
