@@ -69,3 +69,56 @@ CREATE TABLE told_maintenance (
   ends_at timestamptz NOT NULL,
   announce jsonb NOT NULL
 );
+
+-- Whatever changes what the public may read tells every node, and what subscribers are told of it waits as a timer, in the same
+-- transaction. The conditions are looked at first, so where nothing is public no function runs.
+CREATE FUNCTION status_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_notify('tocsin', 'status');
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION public_word_given() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  at timestamptz := COALESCE(NEW.published_at, NEW.created_at);
+BEGIN
+  UPDATE incidents SET public_at = at WHERE id = NEW.incident AND public_at IS NULL;
+  INSERT INTO timers (kind, subject, incident_id, due_at, set_for) VALUES ('public_word', NEW.id, NEW.incident, at, at)
+    ON CONFLICT (kind, subject) DO NOTHING;
+  PERFORM pg_notify('tocsin', 'timers');
+  PERFORM pg_notify('tocsin', 'status');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER public_word_given AFTER INSERT OR UPDATE OF state, message, components, incident_status ON updates FOR EACH ROW
+  WHEN (NEW.audience = 'public' AND NEW.state = 'published') EXECUTE FUNCTION public_word_given();
+
+CREATE TRIGGER public_incident_changed AFTER UPDATE OF title, public_title, private, merged_into, impact_started_at, drill
+  ON incidents FOR EACH ROW WHEN (NEW.public_at IS NOT NULL) EXECUTE FUNCTION status_changed();
+
+CREATE FUNCTION public_incident_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.status IN ('resolved', 'closed') AND OLD.status NOT IN ('resolved', 'closed') AND NEW.merged_into IS NULL THEN
+    INSERT INTO timers (kind, subject, incident_id, due_at, set_for) VALUES
+      ('public_end', NEW.id, NEW.id, COALESCE(NEW.resolved_at, clock_timestamp()), COALESCE(NEW.resolved_at, clock_timestamp()))
+      ON CONFLICT (kind, subject) DO NOTHING;
+    PERFORM pg_notify('tocsin', 'timers');
+  END IF;
+  PERFORM pg_notify('tocsin', 'status');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER public_incident_moved AFTER UPDATE OF status ON incidents FOR EACH ROW
+  WHEN (NEW.public_at IS NOT NULL AND OLD.status <> NEW.status) EXECUTE FUNCTION public_incident_moved();
+
+CREATE FUNCTION maintenance_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO timers (kind, subject, due_at, set_for) VALUES ('maintenance', 0, NEW.updated_at, NEW.updated_at)
+    ON CONFLICT (kind, subject) DO UPDATE
+    SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = '';
+  PERFORM pg_notify('tocsin', 'timers');
+  PERFORM pg_notify('tocsin', 'status');
+  RETURN NULL;
+END $$;
+CREATE TRIGGER maintenance_announced AFTER INSERT ON mutes FOR EACH ROW
+  WHEN (NEW.announce IS NOT NULL) EXECUTE FUNCTION maintenance_changed();
+CREATE TRIGGER maintenance_changed AFTER UPDATE ON mutes FOR EACH ROW
+  WHEN (NEW.announce IS NOT NULL OR OLD.announce IS NOT NULL) EXECUTE FUNCTION maintenance_changed();
