@@ -64,7 +64,7 @@ ANY_TIME = (
      """SELECT id, incident_id FROM pages p WHERE state = 'undelivered'
         AND EXISTS (SELECT FROM notifications WHERE page_id = p.id AND state IN ('delivered', 'pending'))"""),
     ("I-4: step {1} of climb {0} was taken twice for {2}",
-     "SELECT escalation_id, step, user_id FROM pages WHERE reason <> 'manager_last_resort'"
+     "SELECT escalation_id, step, user_id FROM pages WHERE reason <> 'manager_last_resort' AND escalation_id IS NOT NULL"
      " GROUP BY escalation_id, cycle, round, step, user_id HAVING count(*) > 1"),
     ("I-4: the manager was paged {1} times for climb {0}",
      "SELECT escalation_id, count(*) FROM pages WHERE reason = 'manager_last_resort' GROUP BY escalation_id HAVING count(*) > 1"),
