@@ -28,6 +28,7 @@ from tocsin.gate import Gate, HttpServer, listen
 from tocsin.manage import access, configuration, demo
 from tocsin.manage.files import File
 from tocsin.plugins.channels import registry as channels
+from tocsin.plugins.probes import registry as probes
 from tocsin.postgres.server import Server
 from tocsin.serving import application
 from tocsin.settings import Settings
@@ -167,6 +168,7 @@ async def _context(settings: Settings, url: str, stack: AsyncExitStack) -> Conte
         clock=clock,
         db=db,
         channels=opened,
+        probes=probes.create(),
         secret=(settings.secret_key or ours.secret).encode(),
         instance=ours.instance,
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from tocsin.core.errors import Invalid
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
+from tocsin.core.probe import Probe
 from tocsin.core.room import Room
 from tocsin.core.severity import Severity, parse
 from tocsin.core.spelling import (
@@ -373,7 +374,8 @@ class Grouping(Written, frozen=True, kw_only=True):
 
 class Service(Written, frozen=True, kw_only=True):
     """An alert that gets no event for `auto_resolve` resolves (None: only its source ends it). `hidden_by_dependencies`: while a
-    service that this one depends on has an open SEV1 or SEV2, alerts of this one are hidden under it."""
+    service that this one depends on has an open SEV1 or SEV2, alerts of this one are hidden under it. `probes` show that it works
+    again."""
 
     id: str
     name: str = ""
@@ -387,6 +389,7 @@ class Service(Written, frozen=True, kw_only=True):
     severities: Severities = Severities({})
     auto_resolve: Duration | None = None
     hidden_by_dependencies: bool = False
+    probes: tuple[Probe, ...] = ()
 
     @property
     def label(self) -> str:

@@ -5,9 +5,10 @@ Every finding says what is wrong and how to mend it; the caller knows the file a
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from itertools import islice
@@ -32,6 +33,7 @@ from tocsin.core.configuration import (
 from tocsin.core.device import TYPE
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
+from tocsin.core.probe_checks import Measurer, probe_faults
 from tocsin.core.room import Room
 from tocsin.core.room_checks import Member, room_faults
 from tocsin.core.rota import hidden
@@ -78,7 +80,8 @@ class World:
 
     channels: Mapping[str, Carrier]
     sources: Collection[str]
-    rooms: Mapping[str, Member]
+    rooms: Mapping[str, Member] = dataclasses.field(default_factory=dict)
+    probes: Mapping[str, Measurer] = field(default_factory=dict)
 
 
 class Finding(NamedTuple):
@@ -438,6 +441,10 @@ def _service(service: Service, known: Known, world: World) -> Iterator[Fault]:
     for position, integration in enumerate(service.integrations):
         yield from _integration(integration, world, ("integrations", position))
     yield from _repeated([i.id for i in service.integrations], "integration", ("integrations",))
+    for position, probe in enumerate(service.probes):
+        yield from _slug(probe.id, ("probes", position, "id"))
+        yield from probe_faults(probe, world.probes, ("probes", position))
+    yield from _repeated([probe.id for probe in service.probes], "probe", ("probes",))
     if service.grouping is not None and service.grouping.window == 0:
         yield Fault(("grouping", "window"), "a window of 0s groups nothing: write one like 5m, or leave grouping out")
 

@@ -16,6 +16,7 @@ from tocsin.core.matrix import Rules
 from tocsin.flow.recall import Recall
 from tocsin.flow.silences import Silences
 from tocsin.plugins.channels.base import Channel
+from tocsin.plugins.probes.base import Probe
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 from tocsin.store.ids import Ids
@@ -67,6 +68,8 @@ class Context:
     wake: Wake = field(default_factory=Wake)
     ids: Ids = field(default_factory=Ids)
     announced: set[str] = field(default_factory=set)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    """What measures whether a service works, by type."""
     rules: dict[int, Rules] = field(default_factory=dict)
     """The rules of severities that this node knows to be in the database, by number (flow/rules)."""
     in_the_loop: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -45,7 +45,7 @@ ITSELF = Principal("tocsin", "admin", None, "Tocsin")
 
 def world(ctx: Context) -> World:
     """What the checks need to know of the plug-ins."""
-    return World(ctx.channels, frozenset(registry.TYPES), rooms.CONFIGURED)
+    return World(ctx.channels, frozenset(registry.TYPES), rooms.CONFIGURED, ctx.probes)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

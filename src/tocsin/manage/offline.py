@@ -13,6 +13,7 @@ from tocsin.manage.drafts import directory_of
 from tocsin.manage.files import File
 from tocsin.manage.lists import read_time
 from tocsin.plugins.channels import registry as channels
+from tocsin.plugins.probes import registry as probes
 from tocsin.plugins.rooms import registry as rooms
 from tocsin.plugins.sources import registry as sources
 from tocsin.settings import Settings
@@ -22,7 +23,9 @@ RINGING = foresight.ringing(channels.create(Settings()))
 
 def directory(files: Sequence[File]) -> Directory:
     """The configuration that the files hold, checked as it is when applied. Raises Invalid with file and line."""
-    return directory_of(files, World(channels.create(Settings()), frozenset(sources.TYPES), rooms.CONFIGURED))
+    return directory_of(
+        files, World(channels.create(Settings()), frozenset(sources.TYPES), rooms.CONFIGURED, probes.create())
+    )
 
 
 def check(files: Sequence[File], days: int) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""Opens a TCP connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from tocsin.plugins.probes.base import Field, Sample, field_problem
+
+
+class TcpProbe:
+    """Good when something takes the connection."""
+
+    type = "tcp"
+    label = "TCP"
+    fields = (
+        Field(name="host", label="Host", kind="text", help="db.example.com"),
+        Field(name="port", label="Port", kind="text", help="5432"),
+    )
+
+    def __init__(self, timeout: float = 5.0) -> None:
+        self.timeout = timeout
+
+    def problem(self, settings: Mapping[str, str]) -> str | None:
+        if problem := field_problem(self.fields, settings):
+            return problem
+        if not (settings["port"].isdigit() and 1 <= int(settings["port"]) <= 65_535):
+            return "port: write a number from 1 to 65535"
+        if any(sign in settings["host"] for sign in "/@ ") or not settings["host"].isprintable():
+            return "host: write a name or an address, without scheme or path"
+        return None
+
+    async def sample(self, settings: Mapping[str, str]) -> Sample:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self.timeout):
+                _, writer = await asyncio.open_connection(settings["host"], int(settings["port"]))
+        except TimeoutError:
+            return Sample(False, f"no connection within {self.timeout:g} s", _since(began))
+        except (OSError, UnicodeError) as error:
+            refused = isinstance(error, ConnectionError)
+            return Sample(False, "it refuses connections" if refused else "it cannot be reached", _since(began))
+        writer.transport.abort()
+        return Sample(True, "it takes connections", _since(began))
+
+
+def _since(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 1)
