@@ -33,16 +33,18 @@
 31. `snooze`     nothing rings until then; then paging starts again
 32. `roles`      who does what: a role is taken, handed over with read-back, let go
 33. `chat`       what people say in the room, and what they correct
-34. `progress`   the second clock: acknowledged, not restored
-35. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-36. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-37. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-38. `plans`      planned mutes become silences, window after window
-39. `heartbeats` pings come in; a missing one raises an alert
-40. `following`  the configuration changed: what stands in the database because of it changes too
-41. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-42. `improve`    a shift that hurt asks for something to be changed
-43. `drill`      a marked incident that pages for real and ends by itself
-44. `forewarn`   before the night each team is told what would go wrong
-45. `tick`       claims what is due and hands it to the stage that owns it
+34. `findings`   what we know becomes fact or falls; what is decided on it
+35. `tasks`      who does what, and the check-in that is missed
+36. `progress`   the second clock: acknowledged, not restored
+37. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+38. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+39. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+40. `plans`      planned mutes become silences, window after window
+41. `heartbeats` pings come in; a missing one raises an alert
+42. `following`  the configuration changed: what stands in the database because of it changes too
+43. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+44. `improve`    a shift that hurt asks for something to be changed
+45. `drill`      a marked incident that pages for real and ends by itself
+46. `forewarn`   before the night each team is told what would go wrong
+47. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -112,7 +112,7 @@ def _remind(
     every = f"{severity} is told every {row.communication_frequency}"
     user = leader_of(incident) if incident.snoozed_until is None else None
     heading = f"An update is due: {every}."
-    made = list(_notices(directory, user, f"update_due:{incident.id}:{at.isoformat()}", heading, incident, now))
+    made = list(update_to(directory, user, f"update_due:{incident.id}:{at.isoformat()}", heading, incident, now))
     person = directory.users.get(user) if user else None
     reminded = f"; {person.label} is reminded" if person and made else ""
     data = {"user": user, "methods": [notice.method for notice in made]}
@@ -129,7 +129,7 @@ def _inform(
     severity = Severity(incident.severity).name
     waited = f"Nobody acknowledged it within {row.escalation_time} of business hours, and it pages nobody"
     heading = f"{waited}: you own the queue." if queue else f"For your information: {severity} in what your team owns."
-    made = list(_notices(directory, user, f"{promise.value}:{incident.id}:{at.isoformat()}", heading, incident, now))
+    made = list(update_to(directory, user, f"{promise.value}:{incident.id}:{at.isoformat()}", heading, incident, now))
     person = directory.users.get(user) if user else None
     if person is None:
         told = "There is no manager to inform"
@@ -150,7 +150,7 @@ def _command(directory: Directory, incident: Incident, at: datetime, now: dateti
     heading = f"Nobody has taken command of this {severity}: take it, or give it to somebody."
     told = dict.fromkeys(user for user in (acting, manager_of(directory, incident.service)) if user)
     key = f"no_commander:{incident.id}:{at.isoformat()}"
-    made = [n for user in told for n in _notices(directory, user, f"{key}:{user}", heading, incident, now)]
+    made = [n for user in told for n in update_to(directory, user, f"{key}:{user}", heading, incident, now)]
     person = directory.users.get(acting) if acting else None
     stands_in = f"; {person.label} is acting commander" if person else ""
     text = f"Nobody has taken command within {minutes(PATIENCE)}{stands_in}"
@@ -164,7 +164,7 @@ def minutes(length: timedelta) -> str:
     return f"{int(length.total_seconds() // 60)} minutes"
 
 
-def _notices(
+def update_to(
     directory: Directory, user: str | None, key: str, heading: str, incident: Incident, now: datetime
 ) -> Iterator[NewNotice]:
     """An update to a person, by each contact method that its owner wants updates on."""

@@ -27,6 +27,7 @@ from tocsin.flow import (
     release,
     relieve,
     snooze,
+    tasks,
 )
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
@@ -61,6 +62,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     improve.TIMER: improve.review,
     "rotation": relieve.rotation,
     "handoff": relieve.relieve,
+    tasks.CHECK_IN: tasks.fire,
 }
 """Every kind of timer and the stage that owns it."""
 
