@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import available_timezones
 
+from tocsin.core.audience import FIELDS, Channel
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
@@ -42,6 +43,8 @@ from tocsin.core.spelling import WEEKDAYS
 from tocsin.core.status_checks import announcement_faults, page_faults, second_page
 from tocsin.core.status_page import StatusPage
 from tocsin.core.tier import TIERS
+from tocsin.core.update_checks import channel_faults, template_faults
+from tocsin.core.update_template import UpdateTemplate
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
@@ -155,6 +158,10 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
         case Room():
             yield from _refer_all(known, "services", one.services, ("services",))
             yield from room_faults(one, world.rooms)
+        case Channel():
+            yield from _channel(one, known, world)
+        case UpdateTemplate():
+            yield from template_faults(one)
         case StatusPage():
             yield from _zone(one.time_zone, ("time_zone",))
             for position, component in enumerate(one.components):
@@ -295,6 +302,15 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
         if name not in names:
             yield Fault(("updates", position), unknown("contact method", name, names))
     yield from _repeated(user.updates, "contact method", ("updates",), field=None)
+
+
+def _channel(one: Channel, known: Known, world: World) -> Iterator[Fault]:
+    yield from _refer_all(known, "services", one.services, ("services",))
+    wrong = list(channel_faults(one))
+    yield from wrong
+    if not wrong and (channel := world.channels.get(one.type)) and (problem := channel.problem(one.settings)):
+        field, colon, message = problem.partition(": ")
+        yield Fault((field,) if colon and field in FIELDS[one.type] else (), message if colon else problem)
 
 
 def is_email(text: str) -> bool:
