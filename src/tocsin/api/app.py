@@ -24,6 +24,8 @@ from tocsin.api import (
     pay,
     people,
     problems,
+    roles,
+    room,
     schedules,
     services,
     severities,
@@ -43,6 +45,7 @@ def create_api_routes() -> Router:
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES,
+        *roles.ROUTES, *room.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip
     return Router(

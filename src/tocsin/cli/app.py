@@ -21,6 +21,7 @@ from tocsin.cli import (
     oncall,
     pay,
     people,
+    room,
     schedules,
     services,
     severities,
@@ -69,6 +70,8 @@ app.command("rehearse")(foresight.rehearse)
 app.command("explain")(foresight.explain)
 app.command("drill")(drills.drill)
 for name, command in asking.COMMANDS.items():
+    incidents.app.command(name)(command)
+for name, command in room.COMMANDS.items():
     incidents.app.command(name)(command)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from tocsin.core.configuration import EscalationPolicy, Tier
+from tocsin.core.configuration import Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
 from tocsin.core.severity import Severity
-from tocsin.core.tag import tags
 from tocsin.core.tier import ABOUT, TIERS, rank
-from tocsin.core.timeline import Entry, Link
+from tocsin.core.timeline import Entry
 from tocsin.flow import handover, summon
-from tocsin.flow.acts import Result, checked, known, label, locked, locked_open, tell, user_of
+from tocsin.flow.acts import Result, checked, engaged, known, label, locked, locked_open, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import Preface, ladder_of, move, policy_of
 from tocsin.flow.message import message_of_link, page_of_link
-from tocsin.flow.pager import Climbed, Pager, Subject, no_page, planned, response_entries
+from tocsin.flow.pager import Pager
 from tocsin.flow.restart import restart
-from tocsin.flow.rules import Beginning, beginning, keep, kept, learn
+from tocsin.flow.rules import learn
 from tocsin.flow.transitions import moved
 from tocsin.store import incidents, messages, timers
 from tocsin.store.database import Tx
-from tocsin.store.ids import incident_numbers
 from tocsin.store.incidents import Escalation, Incident, Reached
 from tocsin.store.notifications import Held
-from tocsin.store.rows import SEPARATOR, Words
-from tocsin.store.writing import NewIncident, Writing, notify, write_incidents, write_paging
+from tocsin.store.writing import Writing, notify
 
 
 async def answer(ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
@@ -36,20 +33,28 @@ async def answer(ctx: Context, tx: Tx, incident: Incident, actor: str, now: date
 
     Raises Conflict when it is resolved or closed.
     """
+    old = incident.status
+    if not await answered(tx, incident, actor, now, note):
+        return False
+    await moved(ctx, tx, incident, old, incident.status, actor, now)
+    return True
+
+
+async def answered(tx: Tx, incident: Incident, actor: str, now: datetime, note: str = "") -> bool:
+    """The same, for an act that moves the incident further itself, and says so."""
     if not incident.open:
         raise Conflict(f"The incident is {incident.status}; there is nothing to acknowledge.")
     if incident.answered:
         return False
     await incidents.stop_response(tx, incident.id, now, user_of(actor))
-    first, old = incident.acknowledged_at is None, incident.status
+    first = incident.acknowledged_at is None
     await incidents.update(
         tx, incident, acknowledged_cycle=incident.cycle, alarm=None, prompted_at=None,
         status="acknowledged" if incident.status == "detected" else incident.status,
         acknowledged_at=incident.acknowledged_at or now, acknowledged_by=incident.acknowledged_by or actor,
-        engaged_at=incident.engaged_at or now, assignee=(user_of(actor) if first else None) or incident.assignee,
+        assignee=(user_of(actor) if first else None) or incident.assignee,
     )  # fmt: skip
     await tell(tx, incident, now, "acknowledged", actor, note or "Acknowledged", cycle=incident.cycle)
-    await moved(ctx, tx, incident, old, incident.status, actor, now)
     return True
 
 
@@ -112,7 +117,9 @@ async def note(ctx: Context, number: int, actor: str, text: str) -> Result:
     text = checked(text, "/text")
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
-        await tell(tx, incident, ctx.clock.now(), "note_added", actor, text)
+        now = ctx.clock.now()
+        await tell(tx, incident, now, "note_added", actor, text)
+        await engaged(tx, incident, actor, now)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return Result(number, True, "Noted")
@@ -265,82 +272,3 @@ def _next_rung(ctx: Context, incident: Incident, climb: Escalation, now: datetim
         return forward(policy, ladder, now)
     offset = due(policy, ladder.step, climb.round_started_at) - climb.round_started_at
     return replace(ladder, round_started_at=now - offset, next_at=now)
-
-
-async def declare(
-    ctx: Context,
-    actor: str,
-    title: str,
-    description: str,
-    severity: Severity,
-    services: list[str],
-    reporter: str | None = None,
-    also: Callable[[Tx, int], Awaitable[None]] | None = None,
-    asked: Sequence[PageIntent] = (),
-    note: str = "",
-) -> int:
-    """A person declares an incident; it pages like any other, and besides whoever is `asked`. `also` is done in the same transaction.
-    Returns its number.
-
-    Raises Invalid for an empty title, an unknown service, or when there is neither a service nor a default escalation policy.
-    """
-    title, description = checked(title, "/title"), checked(description, "/description", needed=False)
-    if len(title) > 1024:
-        raise Invalid("shorten the title to 1024 characters", "/title")
-    for position, service in enumerate(services):
-        if service not in ctx.directory.services:
-            raise Invalid(f"there is no service {service!r}", f"/affected_services/{position}")
-    if not services and ctx.directory.policy_of(None) is None:
-        raise Invalid("name an affected service, or configure default_escalation_policy", "/affected_services")
-    services = list(dict.fromkeys(services))
-    now = ctx.clock.now()
-    begun = beginning(ctx, services[0] if services else None, severity, now)
-    async with ctx.db.transaction() as tx:
-        (number,) = await incident_numbers(tx, 1)
-
-        def make(pager: Pager) -> None:
-            called = summon.calling(pager, Subject(number, 1, "high", services[0] if services else None), asked, note)
-            _declared(pager, number, actor, title, description, severity, services, reporter, begun, called)
-
-        pager, _ = await planned(ctx, tx, now, make)
-        fresh = await keep(ctx, tx, [begun], now)
-        await write_incidents(tx, pager.writing)
-        await write_paging(tx, pager.writing)
-        if also is not None:
-            await also(tx, number)
-        await notify(tx, "timeline", "timers")
-    kept(ctx, fresh)
-    ctx.hand_over(pager.held)
-    ctx.wake.set("timeline", "timers")
-    return number
-
-
-def _declared(
-    pager: Pager, number: int, actor: str, title: str, description: str, severity: Severity, services: list[str],
-    reporter: str | None, begun: Beginning, called: Climbed,
-) -> None:  # fmt: skip
-    now, writing = pager.now, pager.writing
-    policies: list[EscalationPolicy] = pager.policies(services, severity)
-    first = services[0] if services else None
-    unpaged = no_page(begun.urgency, policies)
-    climbs = [] if unpaged else pager.begin(Subject(number, 1, begun.urgency, first), policies)
-    assignee = next((c.first for c in climbs if c.first), None)
-    created = Entry(
-        at=now, kind="incident_created", actor=actor, details=f"{title} ({severity.name})",
-        data={"severity": severity.key, "services": services, "reporter": reporter or actor, "reason": "declared"},
-    )  # fmt: skip
-    link = writing.tell(
-        number, Link(), [created, *response_entries(pager, now, assignee, unpaged, climbs), *called.entries]
-    )
-    writing.incidents.append(
-        NewIncident(
-            id=number, title=title, description=description, severity=severity.value, urgency=begun.urgency,
-            status="detected", service=first, affected_services=Words(SEPARATOR.join(services)), assignee=assignee,
-            tags=Words(SEPARATOR.join(tags([title, description], services))), origin="person", reporter=reporter or actor,
-            group_key=None, no_page_reason=unpaged.value if unpaged else None,
-            alarm=next((c.alarm for c in climbs if c.alarm), None), created_at=now, detected_at=now, impact_started_at=None,
-            alerts_count=0, timeline_seq=link.seq, timeline_head=link.head, matrix=begun.number,
-            next_update_at=begun.next_update_at,
-        )
-    )  # fmt: skip
-    writing.timers += begun.timer(number)

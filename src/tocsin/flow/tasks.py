@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -44,6 +44,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     check_in: datetime | str | None = None
     note: str = ""
     outcome: str = ""
+
+
+def read_moment(text: str | None) -> datetime | str | None:
+    """A check-in as people write it: a time with its offset (UTC without), or a length like `15m`, which stays as it is."""
+    if text is None or not (text.strip()[:4].isdigit() and "-" in text):
+        return text.strip() if text is not None else None
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"{text[:60]!r} is not a time: write it like 2026-01-05T09:00:00Z, or 15m", "/next_check_in"
+        ) from None
 
 
 def moment(given: datetime | str | None, now: datetime, pointer: str = "/next_check_in") -> datetime | None:

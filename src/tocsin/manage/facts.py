@@ -60,9 +60,3 @@ async def facts_of(tx: Tx, row: Row) -> Facts:
         acting_commander=acting_commander(roles, row["acknowledged_by"], row["assignee"]),
         impact=row["impact"],
     )
-
-
-def facts_view(found: Facts) -> dict[str, Any]:
-    """As JSON: times are RFC 3339 in UTC."""
-    plain: dict[str, Any] = msgspec.to_builtins(found)
-    return plain

@@ -19,7 +19,7 @@ INCIDENT = """
   impact, origin, reporter, cycle, acknowledged_cycle, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
   escalations_count, snoozed_until, snoozed_by, handover, prompted_at, next_update_at, matrix, clocks_since, drill,
-  declared_at, moments, public_title, private, readers, merged_into, related,
+  uncommanded_at, declared_at, moments, public_title, private, readers, merged_into, related,
   timeline_seq, timeline_head
 """
 
