@@ -10,7 +10,7 @@ import msgspec
 from tocsin.core.configuration import Severities
 from tocsin.core.directory import Directory
 from tocsin.core.matrix import Rules, rules_of
-from tocsin.core.promise import Promise, Standing, due, first, following
+from tocsin.core.promise import Promise, Standing, due, first, following, loudness
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.spelling import decode
 
@@ -52,8 +52,8 @@ def test_sev1_unanswered() -> None:
 
 def test_sev1_answered_is_asked_for_updates_until_it_is_restored() -> None:
     assert story(standing(1, answered=True), MONDAY + timedelta(minutes=300)) == [
-        (10, "manager"), (15, "update"), (30, "target"), (30, "update"), (45, "update"), (75, "update"), (135, "update"),
-        (255, "update"),
+        (10, "manager"), (12, "draft"), (15, "update"), (20, "update"), (30, "target"), (30, "update"), (45, "update"),
+        (75, "update"), (135, "update"), (255, "update"),
     ]  # fmt: skip
     assert story(standing(1, restored=True), MONDAY + timedelta(hours=5)) == []
     assert story(standing(1, open=False), MONDAY + timedelta(hours=5)) == []
@@ -76,8 +76,24 @@ def test_a_timer_that_comes_late_finds_each_promise_once_and_only_the_last_updat
     found = due(rules(), answered, MONDAY + timedelta(minutes=10), MONDAY + timedelta(minutes=50))
     assert [(promise, at - MONDAY) for at, promise in found] == [
         (Promise.MANAGER, timedelta(minutes=10)), (Promise.TARGET, timedelta(minutes=30)),
-        (Promise.UPDATE, timedelta(minutes=45)),
+        (Promise.UPDATE, timedelta(minutes=45)), (Promise.DRAFT, timedelta(minutes=50)),
     ]  # fmt: skip
+
+
+def test_nagging_is_bounded_and_grows_louder() -> None:
+    answered = standing(1, answered=True)
+    last = [at for at, promise in story(answered, MONDAY + timedelta(days=3)) if promise == "update"]
+    assert len(last) == 8 and last[-1] == 15 + 32 * 15
+    loud = [loudness(rules(), answered, MONDAY + timedelta(minutes=at)) for at in last]
+    assert loud == [0, 1, 2, 2, 2, 2, 2, 2]
+
+
+def test_what_an_audience_was_promised_holds_while_the_incident_is_watched() -> None:
+    soon = MONDAY + timedelta(minutes=10)
+    watched = standing(1, answered=True, restored=True, promised=(soon,))
+    assert story(watched, MONDAY + timedelta(minutes=12)) == [(7, "draft"), (10, "update")]
+    both = standing(2, answered=True, promised=(soon, MONDAY + timedelta(minutes=20)), next_update_at=soon)
+    assert story(both, MONDAY + timedelta(minutes=21)) == [(7, "draft"), (10, "update"), (17, "draft"), (20, "update")]
 
 
 def test_business_hours_that_were_slept_through_are_waited_for_again() -> None:

@@ -11,9 +11,11 @@ from typing import Any, Literal, Self
 
 import msgspec
 
+from tocsin.core.audience import Audiences, Channel
 from tocsin.core.errors import Invalid
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.probe import Probe
+from tocsin.core.readiness_item import ReadinessItem
 from tocsin.core.room import Room
 from tocsin.core.severity import Severity, parse
 from tocsin.core.spelling import (
@@ -29,6 +31,8 @@ from tocsin.core.spelling import (
     plain,
 )
 from tocsin.core.status_page import StatusPage
+from tocsin.core.tag import TagRule
+from tocsin.core.update_template import UpdateTemplate
 
 Role = Literal["admin", "manager", "responder", "observer", "stakeholder"]
 Tier = Literal["on_call", "senior", "architect", "executive"]
@@ -122,6 +126,7 @@ class Timeout(Spelled):
 Paging = Literal["now", "business_hours", "never"]
 Progress = Literal["automatic", "prompt", "off"]
 Review = Literal["required", "short", "optional"]
+AtResolve = Literal["draft", "publish"]
 
 
 class RowChange(Written, frozen=True, kw_only=True):
@@ -141,6 +146,8 @@ class RowChange(Written, frozen=True, kw_only=True):
     inform_manager: Timeout | None = None
     acknowledge_timeout: Timeout | None = None
     review: Review | None = None
+    audiences: Audiences | None = None
+    at_resolve: AtResolve | None = None
     who: str | None = None
     how: str | None = None
 
@@ -247,6 +254,7 @@ class Team(Written, frozen=True, kw_only=True):
     members: tuple[str, ...] = ()
     manager: str | None = None
     business_hours: BusinessHours | None = None
+    readiness: tuple[ReadinessItem, ...] | None = None
 
 
 class Rotation(Written, frozen=True, kw_only=True):
@@ -396,7 +404,7 @@ class Service(Written, frozen=True, kw_only=True):
         return self.name or self.id
 
 
-Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room
+Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room | Channel | UpdateTemplate | TagRule  # fmt: skip
 
 KINDS: dict[str, type[Written]] = {
     "users": User,
@@ -409,6 +417,9 @@ KINDS: dict[str, type[Written]] = {
     "heartbeats": Heartbeat,
     "status_pages": StatusPage,
     "rooms": Room,
+    "tags": TagRule,
+    "channels": Channel,
+    "update_templates": UpdateTemplate,
 }
 """The configured kinds under their key in the file, in the order in which they may refer to each other."""
 
@@ -423,5 +434,8 @@ LABELS: dict[str, str] = {
     "heartbeats": "heartbeat",
     "status_pages": "status page",
     "rooms": "room",
+    "tags": "tag",
+    "channels": "channel",
+    "update_templates": "update template",
 }
 """What one object of each kind is called in a sentence."""

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tocsin.core.audience import Channel
 from tocsin.core.configuration import (
     ContactMethod,
     EscalationPolicy,
@@ -20,6 +21,8 @@ from tocsin.core.configuration import (
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.room import Room
 from tocsin.core.status_page import StatusPage
+from tocsin.core.tag import TagRule
+from tocsin.core.update_template import UpdateTemplate
 
 NOTHING_CHANGED = Severities({})
 SEVERITIES = ("settings", "severities")
@@ -64,6 +67,9 @@ class Directory:
     heartbeat_keys: Mapping[str, Heartbeat] = field(default_factory=dict)
     status_pages: Mapping[str, StatusPage] = field(default_factory=dict)
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    tags: Mapping[str, TagRule] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    update_templates: Mapping[str, UpdateTemplate] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
@@ -96,6 +102,9 @@ class Directory:
             heartbeat_keys={beat.key: beat for beat in by_id.get("heartbeats", {}).values()},
             status_pages=by_id.get("status_pages", {}),
             rooms=by_id.get("rooms", {}),
+            tags=by_id.get("tags", {}),
+            channels=by_id.get("channels", {}),
+            update_templates=by_id.get("update_templates", {}),
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
-from tocsin.core.configuration import Paging, Progress, Review, RowChange, Severities, Tier, Timeout
+from tocsin.core.audience import Audiences
+from tocsin.core.configuration import AtResolve, Paging, Progress, Review, RowChange, Severities, Tier, Timeout
 from tocsin.core.directory import Directory
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.spelling import Duration, decode, plain
@@ -31,7 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `page`: at once, in business hours, or never. `progress`: the progress clock pages by itself, prompts the commander, or is
     off. `top`: the highest tier it reaches. `inform_manager`: the manager of the team is told after this, without being paged
     (None: never). `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
-    `review`: what kind of review it needs. `who` responds and `how` it is told, in words.
+    `review`: what kind of review it needs. `audiences` are told of it by rule; what `at_resolve` does with the last words to
+    those that were told anything: they are drafted, or published at once (S1-5, S0-97). `who` responds and `how` it is told, in words.
     """
 
     description: str
@@ -45,6 +47,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     inform_manager: Duration | None
     acknowledge_timeout: Duration | None
     review: Review
+    audiences: Audiences
+    at_resolve: AtResolve
     who: str
     how: str
 
@@ -69,6 +73,8 @@ DEFAULTS: Matrix = {
         inform_manager=_minutes(10),
         acknowledge_timeout=None,
         review="required",
+        audiences=Audiences(("responders", "stakeholders", "executives", "public")),
+        at_resolve="draft",
         who="Incident commander and all teams concerned",
         how="Status page and executives",
     ),
@@ -84,6 +90,8 @@ DEFAULTS: Matrix = {
         inform_manager=None,
         acknowledge_timeout=None,
         review="required",
+        audiences=Audiences(("responders", "stakeholders", "public")),
+        at_resolve="draft",
         who="On call, with escalation",
         how="Status page and stakeholders",
     ),
@@ -99,6 +107,8 @@ DEFAULTS: Matrix = {
         inform_manager=None,
         acknowledge_timeout=None,
         review="short",
+        audiences=Audiences(("responders",)),
+        at_resolve="draft",
         who="The team on call",
         how="Internal",
     ),
@@ -114,6 +124,8 @@ DEFAULTS: Matrix = {
         inform_manager=None,
         acknowledge_timeout=None,
         review="optional",
+        audiences=Audiences(("responders",)),
+        at_resolve="draft",
         who="One person, in working hours",
         how="Ticket only",
     ),

@@ -12,7 +12,7 @@ from tocsin.core.timeline import Kind
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
     "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "reach_self", "configure", "manage_access",
-    "import_incidents", "see_pay",
+    "import_incidents", "see_pay", "publish", "publish_public",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -21,8 +21,8 @@ _STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents", "reach_self"})
 _OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
     "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
 }  # fmt: skip
-_RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "cover", "send_test_alert"}
-_MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure", "see_pay"}
+_RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "cover", "send_test_alert", "publish"}
+_MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure", "see_pay", "publish_public"}
 _ADMIN: frozenset[Permission] = frozenset(PERMISSIONS)
 
 MAY: dict[Role, frozenset[Permission]] = {
@@ -53,6 +53,8 @@ SAID: dict[Permission, str] = {
     "manage_access": "manage tokens and sign-in links",
     "import_incidents": "import past incidents",
     "see_pay": "see everybody's on-call pay",
+    "publish": "tell people of an incident",
+    "publish_public": "tell the public of an incident in which they have no leading role",
 }
 
 
@@ -60,7 +62,7 @@ NEEDED_FOR: dict[Kind, Permission] = {
     **dict.fromkeys(
         (
             "paged", "notified", "notification_failed", "page_undelivered", "nobody_on_call", "no_page", "exhausted",
-            "response_triggered", "copied", "manager_informed",
+            "response_triggered", "response_step", "copied", "manager_informed",
         ),
         "see_pages",
     ),

@@ -6,7 +6,7 @@ A promise that is broken is told on the timeline and shown; nothing here pages b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -25,6 +25,8 @@ class Promise(StrEnum):
     """It should have been acknowledged by now."""
     UPDATE = "update"
     """The next update is due."""
+    DRAFT = "draft"
+    """It is due in three minutes: a draft is to be ready."""
     MANAGER = "manager"
     """The team's manager is to know of it."""
     QUEUE = "queue"
@@ -51,6 +53,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     restored: bool
     open: bool
     next_update_at: datetime | None
+    promised: tuple[datetime, ...] = ()
+    """What audiences were promised: those times hold while it is watched, too."""
     commander_due: datetime | None = None
     """By when somebody has to have taken command (core/role.py); None when somebody has, or nobody needs to."""
 
@@ -61,6 +65,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def due(rules: Rules, standing: Standing, start: datetime, now: datetime) -> list[tuple[datetime, Promise]]:
     """What came due from `start` to `now`, both included, in order; of several updates the last one."""
     found = [(at, promise) for at, promise in _once(rules, standing) if start <= at <= now]
+    if any(start <= at <= now for at in _drafts(rules, standing)):
+        found.append((now, Promise.DRAFT))
     if (update := _last_update(rules, standing, now)) is not None and start <= update:
         found.append((update, Promise.UPDATE))
     if _waits_for_hours(rules, standing) and open_at(rules.hours, now):
@@ -71,6 +77,7 @@ def due(rules: Rules, standing: Standing, start: datetime, now: datetime) -> lis
 def following(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
     """When the next promise comes due after `now`; None when none will."""
     ahead = [at for at, _ in _once(rules, standing) if at > now]
+    ahead += [at for at in _drafts(rules, standing) if at > now]
     if (update := _next_update(rules, standing, now)) is not None:
         ahead.append(update)
     if _waits_for_hours(rules, standing):
@@ -101,38 +108,53 @@ def _waits_for_hours(rules: Rules, standing: Standing) -> bool:
     return waiting and standing.urgency == "low" and standing.row(rules).page == "business_hours"
 
 
-# Updates come due again and again while somebody is there to give them, after one, two, four ... intervals more; before, once.
+# Updates come due again and again while somebody is there to give them, after a third of an interval, one, two, four ... up to 32 of
+# them; before, once. A draft is ready a little before, when somebody is there to read it.
+
+DRAFT_BEFORE = timedelta(minutes=3)
+_AGAIN = (0.0, 1 / 3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
-def _update(rules: Rules, standing: Standing, planned: datetime, turn: int) -> datetime:
+def planned_updates(standing: Standing) -> list[datetime]:
+    """When updates were planned: what was promised, and until it is restored what the severity asks for."""
+    if not standing.open:
+        return []
+    asked = () if standing.restored or standing.next_update_at is None else (standing.next_update_at,)
+    return sorted({*standing.promised, *asked})
+
+
+def _update(rules: Rules, standing: Standing, planned: datetime, turn: float) -> datetime:
     row = standing.row(rules)
     return working(row, rules.hours, planned + turn * row.communication_frequency.delta)
 
 
-def _turns(rules: Rules, standing: Standing, now: datetime) -> tuple[datetime, list[int]] | None:
-    """When the next update was planned, and after how many intervals it comes due again: those by `now`, and the one after them."""
-    planned = standing.next_update_at
-    if planned is None or not standing.open or standing.restored:
-        return None
-    if not standing.answered:
-        return planned, [0]
-    passed = (now - planned) // standing.row(rules).communication_frequency.delta
-    return planned, [0, *(2**power for power in range(max(0, passed).bit_length() + 1))]
+def _updates(rules: Rules, standing: Standing) -> Iterator[datetime]:
+    """Every moment at which an update is due, or due again."""
+    for planned in planned_updates(standing):
+        for turn in _AGAIN if standing.answered else _AGAIN[:1]:
+            yield _update(rules, standing, planned, turn)
+
+
+def _drafts(rules: Rules, standing: Standing) -> Iterator[datetime]:
+    if standing.answered:
+        for planned in planned_updates(standing):
+            yield _update(rules, standing, planned, 0) - DRAFT_BEFORE
 
 
 def _last_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
     """When the latest update was due that is not in the future."""
-    if (turns := _turns(rules, standing, now)) is None:
-        return None
-    due = (_update(rules, standing, turns[0], turn) for turn in reversed(turns[1]))
-    return next((at for at in due if at <= now), None)
+    return max((at for at in _updates(rules, standing) if at <= now), default=None)
 
 
 def _next_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
-    if (turns := _turns(rules, standing, now)) is None:
-        return None
-    due = (_update(rules, standing, turns[0], turn) for turn in turns[1])
-    return next((at for at in due if at > now), None)
+    return min((at for at in _updates(rules, standing) if at > now), default=None)
+
+
+def loudness(rules: Rules, standing: Standing, at: datetime) -> int:
+    """How loud a reminder is that strikes at `at`: 0 when an update is due, 1 when it is late, 2 when it is late by a whole interval."""
+    row = standing.row(rules)
+    late = max((at - _update(rules, standing, planned, 0) for planned in planned_updates(standing)), default=timedelta(0))
+    return 0 if late <= timedelta(0) else 1 if late < row.communication_frequency.delta else 2
 
 
 def first(rules: Rules, severity: Severity, urgency: Urgency, now: datetime) -> tuple[datetime, datetime | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,10 +12,6 @@ from tocsin.core.business import Hours
 from tocsin.core.errors import Invalid
 from tocsin.core.matrix import Row, working
 from tocsin.core.spelling import Duration
-
-Moment = Literal["initial", "update", "resolution"]
-MOMENTS: tuple[Moment, ...] = get_args(Moment)
-"""Which of the templates: S0-101, S1-34..42, S0-102."""
 
 LONG_AFTER = timedelta(hours=2)
 """A longer cadence is allowed once an incident lasts this long, and is announced (C-17)."""

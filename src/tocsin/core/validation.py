@@ -32,6 +32,7 @@ from tocsin.core.configuration import (
     User,
 )
 from tocsin.core.device import TYPE
+from tocsin.core.newcomer import readiness_faults
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.planned_checks import heartbeat_faults, inhibition_faults, mute_faults
 from tocsin.core.probe_checks import Measurer, probe_faults
@@ -42,6 +43,8 @@ from tocsin.core.shape import Fault, Path, short, unknown
 from tocsin.core.spelling import WEEKDAYS
 from tocsin.core.status_checks import announcement_faults, page_faults, second_page
 from tocsin.core.status_page import StatusPage
+from tocsin.core.tag import TagRule
+from tocsin.core.tag_checks import rule_faults
 from tocsin.core.tier import TIERS
 from tocsin.core.update_checks import channel_faults, template_faults
 from tocsin.core.update_template import UpdateTemplate
@@ -162,6 +165,8 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
             yield from _channel(one, known, world)
         case UpdateTemplate():
             yield from template_faults(one)
+        case TagRule():
+            yield from rule_faults(one)
         case StatusPage():
             yield from _zone(one.time_zone, ("time_zone",))
             for position, component in enumerate(one.components):
@@ -345,6 +350,9 @@ def _team(team: Team, known: Known) -> Iterator[Fault]:
     yield from _refer(known, "users", team.manager, ("manager",))
     if team.business_hours is not None:
         yield from _business_hours(team.business_hours, ("business_hours",))
+    for position, item in enumerate(team.readiness or ()):
+        yield from _slug(item.id, ("readiness", position, "id"))
+    yield from readiness_faults(team.readiness or (), ("readiness",))
 
 
 def _business_hours(hours: BusinessHours, path: Path) -> Iterator[Fault]:

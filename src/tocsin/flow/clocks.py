@@ -14,8 +14,10 @@ from tocsin.core.promise import Promise, due
 from tocsin.core.role import PATIENCE, acting_commander
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Kind
+from tocsin.flow.acts import label
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
+from tocsin.flow.reminding import joined, reminder
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import known_rules, learn, standing_of, strike
 from tocsin.store import incidents, notices, timers
@@ -23,7 +25,8 @@ from tocsin.store.incidents import Incident
 from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
-from tocsin.store.writing import Writing, notify, write_paging, write_story
+from tocsin.store.updates import DRAFTS
+from tocsin.store.writing import NewTimer, Writing, notify, write_paging, write_story
 
 REMINDING = timedelta(minutes=30)
 """How long a reminder is tried."""
@@ -37,6 +40,8 @@ class Struck:
     notices: list[NewNotice] = field(default_factory=list)
     opens: bool = False
     """Business hours begin for it."""
+    drafts: bool = False
+    """An update is due in a moment: drafts are to be ready."""
 
 
 async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
@@ -56,6 +61,8 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
             link = writing.tell(incident.id, incident.link, struck.entries)
             incident.timeline_seq, incident.timeline_head = link.seq, link.head
             writing.notices += struck.notices
+            if struck.drafts:
+                writing.timers.append(NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now))
             if struck.opens:
                 opening.append(incident)
             else:
@@ -86,7 +93,9 @@ def _strike(directory: Directory, rules: Rules, incident: Incident, start: datet
                 text = f"Not restored within {row.resolution_target}"
                 struck.entries.append(_entry(now, "target_missed", text, at))
             case Promise.UPDATE:
-                _remind(directory, row, incident, at, now, struck)
+                _remind(directory, rules, incident, at, now, struck)
+            case Promise.DRAFT:
+                struck.drafts = True
             case Promise.MANAGER | Promise.QUEUE:
                 _inform(directory, row, incident, promise, at, now, struck)
             case Promise.COMMANDER:
@@ -100,24 +109,22 @@ def _entry(now: datetime, kind: Kind, details: str, due_at: datetime, **data: ob
     return Entry(at=now, kind=kind, actor=ACTOR, details=details, data={"due_at": due_at.isoformat(), **data})
 
 
-def leader_of(incident: Incident) -> str | None:
-    """Who gives the next update: the commander, else the assignee."""
-    return incident.roles.get("incident_commander") or incident.roles.get("commander") or incident.assignee
-
-
-def _remind(
-    directory: Directory, row: Row, incident: Incident, at: datetime, now: datetime, struck: Struck
-) -> None:  # fmt: skip
-    severity = Severity(incident.severity).name
-    every = f"{severity} is told every {row.communication_frequency}"
-    user = leader_of(incident) if incident.snoozed_until is None else None
-    heading = f"An update is due: {every}."
-    made = list(update_to(directory, user, f"update_due:{incident.id}:{at.isoformat()}", heading, incident, now))
-    person = directory.users.get(user) if user else None
-    reminded = f"; {person.label} is reminded" if person and made else ""
-    data = {"user": user, "methods": [notice.method for notice in made]}
-    struck.entries.append(_entry(now, "update_due", f"An update is due ({every}){reminded}", at, **data))
+def _remind(directory: Directory, rules: Rules, incident: Incident, at: datetime, now: datetime, struck: Struck) -> None:
+    told = reminder(directory, rules, incident, at, now)
+    made = [
+        notice for user in told.users
+        for notice in update_to(directory, user, f"update_due:{incident.id}:{at.isoformat()}{_of(told.level, user)}", told.heading, incident, now)
+    ]  # fmt: skip
+    informed = list(dict.fromkeys(notice.user_id for notice in made))
+    names = joined([label(directory, user) for user in informed]) if informed else ""
+    reminded = f"; {names} {'is' if len(informed) == 1 else 'are'} reminded" if informed else ""
+    data = {"user": next(iter(told.users), None), "methods": [notice.method for notice in made], "level": told.level}
+    struck.entries.append(_entry(now, "update_due", told.said + reminded, at, **data))
     struck.notices += made
+
+
+def _of(level: int, user: str) -> str:
+    return f":{user}" if level else ""
 
 
 def _inform(

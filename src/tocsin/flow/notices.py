@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from tocsin import metrics
+from tocsin.core.audience import channel_of
 from tocsin.core.configuration import ContactMethod
 from tocsin.core.errors import Unavailable
 from tocsin.core.notification import for_news
@@ -22,7 +23,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.message import case_of
 from tocsin.plugins.channels.base import Brief, DeliveryError, Message, News
 from tocsin.store import notices, timers
-from tocsin.store.notices import Notice
+from tocsin.store.notices import TOLD, Notice
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 
@@ -133,6 +134,8 @@ class Notices:
 
 def over(notice: Notice) -> bool:
     """Whether it is not needed any more: its incident ended, or (for a later rule of a person) was answered."""
+    if notice.kind == TOLD:
+        return False
     return notice.status in ("resolved", "closed") or (notice.waits and notice.page_ended)
 
 
@@ -153,19 +156,30 @@ async def _send(ctx: Context, notice: Notice) -> str:
 
 
 def _method(ctx: Context, notice: Notice) -> ContactMethod | None:
+    if (id := channel_of(notice.user_id)) is not None:
+        place = ctx.directory.channels.get(id)
+        return ContactMethod(place.id, place.type, place.settings) if place and place.type == notice.channel else None
     user = ctx.directory.users.get(notice.user_id)
     known = [*user.contact_methods, *for_news(user)] if user else []
     return next((m for m in known if m.id == notice.method and m.type == notice.channel), None)
+
+
+def _name(ctx: Context, notice: Notice) -> str:
+    """What people call whoever gets it: a person, or a channel."""
+    user = ctx.directory.users.get(notice.user_id)
+    place = ctx.directory.channels.get(channel_of(notice.user_id) or "")
+    return user.label if user else place.label if place else notice.user_id
 
 
 def compose(ctx: Context, notice: Notice) -> Message:
     """What it says. News without an incident carries `news`; its brief then only repeats the heading and the address."""
     now = ctx.clock.now()
     user = ctx.directory.users.get(notice.user_id)
+    url = ctx.settings.external_url + notice.path
     if notice.incident_id is not None and notice.title is not None:
-        brief, news = case_of(ctx, notice.incident_id, notice), None
+        told = News(heading=notice.heading, text=notice.text, url=url) if notice.kind == TOLD else None
+        brief, news = case_of(ctx, notice.incident_id, notice), told
     else:
-        url = ctx.settings.external_url + notice.path
         news = News(heading=notice.heading, text=notice.text, url=url)
         brief = Brief(
             id="", number=0, name=notice.heading, title=notice.heading, severity=Severity.SEV4.key, status="", service=None,
@@ -174,6 +188,6 @@ def compose(ctx: Context, notice: Notice) -> Message:
     return Message(
         type="update", key=f"{ctx.instance}-u{notice.id}", page_id=f"{notice.page_id or ''}",
         reason=notice.heading if news is None else "", step=notice.step, user=notice.user_id,
-        user_name=user.label if user else notice.user_id, time_zone=user.time_zone if user else "UTC", incident=brief,
+        user_name=_name(ctx, notice), time_zone=user.time_zone if user else "UTC", incident=brief,
         acknowledge_url="", sent_at=now, instance=ctx.instance, news=news,
     )  # fmt: skip

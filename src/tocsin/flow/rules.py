@@ -94,8 +94,14 @@ def standing_of(incident: Incident) -> Standing:
     return Standing(
         severity=Severity(incident.severity), urgency=incident.urgency, since=since,
         created_at=incident.created_at, answered=incident.answered, restored=incident.status == "monitoring",
-        open=incident.open, next_update_at=incident.next_update_at, commander_due=None if incident.drill else commander,
+        open=incident.open, next_update_at=incident.next_update_at, promised=promised_of(incident),
+        commander_due=None if incident.drill else commander,
     )  # fmt: skip
+
+
+def promised_of(incident: Incident) -> tuple[datetime, ...]:
+    """What audiences were promised."""
+    return tuple(sorted({datetime.fromisoformat(at) for at in incident.promised.values()}))
 
 
 def strike(rules: Rules, incident: Incident, now: datetime) -> list[NewTimer]:

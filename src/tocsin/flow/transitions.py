@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tocsin.core.incident import Status
+from tocsin.flow import due_updates
 from tocsin.flow.context import Context
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -34,3 +35,4 @@ async def all_moved(ctx: Context, tx: Tx, moves: Sequence[Move], actor: str, now
     """Several incidents changed their status together: when everything recovers at once there are many, so what is done here is done
     for all of them by one statement, and nothing is asked of the database when there is nothing to do.
     """
+    await due_updates.follow(tx, moves, now)

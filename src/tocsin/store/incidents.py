@@ -32,6 +32,8 @@ class Incident(msgspec.Struct, kw_only=True):
     responders: list[str]
     roles: dict[str, Any]
     tags: list[str]
+    hand_tags: dict[str, list[str]]
+    impact: dict[str, Any]
     origin: str
     moved_by_person: bool
     cycle: int
@@ -55,6 +57,7 @@ class Incident(msgspec.Struct, kw_only=True):
     matrix: int | None
     clocks_since: datetime | None
     next_update_at: datetime | None
+    promised: dict[str, str]
     uncommanded_at: datetime | None
     drill: bool
     reporter: str
@@ -63,6 +66,7 @@ class Incident(msgspec.Struct, kw_only=True):
     impact_started_at: datetime | None
     identified_at: datetime | None
     moments: dict[str, dict[str, str]]
+    public_title: str | None
     private: bool
     readers: list[str]
     merged_into: int | None
@@ -98,12 +102,19 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
     return {row["id"]: Incident(**row) for row in await tx.fetch(_LOCK, sorted(set(ids)))}
 
 
+async def read(tx: Tx, number: int) -> Incident | None:
+    """The incident as it is now, not locked; None when there is none."""
+    row = await tx.fetchrow(f"SELECT {', '.join(_FIELDS)} FROM incidents WHERE id = $1", number)
+    return Incident(**row) if row else None
+
+
 _COLUMNS = frozenset(
-    ("title", "description", "severity", "urgency", "status", "assignee", "roles", "uncommanded_at", "tags", "moved_by_person", "cycle",
+    ("title", "description", "severity", "urgency", "status", "assignee", "roles", "uncommanded_at", "tags",
+     "hand_tags", "impact", "service", "moved_by_person", "cycle",
      "acknowledged_cycle", "no_page_reason", "responders", "snoozed_at", "snoozed_until", "snoozed_by", "handover",
      "prompted_at", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at",
      "closed_at", "detected_at", "declared_at", "impact_started_at", "identified_at", "moments", "public_title", "private",
-     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "timeline_seq",
+     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "promised", "timeline_seq",
      "timeline_head"),
 )  # fmt: skip
 
@@ -254,16 +265,24 @@ async def pause(tx: Tx, incident: int, now: datetime) -> None:
     await tx.execute("DELETE FROM timers WHERE kind = 'progress' AND subject = $1", incident)
 
 
+async def services_of(tx: Tx, ids: Sequence[int]) -> dict[int, list[str]]:
+    """The services that each of these incidents affects."""
+    rows = await tx.fetch("SELECT id, affected_services FROM incidents WHERE id = ANY($1::bigint[])", list(ids))
+    return {row[0]: list(row[1]) for row in rows}
+
+
 async def end(tx: Tx, ended: Sequence[Incident], now: datetime) -> None:
     """Resolve these locked incidents, in the database and on the values; a stability watch is over with them."""
     ids = [incident.id for incident in ended]
     await tx.execute(
         """UPDATE incidents SET status = 'resolved', resolved_at = $2, restored_at = COALESCE(restored_at, $2), alarm = NULL,
+                  moments = CASE WHEN restored_at IS NULL
+                            THEN moments || '{"restored": {"source": "alerts", "certainty": "exact"}}' ELSE moments END,
                   acknowledged_cycle = cycle, snoozed_at = NULL, snoozed_until = NULL, snoozed_by = NULL, handover = NULL,
                   prompted_at = NULL WHERE id = ANY($1::bigint[])""",
         ids, now,
     )  # fmt: skip
-    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'clock') AND subject = ANY($1::bigint[])", ids)
+    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'probe', 'clock') AND subject = ANY($1::bigint[])", ids)
     for incident in ended:
         incident.status, incident.resolved_at, incident.restored_at = "resolved", now, incident.restored_at or now
 

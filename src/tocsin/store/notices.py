@@ -14,6 +14,8 @@ from tocsin.store.database import Tx
 from tocsin.store.timers import Timer
 
 TIMER = "notice"
+TOLD = "told"
+"""The kind of a notice that carries what people wrote (an update, a communication): needed whatever became of the incident."""
 
 
 class NewNotice(msgspec.Struct, kw_only=True, gc=False):

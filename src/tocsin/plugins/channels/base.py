@@ -51,7 +51,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):
-    """News that is about no incident (a shift that changed): plain text, of which `text` may have several lines."""
+    """News that somebody wrote, or that is about no incident (a shift that changed): plain text, of which `text` may have several
+    lines."""
 
     heading: str
     text: str
@@ -84,7 +85,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     role: str = ""
     """Why this very person: who stands on their tier, what they know and can do (empty when no tier paged them)."""
     news: News | None = None
-    """What the message says instead when it is about no incident; `incident` then only repeats its heading and address."""
+    """What the message says instead: an update that somebody wrote, or news that is about no incident (`incident` then only repeats
+    its heading and address, and has no id)."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
 def subject(message: Message) -> str:
     """`[SEV1] title (INC-2026-041)`; the same for every mail of an incident, because mail programs thread by it."""
     case = message.incident
-    title = header(case.title)
+    title = header(message.news.heading if message.news is not None else case.title)
     if len(title) > _SUBJECT_LETTERS:
         title = title[: _SUBJECT_LETTERS - 1] + "…"
     if message.news is not None:
@@ -102,6 +102,7 @@ def _values(message: Message) -> dict[str, Any]:
         "zone": str(zone),
         "case": _case(message.incident, zone, message.sent_at),
         "others": [_case(brief, zone, message.sent_at) for brief in message.bundled],
+        "heading": clean(message.news.heading) if message.news else "",
         "said": _paragraphs(message.news.text) if message.news else "",
     }
 

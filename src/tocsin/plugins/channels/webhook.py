@@ -48,14 +48,14 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class _NewsBody(msgspec.Struct, frozen=True):
-    """News that is about no incident: the fields of `_Body`, and what it says."""
+    """News: the fields of `_Body`, and what it says. `incident` is null when it is about none."""
 
     type: str
     page_id: str
     reason: str
     step: int
     user: str
-    incident: None
+    incident: _Incident | None
     acknowledge_url: str
     sent_at: datetime
     news: News
@@ -180,7 +180,8 @@ def encode(message: Message) -> bytes:
 def _encode_news(message: Message, news: News) -> bytes:
     return _ENCODER.encode(
         _NewsBody(
-            type=message.type, page_id="", reason=news.heading, step=message.step, user=message.user, incident=None,
+            type=message.type, page_id="", reason=news.heading, step=message.step, user=message.user,
+            incident=_incident(message.incident) if message.incident.id else None,
             acknowledge_url="", sent_at=message.sent_at.astimezone(UTC), news=news,
         )
     )  # fmt: skip

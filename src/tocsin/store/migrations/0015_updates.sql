@@ -59,6 +59,5 @@ CREATE INDEX receipts_update ON receipts (update_id) WHERE update_id IS NOT NULL
 CREATE INDEX receipts_communication ON receipts (communication_id) WHERE communication_id IS NOT NULL;
 
 ALTER TABLE incidents
-  -- `next_update_at` was promised to somebody, so that it holds while the incident is watched, too; else the severity asks for it.
-  ADD COLUMN next_update_promised boolean NOT NULL DEFAULT false,
+  ADD COLUMN promised jsonb NOT NULL DEFAULT '{}',         -- {audience: the next time it was promised}; next_update_at is the first of them
   ADD COLUMN cause_class text;                             -- what kind of cause is confirmed and may be told the public (core/update.py)
