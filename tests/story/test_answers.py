@@ -9,7 +9,7 @@ from tocsin.core.alert import Reason
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Link, first_break
-from tocsin.flow import closing, respond
+from tocsin.flow import closing, declaring, respond
 from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World, directory
@@ -106,12 +106,12 @@ async def test_notes_and_assignments_are_told(world: World) -> None:
 
 
 async def test_a_person_declares_an_incident_and_it_pages(world: World) -> None:
-    number = await respond.declare(world.ctx, "user:bob", "Checkout is down", "", Severity.SEV1, ["api"])
+    number = await declaring.declare(world.ctx, "user:bob", "Checkout is down", "", Severity.SEV1, ["api"])
     await world.settle()
     assert world.phone("alice").rang()
     assert (await world.kinds(number))[:2] == ["incident_created", "response_triggered"]
     await closing.resolve(world.ctx, number, "user:bob")
-    lonely = await respond.declare(world.ctx, "user:bob", "Something", "", Severity.SEV2, [])
+    lonely = await declaring.declare(world.ctx, "user:bob", "Something", "", Severity.SEV2, [])
     await world.settle()
     assert world.phone("alice").rang(), "without a service the default policy pages"
     assert (await world.incident(lonely))["service"] is None
@@ -120,7 +120,7 @@ async def test_a_person_declares_an_incident_and_it_pages(world: World) -> None:
 async def test_without_service_and_default_policy_declaring_is_refused(world: World) -> None:
     world.ctx.directory = directory(default=None)
     with pytest.raises(Invalid, match="default_escalation_policy"):
-        await respond.declare(world.ctx, "user:bob", "Something", "", Severity.SEV2, [])
+        await declaring.declare(world.ctx, "user:bob", "Something", "", Severity.SEV2, [])
 
 
 async def test_several_services_page_each_distinct_policy(world: World) -> None:
@@ -137,7 +137,7 @@ async def test_several_services_page_each_distinct_policy(world: World) -> None:
             ],
         }
     )
-    number = await respond.declare(world.ctx, "user:bob", "All is down", "", Severity.SEV1, ["search", "api", "web"])
+    number = await declaring.declare(world.ctx, "user:bob", "All is down", "", Severity.SEV1, ["search", "api", "web"])
     await world.settle()
     assert (world.phone("alice").times, world.phone("carol").times) == (1, 1)
     assert (await world.incident(number))["assignee"] == "carol"

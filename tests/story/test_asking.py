@@ -11,7 +11,7 @@ import pytest
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.severity import Severity
-from tocsin.flow import closing, handover, respond, snooze, summon
+from tocsin.flow import closing, declaring, handover, respond, snooze, summon
 from tocsin.plugins.channels.base import DeliveryError
 
 from .test_answers import chain_break
@@ -281,7 +281,7 @@ async def test_no_two_nodes_take_the_same_turn(world: World) -> None:
     for ctx in world.nodes:
         ctx.directory = world.ctx.directory
     declared = [
-        respond.declare(world.nodes[n % len(world.nodes)], "user:erin", f"Broken {n}", "", Severity.SEV1, ["api"])
+        declaring.declare(world.nodes[n % len(world.nodes)], "user:erin", f"Broken {n}", "", Severity.SEV1, ["api"])
         for n in range(12)
     ]
     await asyncio.gather(*declared)

@@ -9,7 +9,7 @@ import pytest
 
 from tocsin.core.alert import Reason
 from tocsin.core.severity import Severity
-from tocsin.flow import closing, respond
+from tocsin.flow import closing, declaring
 from tocsin.store import inhibitions, mutes
 
 from .quiet import configure, service, silence
@@ -173,7 +173,7 @@ async def test_dependencies_in_a_circle_hide_under_the_first_and_come_back(world
 
 async def test_a_restored_cause_hides_no_more(world: World) -> None:
     await chain(world)
-    number = await respond.declare(world.ctx, "user:bob", "Database is gone", "", Severity.SEV1, ["db"])
+    number = await declaring.declare(world.ctx, "user:bob", "Database is gone", "", Severity.SEV1, ["db"])
     await world.settle()
     assert (await world.fire("slow", service="shop")).reason is Reason.INHIBITED
     await closing.resolve(world.ctx, number, "user:bob", "")

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.core.errors import Unavailable
 from tocsin.core.severity import Severity
-from tocsin.flow import intake, respond
+from tocsin.flow import declaring, intake
 from tocsin.flow.opening import Opening
 
 from .world import World, directory
@@ -52,7 +52,7 @@ async def test_a_rung_may_page_more_people_than_anybody_thought_of(world: World)
 async def test_a_person_declares_an_incident_that_pages_more_people_than_anybody_thought_of(world: World) -> None:
     world.ctx.directory = directory(crowd(1100))
     async with asyncio.timeout(60):
-        await respond.declare(world.ctx, "user:p0", "Everything is down", "", Severity.SEV1, ["api"])
+        await declaring.declare(world.ctx, "user:p0", "Everything is down", "", Severity.SEV1, ["api"])
     assert (await world.row("SELECT count(*) FROM pages"))[0] == 1100
 
 

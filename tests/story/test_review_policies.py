@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.flow import respond
+from tocsin.flow import declaring, respond
 from tocsin.plugins.channels.base import DeliveryError
 
 from .world import World, directory
@@ -48,7 +48,7 @@ async def test_the_manager_is_paged_once_although_two_policies_end(world: World)
             ],
         }
     )  # fmt: skip
-    number = await respond.declare(world.ctx, "user:bob", "All is down", "", respond.Severity.SEV1, ["api", "search"])
+    number = await declaring.declare(world.ctx, "user:bob", "All is down", "", Severity.SEV1, ["api", "search"])
     await world.settle()
     await world.wait(hours=2)
     assert (await world.kinds(number)).count("exhausted") == 2
@@ -70,6 +70,6 @@ async def test_the_manager_is_paged_once_when_two_policies_reach_nobody_at_once(
             ],
         }
     )  # fmt: skip
-    await respond.declare(world.ctx, "user:bob", "All is down", "", respond.Severity.SEV1, ["api", "search"])
+    await declaring.declare(world.ctx, "user:bob", "All is down", "", Severity.SEV1, ["api", "search"])
     await world.settle()
     assert world.phone("erin").times == 1

@@ -13,7 +13,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration, decode
-from tocsin.flow import closing, respond, snooze
+from tocsin.flow import closing, declaring, snooze
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
@@ -189,7 +189,7 @@ async def test_a_severity_that_rises_counts_its_clocks_anew(world: World) -> Non
 
 async def test_declared_by_a_person(db: Database) -> None:
     async with World(db, start=NIGHT) as world:
-        number = await respond.declare(world.ctx, "user:bob", "Slow", "", Severity.SEV3, ["api"])
+        number = await declaring.declare(world.ctx, "user:bob", "Slow", "", Severity.SEV3, ["api"])
         assert (await world.incident(number))["urgency"] == "low"
         await world.wait(hours=11)
         assert (await world.incident(number))["urgency"] == "high"

@@ -12,13 +12,16 @@ from tocsin.api import (
     alerts,
     asking,
     configuration,
+    declaring,
     fairness,
     foresight,
     handoffs,
     health,
     heartbeats,
     incidents,
+    lifecycle,
     mutes,
+    newcomers,
     oncall,
     oncall_health,
     pay,
@@ -41,11 +44,11 @@ LIMIT = 512 * 1024
 def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
-        *incidents.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
+        *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
-        *heartbeats.ROUTES,
-        *roles.ROUTES, *room.ROUTES,
+        *heartbeats.ROUTES, *newcomers.ROUTES,
+        *roles.ROUTES, *room.ROUTES, *declaring.ROUTES,
         *people.ROUTES,
     ]  # fmt: skip
     return Router(

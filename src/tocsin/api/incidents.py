@@ -15,10 +15,12 @@ from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
-from tocsin.flow import closing, respond, summon
+from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
-from tocsin.manage import edits, explain, incidents, ladders
+from tocsin.manage import declaring, edits, explain, incidents, ladders
+from tocsin.manage.declaring import Declaration
+from tocsin.manage.edits import Edits
 from tocsin.manage.lists import DEFAULT, read_time
 
 
@@ -26,31 +28,21 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     pass
 
 
-class Asked(_Body, frozen=True):
-    """Whom to page besides: one `user`, or every member of a `team`."""
-
-    user: str | None = None
-    team: str | None = None
-    reason: str | None = None
-
-
-class Declaration(_Body, frozen=True):
-    """A person declares an incident. `severity` in any spelling; `service` and `affected_services` are ids."""
-
-    title: str
-    severity: str | int
-    description: str | None = None
-    reporter: str | None = None
-    service: str | None = None
-    affected_services: list[str] | None = None
-    page: Asked | None = None
-
-
 class Correction(_Body, frozen=True):
     """What is left out stays as it is."""
 
     title: str | None = None
     description: str | None = None
+    public_title: str | None = None
+    impact: dict[str, Any] | None = None
+    affected_services: list[str] | None = None
+
+    @property
+    def edits(self) -> Edits:
+        return Edits(
+            title=self.title, description=self.description, public_title=self.public_title, impact=self.impact,
+            affected_services=self.affected_services,
+        )  # fmt: skip
 
 
 class Notes(_Body, frozen=True):
@@ -109,28 +101,11 @@ async def list_incidents(
 @post("/incidents", guards=may("declare"), summary="Declare an incident; it pages like any other")
 async def declare(request: AnyRequest, data: JSONBody[Declaration]) -> Response[bytes]:
     ctx, principal = context(request), principal_of(request)
-    if data.service is not None and data.service not in ctx.directory.services:
-        raise Invalid(f"there is no service {data.service!r}", "/service")
-    services = [*([data.service] if data.service is not None else []), *(data.affected_services or [])]
 
     async def act() -> Json:
-        severity = severities.parse(data.severity)
-        asked = summon.people(ctx.directory, data.page.user, data.page.team, "/page") if data.page else []
-        reason = summon.said(ctx.directory, principal.id, (data.page.reason or "") if data.page else "")
-        number = await respond.declare(
-            ctx, principal.id, data.title, data.description or "", severity, services, _reporter(data.reporter),
-            asked=asked, note=reason,
-        )  # fmt: skip
-        return await incidents.get(ctx, number)
+        return await incidents.get(ctx, await declaring.declare(ctx, principal.id, data))
 
     return await write(request, act, 201)
-
-
-def _reporter(text: str | None) -> str | None:
-    name = (text or "").replace("\0", "").strip()
-    if len(name) > 200:
-        raise Invalid("shorten this to 200 characters", "/reporter")
-    return name or None
 
 
 @get("/incidents/{id:str}", guards=may("see_incidents"), summary="One incident, by any of its names")
@@ -149,35 +124,22 @@ async def acted(request: AnyRequest, number: int, act: Any) -> Response[bytes]:
     return await write(request, done)
 
 
-@patch("/incidents/{id:str}", guards=may("respond"), summary="Correct title or description")
+@patch("/incidents/{id:str}", guards=may("respond"), summary="Correct what it says of itself, or its impact")
 async def correct(request: AnyRequest, id: FromPath[str], data: JSONBody[Correction]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    return await acted(request, number, lambda: edits.edit(ctx, number, actor, data.title, data.description))
+    return await acted(request, number, lambda: edits.edit(ctx, number, actor, data.edits))
 
 
 @post(
     "/incidents/{id:str}/acknowledge", guards=may("respond"), summary="Acknowledge: the paging stops", status_code=200
 )
 async def acknowledge(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
-    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
+    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), notes_of(data)
     return await acted(request, number, lambda: respond.acknowledge(ctx, number, actor, notes))
 
 
-@post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
-async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
-    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await acted(request, number, lambda: closing.resolve(ctx, number, actor, notes))
-
-
-@post(
-    "/incidents/{id:str}/reopen", guards=may("respond"), summary="Back to investigating; pages nobody", status_code=200
-)
-async def reopen(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
-    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), _notes(data)
-    return await acted(request, number, lambda: closing.reopen(ctx, number, actor, notes))
-
-
-def _notes(data: Notes | None) -> str:
+def notes_of(data: Notes | None) -> str:
+    """What a person says with an act."""
     return (data.notes or "") if data else ""
 
 
@@ -262,7 +224,7 @@ async def verify(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
 
 
 ROUTES = [
-    list_incidents, declare, get_incident, correct, acknowledge, resolve, reopen, escalate, change_severity, assign,
+    list_incidents, declare, get_incident, correct, acknowledge, escalate, change_severity, assign,
     note, timeline, pages,
     explain_pages, ladder, verify,
 ]  # fmt: skip

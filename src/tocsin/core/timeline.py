@@ -16,8 +16,9 @@ Kind = Literal[
     "snooze_ended", "handover_offered", "handed_over", "handover_ended", "all_hands", "escalation_suggested",
     "acknowledge_timeout",
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
+    "not_restored", "times_corrected", "related", "made_private", "made_visible", "reader_added",
     "merged", "alerts_hidden", "corrected", "copied",
-    "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
+    "response_step", "impact_changed", "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
     "role_offered", "role_handed_over", "role_offer_ended", "role_released", "no_commander", "message_posted",
     "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
 ]  # fmt: skip

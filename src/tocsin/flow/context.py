@@ -85,6 +85,8 @@ class Context:
     """How much news is on its way by each channel."""
     chores: set[asyncio.Task[None]] = field(default_factory=set)
     """Work of timers that takes too long to stand between the others (flow/forewarn)."""
+    subscribed: bool = False
+    """Somebody asked to be told of incidents without being on call (flow/responding.py keeps it)."""
     finals: dict[str, Any] = field(default_factory=dict)
     """The final schedules around now, by schedule (manage/oncall)."""
     feeds: dict[tuple[str, str], tuple[tuple[int, datetime], bytes]] = field(default_factory=dict)

@@ -11,8 +11,8 @@ from tocsin.core.matrix import urgency
 from tocsin.core.severity import Severity
 from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
+from tocsin.flow.declaring import declare
 from tocsin.flow.pager import ACTOR
-from tocsin.flow.respond import declare
 from tocsin.store import drills, incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -54,7 +54,7 @@ async def start(ctx: Context, actor: str, service: str, severity: Severity, last
         await timers.set_timer(tx, drills.TIMER, number, number, now + LOOK)
 
     title = f"Drill: can {owner.label} reach somebody?"
-    return await declare(ctx, actor, title, DESCRIPTION, severity, [service], also=mark)
+    return await declare(ctx, actor, title, DESCRIPTION, severity, [service], also=mark, drill=True)
 
 
 async def look(ctx: Context, due: Sequence[Timer]) -> list[Held]:

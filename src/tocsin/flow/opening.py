@@ -19,7 +19,7 @@ from tocsin.core.severity import Severity, Urgency
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Link
-from tocsin.flow import hiding
+from tocsin.flow import hiding, responding
 from tocsin.flow.context import Context
 from tocsin.flow.hiding import Cause, Hiding
 from tocsin.flow.pager import Pager, Subject, no_page, response_entries
@@ -345,7 +345,7 @@ class Opening:
                 id=draft.number, title=event.title, description=event.annotations.get("description", ""),
                 severity=severity.value, urgency=begun.urgency, status="detected", service=service.id,
                 affected_services=Words(service.id), assignee=assignee,
-                tags=Words(SEPARATOR.join(tags([event.title, *event.labels.values()], [service.id]))), origin="event",
+                tags=Words(SEPARATOR.join(tags(self.ctx.directory, [event.title, *event.labels.values()], [service.id]))), origin="event",
                 reporter=reporter, group_key=draft.first.group[1] if draft.first.group else None,
                 no_page_reason=unpaged.value if unpaged else None,
                 alarm=next((c.alarm for c in climbs if c.alarm), None), created_at=self.now, detected_at=self.now,
@@ -354,6 +354,7 @@ class Opening:
             )
         )  # fmt: skip
         writing.timers += begun.timer(draft.number)
+        writing.timers += responding.born(self.ctx, draft.number, (service.id,), severity, self.now)
 
     def _beginning(self, service: str, severity: Severity) -> Beginning:
         """Worked out once for all incidents of this batch that have the same rules and severity."""

@@ -26,13 +26,15 @@ from tocsin.flow import (
     progress,
     release,
     relieve,
+    responding,
     snooze,
+    watching,
     tasks,
 )
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
 from tocsin.flow.notices import Notices
-from tocsin.store import devices, nodes, notifications, objects, timers
+from tocsin.store import devices, nodes, notifications, objects, responses, timers
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -48,6 +50,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "snooze": snooze.wake,
     "handover": handover.lapse,
     "watch": alarms.watch,
+    watching.TIMER: watching.sample,
     "clock": clocks.fire,
     "unmute": release.unmute,
     "mute_ends": release.warn,
@@ -61,6 +64,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     bounces.TIMER: bounces.settle,
     improve.TIMER: improve.review,
     "rotation": relieve.rotation,
+    responses.TIMER: responding.fire,
     "handoff": relieve.relieve,
     tasks.CHECK_IN: tasks.fire,
 }

@@ -19,7 +19,7 @@ INCIDENT = """
   impact, origin, reporter, cycle, acknowledged_cycle, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
   escalations_count, snoozed_until, snoozed_by, handover, prompted_at, next_update_at, matrix, clocks_since, drill,
-  uncommanded_at, declared_at, moments, public_title, private, readers, merged_into, related,
+  uncommanded_at, external_id, imported_at, hand_tags, declared_at, moments, public_title, private, readers, merged_into, related,
   timeline_seq, timeline_head
 """
 
@@ -39,6 +39,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     number: int | None = None
     before: tuple[datetime, int] | None = None
+    hidden: Sequence[int] = ()
+    """Incidents that whoever asks may not see."""
 
 
 def _conditions(wanted: Filter) -> Conditions:
@@ -58,6 +60,8 @@ def _conditions(wanted: Filter) -> Conditions:
             " OR id = {1})",
             like(wanted.text), wanted.number,
         )  # fmt: skip
+    if wanted.hidden:
+        made.add("id <> ALL({0}::bigint[])", list(wanted.hidden))
     if wanted.before is not None:
         made.add("(created_at, id) < ({0}, {1})", *wanted.before)
     return made
@@ -185,11 +189,12 @@ async def unanswered_pages(tx: Tx, limit: int) -> list[Row]:
     )
 
 
-async def open_counts(tx: Tx) -> list[Row]:
-    """How many incidents are open, by service and severity."""
+async def open_counts(tx: Tx, hidden: Sequence[int] = ()) -> list[Row]:
+    """How many incidents are open, by service and severity, without the `hidden`."""
     return list(
         await tx.fetch(
             "SELECT service, severity, count(*) AS incidents FROM incidents"
-            " WHERE status NOT IN ('resolved', 'closed') GROUP BY service, severity"
+            " WHERE status NOT IN ('resolved', 'closed') AND id <> ALL($1::bigint[]) GROUP BY service, severity",
+            list(hidden),
         )
     )

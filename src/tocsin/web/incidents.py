@@ -12,7 +12,7 @@ from litestar import Response, get, post
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import STATUSES, public_id
-from tocsin.flow import respond, summon
+from tocsin.flow import declaring, summon
 from tocsin.manage import incidents
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
@@ -72,7 +72,7 @@ async def declare(request: AnyRequest) -> Response[Any]:
     try:
         user, team = (name if kind == "user" else None), (name if kind == "team" else None)
         asked = summon.people(ctx.directory, user, team, "/page") if kind else []
-        number = await respond.declare(
+        number = await declaring.declare(
             ctx, actor, given.get("title", ""), given.get("description", ""),
             severities.parse(given.get("severity", "")), [service] if service else [],
             asked=asked, note=summon.said(ctx.directory, actor, given.get("description", "")),

@@ -105,6 +105,8 @@ METHODS = {"email": "mail", "webhook": "link", "sms": "note", "voice": "call", "
 ENTRIES = {
     "incident_created": ("alarm", "bell", "Incident opened"),
     "response_triggered": ("", "bell", "Response started"),
+    "response_step": ("", "bell", "First step"),
+    "impact_changed": ("", "note", "Impact"),
     "alerts_joined": ("", "plus", "Alerts joined"),
     "alerts_hidden": ("", "mute", "Hides other alerts"),
     "alert_resolved": ("good", "check", "Alert resolved"),
@@ -148,6 +150,19 @@ ENTRIES = {
     "manager_informed": ("note", "person", "Manager informed"),
     "target_missed": ("bad", "clock", "Not restored in time"),
     "business_hours_began": ("", "clock", "Business hours began"),
+    "role_offered": ("busy", "relay", "Role handed over?"),
+    "role_handed_over": ("busy", "relay", "Role handed over"),
+    "role_offer_ended": ("", "relay", "Role not handed over"),
+    "role_released": ("", "gap", "Role let go"),
+    "no_commander": ("bad", "gap", "Nobody commands"),
+    "message_posted": ("talk", "note", "Message"),
+    "finding_added": ("note", "lens", "What we know"),
+    "finding_settled": ("note", "lens", "What we know changed"),
+    "decision_made": ("note", "target", "Decision"),
+    "task_added": ("", "list", "Task"),
+    "task_changed": ("", "list", "Task changed"),
+    "check_in_due": ("bad", "clock", "Check-in due"),
+    "step_ticked": ("good", "check", "Step ticked"),
 }
 """Kind of timeline entry -> (tone, icon, words)."""
 

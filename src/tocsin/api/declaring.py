@@ -1,0 +1,53 @@
+"""Declaring: the guide's questions, what answers mean, similar incidents, tags, the first clocks, and incidents of the past."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, JSONBody
+
+from tocsin.api.answers import AnyRequest, reply
+from tocsin.api.authentication import context, may, principal_of
+from tocsin.api.incidents import acted, number_of
+from tocsin.manage import declaring, edits
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Answers(_Body, frozen=True):
+    """What is known so far of an incident that nobody has declared yet."""
+
+    impact: dict[str, Any] | None = None
+    affected_services: list[str] | None = None
+
+
+class Tags(_Body, frozen=True):
+    add: list[str] | None = None
+    remove: list[str] | None = None
+
+
+@get("/severity-guide", guards=may("see_incidents"), summary="The questions that compute a severity")
+async def guide(request: AnyRequest) -> Response[bytes]:
+    return reply(declaring.guide())
+
+
+@post(
+    "/severity-guide", guards=may("see_incidents"), status_code=200,
+    summary="What severity these answers mean, why, and which answer would change it",
+)  # fmt: skip
+async def answers(request: AnyRequest, data: JSONBody[Answers]) -> Response[bytes]:
+    """Writes nothing."""
+    return reply(declaring.preview(context(request), data.impact, data.affected_services or []))
+
+
+@post("/incidents/{id:str}/tags", guards=may("respond"), summary="Give and take tags", status_code=200)
+async def tags(request: AnyRequest, id: FromPath[str], data: JSONBody[Tags]) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+    return await acted(request, number, lambda: edits.tag(ctx, number, actor, data.add or (), data.remove or ()))
+
+
+ROUTES = [guide, answers, tags]
