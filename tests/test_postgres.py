@@ -95,6 +95,16 @@ async def test_it_is_a_durable_utf8_postgresql_18_with_the_builtin_locale(place:
         assert await ask(server.url, f"{sql} WHERE datname = current_database()") == "b C.UTF-8 UTF8"
 
 
+async def test_the_first_storm_finds_its_log_in_store(place: Path) -> None:
+    """A segment of the write-ahead log that has to be made first holds up every commit for a while."""
+    async with started(place / "data") as server:
+        current = "pg_walfile_name(pg_current_wal_lsn())"
+        ahead = await ask(
+            server.url, f"SELECT count(*) FROM pg_ls_waldir() WHERE length(name) = 24 AND name > {current}"
+        )
+    assert ahead >= 7
+
+
 async def test_only_the_socket_leads_in_and_only_for_us(place: Path) -> None:
     async with started(place / "data") as server:
         assert await ask(server.url, "SHOW listen_addresses") == ""
