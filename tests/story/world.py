@@ -248,12 +248,15 @@ class World:
         """Let everything happen that is due at this very moment."""
         while True:
             await self._delivered()
-            if not sum([await engine.turn() for engine in self.engines]):
+            stirred = sum([await engine.rooms.stir() for engine in self.engines])
+            if not stirred and not sum([await engine.turn() for engine in self.engines]):
                 return
 
     async def _delivered(self) -> None:
+        while self.ctx.chores:
+            await asyncio.gather(*self.ctx.chores)
         for _ in range(3000):
-            if not any(engine.deliveries.waiting or engine.notices.waiting for engine in self.engines):
+            if not any(e.deliveries.waiting or e.notices.waiting or e.rooms.waiting for e in self.engines):
                 return
             await asyncio.sleep(0.002)
         raise AssertionError("deliveries did not come to rest")

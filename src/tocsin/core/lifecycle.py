@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from tocsin.core.errors import Conflict
+from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import STATUSES, Status
 
 MOVES: dict[Status, tuple[Status, ...]] = {
@@ -22,6 +22,9 @@ MOVES: dict[Status, tuple[Status, ...]] = {
 Merging is no move of its own: from wherever it is, the incident is closed, and says which one it went into.
 """
 
+WATCH = timedelta(minutes=30)
+"""How long a restored incident is watched before it counts as resolved."""
+
 Way = Literal["forward", "back", "reopen", "close"]
 
 
@@ -34,6 +37,19 @@ def check_move(old: Status, new: Status) -> None:
     if not legal(old, new):
         allowed = ", ".join(MOVES[old])
         raise Conflict(f"An incident that is {old} cannot become {new}; from here it may become {allowed}.")
+
+
+def parse_status(text: str) -> Status:
+    """The status that people mean. Raises Invalid."""
+    name = text.strip().lower()
+    found = next((status for status in STATUSES if status == _ALSO.get(name, name)), None)
+    if found is None:
+        raise Invalid(f"{text!r} is not a status: use {', '.join(STATUSES)}", "/status")
+    return found
+
+
+_ALSO = {"open": "detected", "mitigated": "monitoring"}
+"""What other systems call them."""
 
 
 def way(old: Status, new: Status) -> Way:

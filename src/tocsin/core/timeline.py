@@ -20,7 +20,9 @@ Kind = Literal[
     "merged", "alerts_hidden", "corrected", "copied",
     "response_step", "impact_changed", "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
     "role_offered", "role_handed_over", "role_offer_ended", "role_released", "no_commander", "message_posted",
-    "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
+    "room_opened", "room_failed", "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
+    "update_drafted",
+    "silence_alarm", "silence_explained", "silence_ended",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from tocsin.core.alert import NoPage
 from tocsin.core.escalation import PageReason
 from tocsin.core.matrix import update_by, urgency_of
+from tocsin.core.moment import without
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
+from tocsin.flow import rooms
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import Preface
 from tocsin.flow.pager import ACTOR, Climbed, Pager, no_page, planned, subject_of
@@ -24,13 +27,15 @@ from tocsin.store.writing import write_paging, write_story
 async def restart(
     ctx: Context, tx: Tx, incident: Incident, now: datetime, because: PageReason, severity: Severity,
     urgency: Urgency | None = None, preface: Preface | None = None, note: str = "",
+    because_of: tuple[str, list[dict[str, Any]]] | None = None,
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
     `urgency` (default: the severity's, under the rules that the incident keeps) is how people are paged, when a person wants more
-    than the severity asks for. `preface` is the entry of a person's act, and stands for that of a changed severity.
+    than the severity asks for. `preface` is the entry of a person's act, and stands for that of a changed severity. `because_of`: why
+    it came back (in words, and what probes showed), when it was no alert.
     """
-    entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now)
+    entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now, because_of)
     rules, old = await rules_for(ctx, tx, incident), incident.status
     row = rules.rows[severity]
     await incidents.stop_paging(tx, [incident.id], now, because.value, None)
@@ -43,8 +48,9 @@ async def restart(
     if severity != incident.severity:
         changes["next_update_at"] = update_by(row, rules.hours, now)
     if because is PageReason.RELAPSE:
-        changes |= {"status": "investigating", "restored_at": None}
+        changes |= {"status": "investigating", "restored_at": None, "moments": without(incident.moments, "restored")}
         await timers.cancel(tx, "watch", incident.id)
+        await timers.cancel(tx, "probe", incident.id)
     await incidents.update(tx, incident, **incidents.AT_REST, **changes)
 
     def make(pager: Pager) -> tuple[NoPage | None, list[Climbed]]:
@@ -72,15 +78,20 @@ async def restart(
     await write_story(tx, writing)
     incident.timeline_seq, incident.timeline_head = link.seq, link.head
     await moved(ctx, tx, incident, old, incident.status, ACTOR, now)
+    await rooms.consider(ctx, tx, incident, now)
     return pager.held
 
 
-def _why(incident: Incident, severity: Severity, because: PageReason, now: datetime) -> list[Entry]:
+def _why(
+    incident: Incident, severity: Severity, because: PageReason, now: datetime,
+    because_of: tuple[str, list[dict[str, Any]]] | None,
+) -> list[Entry]:  # fmt: skip
     entries = []
     if because is PageReason.RELAPSE:
-        entries.append(
-            Entry(at=now, kind="relapsed", actor=ACTOR, details="Its alert came back during the stability watch")
-        )
+        text, probes = because_of or ("Its alert came back during the stability watch", [])
+        was = incident.restored_at.isoformat() if incident.restored_at else None
+        data: dict[str, Any] = {"restored_at": was, "cause": "probe" if probes else "alert", "probes": probes}
+        entries.append(Entry(at=now, kind="relapsed", actor=ACTOR, details=text, data=data))
     if because is PageReason.BUSINESS_HOURS:
         entries.append(
             Entry(at=now, kind="business_hours_began", actor=ACTOR, details="Business hours began: it pages loudly now")

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from tocsin.core.alert import Reason
+from tocsin.core.moment import kept
 from tocsin.core.timeline import Entry
+from tocsin.flow import watching
 from tocsin.flow.acts import tell
 from tocsin.flow.batch import Run
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.transitions import Move, all_moved, moved
-from tocsin.store import incidents, intake, timers
+from tocsin.store import incidents, intake
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.intake import NewEvent, Touched
 from tocsin.store.writing import Writing, notify, write_story
-
-WATCH = timedelta(minutes=30)
-"""How long a restored incident is watched before it counts as resolved."""
 
 
 async def resolve_by_source(ctx: Context, tx: Tx, runs: Sequence[Run], now: datetime) -> None:
@@ -141,11 +140,12 @@ async def _watch(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> Non
         incident,
         status="monitoring",
         restored_at=now,
+        moments=kept(incident.moments, "restored", "alerts", "exact"),
         acknowledged_cycle=incident.cycle,
         alarm=None,
         **incidents.AT_REST,
     )
-    await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
+    await watching.begin(ctx, tx, incident, now)
     await tell(
         tx, incident, now, "restored", ACTOR, "All alerts resolved; watched for 30 minutes", certainty="observed"
     )

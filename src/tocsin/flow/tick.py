@@ -16,25 +16,36 @@ from tocsin.flow import (
     alarms,
     bounces,
     clocks,
+    digesting,
+    drafting,
     drill,
     escalate,
     forewarn,
     handover,
     heartbeats,
     improve,
+    mailings,
+    maintenance,
     notices,
     progress,
+    public_words,
     release,
     relieve,
     responding,
+    rooms,
+    searching,
+    silence_alarm,
     snooze,
-    watching,
+    talking,
     tasks,
+    watching,
 )
 from tocsin.flow.context import Context
 from tocsin.flow.deliver import Deliveries
 from tocsin.flow.notices import Notices
-from tocsin.store import devices, nodes, notifications, objects, responses, timers
+from tocsin.flow.talking import Rooms
+from tocsin.store import devices, nodes, notifications, objects, responses, subscribers, timers, updates
+from tocsin.store import rooms as room_store
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -52,6 +63,8 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "watch": alarms.watch,
     watching.TIMER: watching.sample,
     "clock": clocks.fire,
+    updates.DRAFTS: drafting.fire,
+    updates.DIGEST: digesting.fire,
     "unmute": release.unmute,
     "mute_ends": release.warn,
     "cause_alert": release.cause_alert,
@@ -66,7 +79,14 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "rotation": relieve.rotation,
     responses.TIMER: responding.fire,
     "handoff": relieve.relieve,
+    room_store.OPENING: rooms.begin,
+    room_store.TIMER: talking.due,
     tasks.CHECK_IN: tasks.fire,
+    "public_word": public_words.word_given,
+    "public_end": public_words.ended,
+    maintenance.TIMER: maintenance.look,
+    subscribers.TIMER: mailings.due,
+    silence_alarm.TIMER: silence_alarm.look,
 }
 """Every kind of timer and the stage that owns it."""
 
@@ -91,6 +111,7 @@ class Engine:
         self._ctx = ctx
         self.deliveries = Deliveries(ctx)
         self.notices = Notices(ctx)
+        self.rooms = Rooms(ctx)
         self._due = ctx.wake.event("timers")
         self._configured = ctx.wake.event("configuration")
         self._announced = ctx.wake.event("announced")
@@ -112,6 +133,7 @@ class Engine:
         await self._synchronise()
         await self.refresh()
         await self.deliveries.start()
+        self.rooms.start()
         loops = (self._timer_loop, self._upkeep_loop, self._configuration_loop, self._listen_loop, self._announce_loop)
         self._tasks = [asyncio.create_task(loop(), name=loop.__name__) for loop in loops]
 
@@ -123,7 +145,9 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.deliveries.stop()
         await self.notices.stop()
+        await self.rooms.stop()
         await forewarn.stop(self._ctx)
+        await self._ctx.renderer.stop()
         try:
             async with self._ctx.db.transaction() as tx:
                 await timers.release(tx, self._ctx.node, self._ctx.clock.now())
@@ -143,7 +167,12 @@ class Engine:
                     return
                 log.info("configuration taken", revision=ctx.directory.revision)
         if ctx.directory.revision != self._watched:  # also when this node changed it itself
-            for keep_watch in (relieve.keep_watch, improve.keep_watch, forewarn.keep_watch):
+            for keep_watch in (
+                relieve.keep_watch,
+                improve.keep_watch,
+                forewarn.keep_watch,
+                silence_alarm.keep_watch,
+            ):
                 await keep_watch(ctx)
             self._watched = ctx.directory.revision
 
@@ -217,6 +246,8 @@ class Engine:
                 await self._synchronise()
                 await self.refresh()
                 await relieve.refresh_loop(ctx)
+                await responding.refresh(ctx)
+                await searching.catch_up(ctx)
                 async with ctx.db.transaction() as tx:
                     await nodes.beat(tx, ctx.node, socket.gethostname(), __version__, ctx.clock.now())
             except Unavailable:

@@ -13,6 +13,7 @@ from tocsin.core.incident import public_id
 from tocsin.core.mute import Mute
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
+from tocsin.manage import privacy
 from tocsin.manage.lists import (
     DEFAULT,
     Moment,
@@ -136,6 +137,7 @@ async def list_alerts(
         before=read_cursor(cursor, tuple[Moment, RowId]),
     )
     async with ctx.db.reading() as tx:
+        wanted = msgspec.structs.replace(wanted, hidden=await privacy.hidden(tx))
         rows = await reading.alerts(tx, wanted, limit + 1)
         said = await health.verdicts(tx, [row["id"] for row in rows])
     return listing(
@@ -150,6 +152,8 @@ async def get_alert(ctx: Context, id: int) -> dict[str, Any]:
     """One alert, with the silence that holds or held it back as `muted_by`. Raises NotFound."""
     async with ctx.db.reading() as tx:
         row = await reading.alert(tx, id)
+        if row is not None and row["incident_id"] in await privacy.hidden(tx):
+            row = None
         mute = await mutes.seen(tx, row["mute"]) if row is not None and row["mute"] is not None else None
         said = await health.verdicts(tx, [id])
     if row is None:
@@ -214,5 +218,6 @@ async def list_events(
     before = Before(behind.at, behind.origin, behind.id) if behind else None
     wanted = Filter(service=service or None, incident=incident, start=from_, end=to)
     async with ctx.db.reading() as tx:
+        wanted = msgspec.structs.replace(wanted, hidden=await privacy.hidden(tx))
         rows = await reading.events(tx, wanted, before, limit + 1)
     return listing(rows, limit, event_view, lambda row: write_cursor(row["at"], row["origin"], row["id"]))

@@ -13,10 +13,12 @@ from tocsin.core.permission import allowed, hidden_kinds
 from tocsin.flow.context import Context
 from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.flow.rules import learn
+from tocsin.manage import privacy
 from tocsin.manage.incidents import entry_view, view
 from tocsin.manage.lists import time_text
-from tocsin.store import messages
+from tocsin.store import messages, reading_room, room
 from tocsin.store import reading_desk as reading
+from tocsin.store.database import Tx
 from tocsin.store.stream import snapshot
 
 MOST = 50
@@ -34,9 +36,10 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
     """
     async with ctx.db.reading() as tx:
         place = await snapshot(tx)
-        rows = await reading.worst_open(tx, MOST)
-        count = len(rows) if len(rows) < MOST else await reading.count_open(tx)
-        ended = await reading.last_ended(tx, 3) if len(rows) <= 3 else []
+        hidden = await privacy.hidden(tx)
+        rows = await reading.worst_open(tx, MOST, hidden)
+        count = len(rows) if len(rows) < MOST else await reading.count_open(tx, hidden)
+        ended = await reading.last_ended(tx, 3, hidden) if len(rows) <= 3 else []
         await learn(ctx, tx, [row["matrix"] for row in (*rows, *ended)])
         numbers = [row["id"] for row in rows] if allowed(role, "see_pages") else []
         pages = await reading.waiting_pages(tx, numbers) if numbers else []
@@ -59,16 +62,37 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
 async def latest_entries(
     ctx: Context, number: int, role: Role, before: int | None = None, limit: int = LATEST
 ) -> dict[str, Any]:
-    """`{"items", "earlier", "place"}`: the newest entries that `role` may see, newest first.
+    """`{"items", "earlier", "place"}`: the newest entries that `role` may see, newest first, each with its `corrections`.
 
     `earlier` is the `before` for more, or None; `place` is where a stream carries on.
     """
     async with ctx.db.reading() as tx:
         place = await snapshot(tx)
         rows = await reading.latest_entries(tx, number, before, sorted(hidden_kinds(role)), limit + 1)
-    shown = rows[:limit]
+        shown = rows[:limit]
+        later = await _corrections(tx, number, [row["id"] for row in shown])
     earlier = shown[-1]["id"] if len(rows) > limit else None
-    return {"items": [entry_view(row) for row in shown], "earlier": earlier, "place": place}
+    items = [{**entry_view(row), "corrections": later.get(row["id"], [])} for row in shown]
+    return {"items": items, "earlier": earlier, "place": place}
+
+
+async def _corrections(tx: Tx, number: int, entries: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    """What was said later of these entries: by entry, `{id, at, actor, details}`, oldest first."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in await reading_room.corrections(tx, number, entries):
+        said = {"id": row["id"], "at": time_text(row["at"]), "actor": row["actor"], "details": row["details"]}
+        found.setdefault(row["entry"], []).append(said)
+    return found
+
+
+async def one_entry(ctx: Context, number: int, entry: int) -> dict[str, Any]:
+    """One entry with its `corrections`. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        row = await room.entry(tx, number, entry)
+        later = await _corrections(tx, number, [entry]) if row else {}
+    if row is None:
+        raise NotFound("There is no such entry.")
+    return {**entry_view(row), "corrections": later.get(entry, [])}
 
 
 class Paged(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id
@@ -15,6 +17,8 @@ from tocsin.core.tier import ABOUT
 from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
+from tocsin.manage import privacy
+from tocsin.manage.lifecycle import belongings_view, durations_view, moves_view, times_view
 from tocsin.manage.lists import (
     DEFAULT,
     Moment,
@@ -75,6 +79,10 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "snoozed_by": row["snoozed_by"],
         "handover": row["handover"],
         "escalation_suggested_at": time_text(row["prompted_at"]),
+        "next_moves": moves_view(row),
+        "times": times_view(row),
+        "durations": durations_view(row),
+        **belongings_view(row),
         "severity_policy": policy_view(row, ctx),
         "url": incident_url(ctx, number),
     }
@@ -150,6 +158,7 @@ async def list_incidents(
         before=read_cursor(cursor, tuple[Moment, RowId]),
     )
     async with ctx.db.reading() as tx:
+        wanted = msgspec.structs.replace(wanted, hidden=await privacy.hidden(tx))
         rows = await reading.find(tx, wanted, limit + 1)
         await learn(ctx, tx, [row["matrix"] for row in rows])
     return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
@@ -165,8 +174,11 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
         row = await reading.get(tx, number)
         if row is not None:
             await learn(ctx, tx, [row["matrix"]])
+        hidden = set(await privacy.hidden(tx)) if row is not None and row["related"] else set()
     if row is None:
         raise _missing(number)
+    if hidden:
+        row = {**row, "related": [other for other in row["related"] if other not in hidden]}
     return view(row, ctx)
 
 

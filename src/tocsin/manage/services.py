@@ -16,6 +16,7 @@ from tocsin.core.severity import Severity, parse
 from tocsin.core.spelling import plain
 from tocsin.flow.batch import Outcome
 from tocsin.flow.context import Context
+from tocsin.manage import privacy
 from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.store import knocks as knocking
 from tocsin.store import reading_alerts, reading_incidents
@@ -64,7 +65,7 @@ def _integration(integration: Integration, keys: bool) -> dict[str, Any]:
 
 async def _open_counts(ctx: Context) -> dict[str | None, dict[str, int]]:
     async with ctx.db.reading() as tx:
-        rows = await reading_incidents.open_counts(tx)
+        rows = await reading_incidents.open_counts(tx, await privacy.hidden(tx))
     counts: dict[str | None, dict[str, int]] = {}
     for row in rows:
         counts.setdefault(row["service"], {})[Severity(row["severity"]).key] = row["incidents"]

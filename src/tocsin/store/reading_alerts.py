@@ -31,6 +31,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime | None = None
     text: str = ""
     before: tuple[datetime, int] | None = None
+    hidden: Sequence[int] = ()
+    """Incidents that whoever asks may not see; nor their alerts."""
 
 
 async def alerts(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
@@ -44,6 +46,8 @@ async def alerts(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
         made.add("severity = ANY({0}::smallint[])", list(wanted.severities))
     made.add_given("first_at >= {0}", wanted.start)
     made.add_given("first_at < {0}", wanted.end)
+    if wanted.hidden:
+        made.add("(incident_id IS NULL OR incident_id <> ALL({0}::bigint[]))", list(wanted.hidden))
     if wanted.text:
         made.add("(title ILIKE {0} OR dedup_key ILIKE {0} OR source ILIKE {0})", like(wanted.text))
     if wanted.before is not None:
@@ -120,6 +124,8 @@ async def events(tx: Tx, wanted: Filter, before: Before | None, limit: int) -> l
     made.add_given("incident_id = {0}", wanted.incident)
     made.add_given("{time} >= {0}", wanted.start)
     made.add_given("{time} < {0}", wanted.end)
+    if wanted.hidden:
+        made.add("(incident_id IS NULL OR incident_id <> ALL({0}::bigint[]))", list(wanted.hidden))
     texts = {origin: list(made.texts) for origin in ("alert", "event")}
     if before is not None:
         at, id = made.value(before.at), made.value(before.id)

@@ -8,28 +8,35 @@ from tocsin.store.database import Tx
 from tocsin.store.reading_incidents import INCIDENT, Row
 
 
-async def worst_open(tx: Tx, limit: int) -> list[Row]:
-    """Open incidents: alarms first, then unanswered before answered, then by severity, the oldest first."""
+async def worst_open(tx: Tx, limit: int, hidden: Sequence[int] = ()) -> list[Row]:
+    """Open incidents without the `hidden`: alarms first, then unanswered before answered, then by severity, the oldest first."""
     return list(
         await tx.fetch(
-            f"SELECT {INCIDENT} FROM incidents WHERE status NOT IN ('resolved', 'closed')"
+            f"SELECT {INCIDENT} FROM incidents WHERE status NOT IN ('resolved', 'closed') AND id <> ALL($2::bigint[])"
             " ORDER BY (alarm IS NULL), (status <> 'detected' AND severity > 1), severity, (status <> 'detected'), id LIMIT $1",
             limit,
+            list(hidden),
         )
     )
 
 
-async def count_open(tx: Tx) -> int:
-    return int(await tx.fetchval("SELECT count(*) FROM incidents WHERE status NOT IN ('resolved', 'closed')"))
+async def count_open(tx: Tx, hidden: Sequence[int] = ()) -> int:
+    return int(
+        await tx.fetchval(
+            "SELECT count(*) FROM incidents WHERE status NOT IN ('resolved', 'closed') AND id <> ALL($1::bigint[])",
+            list(hidden),
+        )
+    )
 
 
-async def last_ended(tx: Tx, limit: int) -> list[Row]:
-    """Incidents that are over, the newest first."""
+async def last_ended(tx: Tx, limit: int, hidden: Sequence[int] = ()) -> list[Row]:
+    """Incidents that are over, the newest first, without the `hidden` and what was merged into others."""
     return list(
         await tx.fetch(
-            f"SELECT {INCIDENT} FROM incidents WHERE status IN ('resolved', 'closed')"
+            f"SELECT {INCIDENT} FROM incidents WHERE status IN ('resolved', 'closed') AND merged_into IS NULL AND id <> ALL($2::bigint[])"
             " ORDER BY created_at DESC, id DESC LIMIT $1",
             limit,
+            list(hidden),
         )
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tocsin.store import search
 from tocsin.store.conditions import Conditions, like
 from tocsin.store.database import Tx
 
@@ -54,12 +55,6 @@ def _conditions(wanted: Filter) -> Conditions:
     made.add_given("(service = {0} OR {0} = ANY(affected_services))", wanted.service)
     made.add_given("created_at >= {0}", wanted.start)
     made.add_given("created_at < {0}", wanted.end)
-    if wanted.text:
-        made.add(
-            "(title ILIKE {0} OR description ILIKE {0} OR service ILIKE {0} OR array_to_string(tags, ' ') ILIKE {0}"
-            " OR id = {1})",
-            like(wanted.text), wanted.number,
-        )  # fmt: skip
     if wanted.hidden:
         made.add("id <> ALL({0}::bigint[])", list(wanted.hidden))
     if wanted.before is not None:
@@ -67,13 +62,41 @@ def _conditions(wanted: Filter) -> Conditions:
     return made
 
 
+_NEWEST = "ORDER BY created_at DESC, id DESC LIMIT"
+_HOLDS = "(title ILIKE {0} OR description ILIKE {0} OR service ILIKE {0} OR array_to_string(tags, ' ') ILIKE {0})"
+
+
 async def find(tx: Tx, wanted: Filter, limit: int) -> list[Row]:
-    """At most `limit` incidents, newest first."""
+    """At most `limit` incidents, newest first. A text is looked for as words and beginnings of words, by the index; only when no
+    incident has those, as any part of the texts, which takes a while when there are many."""
+    asked = search.wanted(wanted.text)
+    if wanted.text and asked is not None and (found := await _by_words(tx, wanted, asked, limit)):
+        return found
     made = _conditions(wanted)
+    if wanted.text:
+        made.add(f"({_HOLDS} OR id = {{1}})", like(wanted.text), wanted.number)
     return list(
         await tx.fetch(
-            f"SELECT {INCIDENT} FROM incidents {made.where}"
-            f" ORDER BY created_at DESC, id DESC LIMIT {made.value(limit)}",
+            f"SELECT {INCIDENT} FROM incidents {made.where} {_NEWEST} {made.value(limit)}",
+            *made.values,
+        )
+    )
+
+
+async def _by_words(tx: Tx, wanted: Filter, asked: search.Wanted, limit: int) -> list[Row]:
+    """Those that have their words, those too young for that, and the one whose name was typed."""
+    made, until = _conditions(wanted), await search.until(tx)
+    if asked.exact:
+        made.add(_HOLDS, like(wanted.text))
+    rest = f"AND {' AND '.join(made.texts)}" if made.texts else ""
+    query, since, most, number = (made.value(one) for one in (asked.query, until, limit, wanted.number))
+    columns = f"SELECT {INCIDENT} FROM incidents"
+    return list(
+        await tx.fetch(
+            f"""({columns} JOIN incident_words w ON w.incident_id = id
+                 WHERE {search.MATCH.format(query)} AND created_at < {since} {rest} {_NEWEST} {most})
+                UNION ({columns} WHERE created_at >= {since} AND {search.YOUNG_MATCH.format(query)} {rest} {_NEWEST} {most})
+                UNION ({columns} WHERE id = {number} {rest}) {_NEWEST} {most}""",
             *made.values,
         )
     )
@@ -197,4 +220,11 @@ async def open_counts(tx: Tx, hidden: Sequence[int] = ()) -> list[Row]:
             " WHERE status NOT IN ('resolved', 'closed') AND id <> ALL($1::bigint[]) GROUP BY service, severity",
             list(hidden),
         )
+    )
+
+
+async def several(tx: Tx, numbers: Sequence[int]) -> list[Row]:
+    """These incidents, by number."""
+    return list(
+        await tx.fetch(f"SELECT {INCIDENT} FROM incidents WHERE id = ANY($1::bigint[]) ORDER BY id", list(numbers))
     )

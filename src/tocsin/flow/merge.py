@@ -1,0 +1,147 @@
+"""Two incidents are one: the second goes into the first, with its alerts. And links between incidents that only have to do with each other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.incident import public_id
+from tocsin.core.moment import kept
+from tocsin.flow import watching
+from tocsin.flow.acts import Result, checked, tell, user_of
+from tocsin.flow.context import Context
+from tocsin.flow.rules import CLOCK
+from tocsin.flow.transitions import moved
+from tocsin.store import incidents, intake, merges, timers
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
+from tocsin.store.writing import notify
+
+MOST_RELATED = 50
+"""Incidents that one may be linked with."""
+
+
+async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "") -> Result:
+    """`number` goes into `into`: it is closed, its pages and clocks stop, and its alerts belong to the other from now on.
+
+    Raises NotFound; Invalid for the incident itself; Conflict when the other is over, or either is part of a merge already.
+    """
+    notes = checked(notes, "/notes", needed=False)
+    async with ctx.db.transaction() as tx:
+        one, other = await _both(tx, number, into, "/into")
+        if one.merged_into == into:
+            return Result(number, False, f"Already merged into {public_id(into)}")
+        await _check(tx, one, other)
+        now = ctx.clock.now()
+        alerts = await _absorb(tx, one, other)
+        old = one.status
+        await _end(tx, one, into, actor, now)
+        said = f". {notes}" if notes else ""
+        count = f"{alerts} alert{'s' if alerts != 1 else ''}"
+        text = f"Merged into {public_id(into)} ({other.title}), with {count}{said}"
+        await tell(tx, one, now, "merged", actor, text, into=public_id(into), alerts=alerts, notes=notes)
+        text = f"{public_id(number)} ({one.title}) was merged into this, with {count}{said}"
+        data = {"from": public_id(number), "alerts": alerts, "notes": notes, "severity": one.severity}
+        await tell(tx, other, now, "merged", actor, text, **data)
+        await moved(ctx, tx, one, old, "closed", actor, now)
+        await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+    worse = f". It was a SEV{one.severity}: raise the severity if that is right" if one.severity < other.severity else ""
+    return Result(number, True, f"Merged into {public_id(into)}{worse}")
+
+
+async def _both(tx: Tx, number: int, other: int, pointer: str) -> tuple[Incident, Incident]:
+    if number == other:
+        raise Invalid("this is the incident itself: name another one", pointer)
+    found = await incidents.lock(tx, [number, other])
+    if number not in found:
+        raise NotFound(f"There is no incident {public_id(number)}")
+    if other not in found:
+        raise Invalid(f"there is no incident {public_id(other)}", pointer)
+    return found[number], found[other]
+
+
+async def _check(tx: Tx, one: Incident, other: Incident) -> None:
+    """Merges are one level deep, so that everybody knows where to go. Raises Conflict."""
+    if one.merged_into is not None:
+        raise Conflict(f"It was merged into {public_id(one.merged_into)} already.")
+    if other.merged_into is not None:
+        raise Conflict(
+            f"{public_id(other.id)} was itself merged into {public_id(other.merged_into)}: merge into that one instead."
+        )
+    if inside := await merges.merged_into(tx, one.id):
+        names = ", ".join(public_id(number) for number in inside[:5])
+        raise Conflict(f"Others were merged into {public_id(one.id)} ({names}): merge the other way round.")
+    if one.status == "closed":
+        raise Conflict("It is closed: reopen it first, or link the two instead.")
+    if not other.open:
+        raise Conflict(f"{public_id(other.id)} is {other.status}: reopen it first, or link the two instead.")
+    if one.drill or other.drill:
+        raise Conflict("A drill is merged with nothing: it ends by itself.")
+
+
+async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
+    """The other takes alerts, services, people, and the earlier beginning. Returns how many alerts came."""
+    alerts = await merges.move_alerts(tx, one.id, other.id)
+    counts = await intake.count_alerts(tx, [one.id, other.id])
+    changes: dict[str, object] = {
+        "affected_services": list(dict.fromkeys([*other.affected_services, *one.affected_services])),
+        "responders": list(dict.fromkeys([*other.responders, *one.responders])),
+        "readers": list(dict.fromkeys([*other.readers, *one.readers])),
+        "alerts_count": counts.get(other.id, 0),
+        "private": one.private or other.private,
+    }
+    if one.detected_at < other.detected_at:
+        changes["detected_at"] = one.detected_at
+        changes["moments"] = kept(other.moments, "detected", f"merged from {public_id(one.id)}", "exact")
+    begins = [at for at in (one.impact_started_at, other.impact_started_at) if at is not None]
+    if begins and min(begins) != other.impact_started_at:
+        changes["impact_started_at"] = min(begins)
+    await incidents.update(tx, other, **changes)
+    return alerts
+
+
+async def _end(tx: Tx, one: Incident, into: int, actor: str, now: datetime) -> None:
+    """Its own pages, ladders and clocks are over. No status leads here but by merging, and no review is asked of it."""
+    await incidents.stop_paging(tx, [one.id], now, "merged", user_of(actor))
+    await watching.end(tx, one)
+    await timers.cancel(tx, CLOCK, one.id)
+    await incidents.update(
+        tx, one, status="closed", merged_into=into, closed_at=now, resolved_at=one.resolved_at or now, alerts_count=0, alarm=None,
+        acknowledged_cycle=one.cycle, next_update_at=None, **incidents.AT_REST,
+    )  # fmt: skip
+
+
+async def relate(ctx: Context, number: int, actor: str, other: int, notes: str = "") -> Result:
+    """Link two incidents, on both ends. Again: no change. Raises NotFound; Invalid for the incident itself; Conflict beyond 50."""
+    notes = checked(notes, "/notes", needed=False)
+    async with ctx.db.transaction() as tx:
+        one, two = await _both(tx, number, other, "/incident")
+        if other in one.related:
+            return Result(number, False, f"Already linked with {public_id(other)}")
+        if max(len(one.related), len(two.related)) >= MOST_RELATED:
+            raise Conflict(f"One of them is linked with {MOST_RELATED} incidents already: take a link away first.")
+        now, said = ctx.clock.now(), f". {notes}" if notes else ""
+        for here, there in ((one, two), (two, one)):
+            await incidents.update(tx, here, related=[*here.related, there.id])
+            data = {"other": public_id(there.id), "linked": True, "notes": notes}
+            await tell(tx, here, now, "related", actor, f"Linked with {public_id(there.id)} ({there.title}){said}", **data)
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return Result(number, True, f"Linked with {public_id(other)}")
+
+
+async def unrelate(ctx: Context, number: int, actor: str, other: int) -> Result:
+    """Take the link away, on both ends. Without one: no change. Raises NotFound; Invalid."""
+    async with ctx.db.transaction() as tx:
+        one, two = await _both(tx, number, other, "/incident")
+        if other not in one.related:
+            return Result(number, False, f"Not linked with {public_id(other)}")
+        now = ctx.clock.now()
+        for here, there in ((one, two), (two, one)):
+            await incidents.update(tx, here, related=[found for found in here.related if found != there.id])
+            data = {"other": public_id(there.id), "linked": False}
+            await tell(tx, here, now, "related", actor, f"No longer linked with {public_id(there.id)}", **data)
+        await notify(tx, "timeline")
+    ctx.wake.set("timeline")
+    return Result(number, True, f"No longer linked with {public_id(other)}")
