@@ -37,7 +37,9 @@ def read_cause(text: str, identified: bool) -> str:
     if text not in CAUSES:
         raise Invalid(f"there is no kind of cause {text[:60]!r}: use {', '.join(CAUSES)}", "/cause")
     if not identified:
-        raise Invalid("the cause is not identified yet: move the incident to identified first, or leave this out", "/cause")
+        raise Invalid(
+            "the cause is not identified yet: move the incident to identified first, or leave this out", "/cause"
+        )
     return text
 
 

@@ -16,7 +16,9 @@ def template_faults(one: UpdateTemplate) -> Iterator[Fault]:
     """What is wrong with a template; references are checked elsewhere."""
     yield from _severities(one.severities)
     if not one.body.strip():
-        yield Fault(("body",), "this template says nothing: write a text, or remove it so that the built-in one is used")
+        yield Fault(
+            ("body",), "this template says nothing: write a text, or remove it so that the built-in one is used"
+        )
     try:
         check(one.body)
     except TemplateError as error:
@@ -28,7 +30,9 @@ def channel_faults(one: Channel) -> Iterator[Fault]:
     yield from _severities(one.severities)
     for name in one.settings:
         if name not in FIELDS[one.type]:
-            yield Fault((name,), f"a channel of the type {one.type} has no {name}: it has {', '.join(FIELDS[one.type])}")
+            yield Fault(
+                (name,), f"a channel of the type {one.type} has no {name}: it has {', '.join(FIELDS[one.type])}"
+            )
 
 
 def _severities(names: Iterable[str]) -> Iterator[Fault]:

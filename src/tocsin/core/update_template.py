@@ -50,4 +50,3 @@ def read_moment(text: str, pointer: str = "/moment") -> Moment:
         if text == moment:
             return moment
     raise Invalid(f"{text[:60]!r} is no moment: use {', '.join(MOMENTS)}", pointer)
-

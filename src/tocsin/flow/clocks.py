@@ -109,22 +109,21 @@ def _entry(now: datetime, kind: Kind, details: str, due_at: datetime, **data: ob
     return Entry(at=now, kind=kind, actor=ACTOR, details=details, data={"due_at": due_at.isoformat(), **data})
 
 
-def _remind(directory: Directory, rules: Rules, incident: Incident, at: datetime, now: datetime, struck: Struck) -> None:
-    told = reminder(directory, rules, incident, at, now)
+def _remind(
+    directory: Directory, rules: Rules, incident: Incident, at: datetime, now: datetime, struck: Struck
+) -> None:
+    told, key = reminder(directory, rules, incident, at, now), f"update_due:{incident.id}:{at.isoformat()}"
     made = [
-        notice for user in told.users
-        for notice in update_to(directory, user, f"update_due:{incident.id}:{at.isoformat()}{_of(told.level, user)}", told.heading, incident, now)
-    ]  # fmt: skip
+        notice
+        for user in told.users
+        for notice in update_to(directory, user, f"{key}:{user}" if told.level else key, told.heading, incident, now)
+    ]
     informed = list(dict.fromkeys(notice.user_id for notice in made))
     names = joined([label(directory, user) for user in informed]) if informed else ""
     reminded = f"; {names} {'is' if len(informed) == 1 else 'are'} reminded" if informed else ""
     data = {"user": next(iter(told.users), None), "methods": [notice.method for notice in made], "level": told.level}
     struck.entries.append(_entry(now, "update_due", told.said + reminded, at, **data))
     struck.notices += made
-
-
-def _of(level: int, user: str) -> str:
-    return f":{user}" if level else ""
 
 
 def _inform(

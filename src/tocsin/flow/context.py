@@ -17,6 +17,8 @@ from tocsin.flow.recall import Recall
 from tocsin.flow.silences import Silences
 from tocsin.plugins.channels.base import Channel
 from tocsin.plugins.probes.base import Probe
+from tocsin.plugins.renderer import Renderer
+from tocsin.plugins.rooms.base import Room
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 from tocsin.store.ids import Ids
@@ -81,8 +83,16 @@ class Context:
     node takes them)."""
     carry: Callable[[Timer, Notice], None] = lambda timer, notice: None
     """Where news goes whose timers are leased to this node (flow/notices)."""
+    rooms: Mapping[str, Room] = field(default_factory=dict)
+    """Kinds of rooms by type."""
+    talk: Callable[[str, Timer], None] = lambda lane, timer: None
+    """Where rooms go that have something to hear and whose timers are leased to this node, with what they block (flow/talking)."""
+    talking: Counter[str] = field(default_factory=Counter)
+    """How many rooms of each provider are being told something."""
     carrying: Counter[str] = field(default_factory=Counter)
     """How much news is on its way by each channel."""
+    renderer: Renderer = field(default_factory=Renderer)
+    """Renders templates that people wrote, where they can do no harm."""
     chores: set[asyncio.Task[None]] = field(default_factory=set)
     """Work of timers that takes too long to stand between the others (flow/forewarn)."""
     subscribed: bool = False

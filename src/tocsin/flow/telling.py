@@ -31,11 +31,13 @@ async def tell_audience(ctx: Context, tx: Tx, incident: Incident, update: Update
     """Put an update on its way to its audience. Returns to how many addresses; the public reads the status page."""
     people = await _people(ctx, tx, incident, update.audience, update.actor)
     made = [
-        _notice(f"update:{update.id}", person, method, incident, heading(incident, update.incident_status), said(update), now)
+        person_notice(f"update:{update.id}", person, method, incident, heading(incident, update.incident_status), said(update), now)
         for person, method in people
     ]  # fmt: skip
     made += [
-        to_channel(f"update:{update.id}", channel, incident, heading(incident, update.incident_status), said(update), now)
+        to_channel(
+            f"update:{update.id}", channel, incident, heading(incident, update.incident_status), said(update), now
+        )
         for channel in channels_of(ctx, incident, update.audience)
     ]
     await notices.add(tx, made)
@@ -67,10 +69,17 @@ async def _people(
         return [(name, method) for name in names if name in users for method in subscribed(users[name])]
     if audience == "public":
         return []
+    return [
+        (name, method) for name in await subscribers_of(ctx, tx, incident, audience) for method in for_news(users[name])
+    ]
+
+
+async def subscribers_of(ctx: Context, tx: Tx, incident: Incident, audience: str) -> list[str]:
+    """Who asked to be told of an incident like this one; of a private one only those who may see it."""
     names = await updates.subscribers(tx, audience, incident.severity, touched(incident))
     if incident.private:
         names = [name for name in names if name in {*incident.readers, *engaged_in(incident)}]
-    return [(name, method) for name in names if name in users for method in for_news(users[name])]
+    return [name for name in names if name in ctx.directory.users]
 
 
 def engaged_in(incident: Incident) -> list[str]:
@@ -92,7 +101,7 @@ def channels_of(ctx: Context, incident: Incident, audience: str) -> list[Channel
     return [one for one in every if one.audience == audience and one.hears_of(incident.severity, services)]
 
 
-def _notice(
+def person_notice(
     key: str, person: str, method: ContactMethod, incident: Incident, title: str, text: str, now: datetime
 ) -> NewNotice:
     return NewNotice(
@@ -125,9 +134,7 @@ def digest_notices(
         ), [update.id for _, update in found]  # fmt: skip
 
 
-async def addresses(
-    ctx: Context, tx: Tx, incident: Incident, update: Update
-) -> list[tuple[str, str, str]]:
+async def addresses(ctx: Context, tx: Tx, incident: Incident, update: Update) -> list[tuple[str, str, str]]:
     """(recipient, method, type of channel) of everybody whom an update reaches."""
     people = await _people(ctx, tx, incident, update.audience, update.actor)
     found = [(person, method.id, method.type) for person, method in people]

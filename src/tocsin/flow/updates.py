@@ -117,9 +117,7 @@ def _identified(incident: Incident) -> bool:
     return incident.identified_at is not None or incident.restored
 
 
-def _next(
-    rules: Rules, incident: Incident, wish: Wish, before: Update | None, now: datetime
-) -> datetime | None:
+def _next(rules: Rules, incident: Incident, wish: Wish, before: Update | None, now: datetime) -> datetime | None:
     if wish.next_update_at is not None:
         return ahead(wish.next_update_at, now)
     if not incident.open:
@@ -151,9 +149,7 @@ async def _write(
     return await updates.add(tx, incident=incident.id, audience=wish.audience, created_at=now, **columns)
 
 
-async def _promise(
-    tx: Tx, incident: Incident, rules: Rules, audience: str, at: datetime | None, now: datetime
-) -> None:
+async def _promise(tx: Tx, incident: Incident, rules: Rules, audience: str, at: datetime | None, now: datetime) -> None:
     """The promised time becomes what the clock of the incident strikes at; the first of all audiences is the next update."""
     others = {name: time for name, time in incident.promised.items() if name != audience}
     promised = {**others, audience: at.isoformat()} if at is not None and incident.open else others
@@ -233,9 +229,7 @@ async def keep_draft(
         incident = await locked(tx, number)
         now = ctx.clock.now()
         at = ahead(next_update_at, now) if next_update_at is not None else None
-        return await draft(
-            tx, incident, audience, message, now, actor=actor, next_update_at=at, components=components
-        )
+        return await draft(tx, incident, audience, message, now, actor=actor, next_update_at=at, components=components)
 
 
 async def discard(ctx: Context, number: int, id: int) -> Update:

@@ -1,0 +1,173 @@
+"""What an update would say: the facts of an incident as they are now, in the words of a template. Nothing is changed here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from tocsin.core.audience import Audience
+from tocsin.core.briefing import Material, length, values
+from tocsin.core.directory import Directory
+from tocsin.core.errors import NotFound, Unavailable
+from tocsin.core.impact import stored_impact
+from tocsin.core.incident import room_name
+from tocsin.core.role import COMMANDER, holder
+from tocsin.core.severity import Severity
+from tocsin.core.update import cadence, next_by
+from tocsin.core.update_template import Moment
+from tocsin.core.update_words import BUILT_IN, wording
+from tocsin.core.words_template import TemplateError, render
+from tocsin.flow.acts import label
+from tocsin.flow.context import Context
+from tocsin.flow.facts import Facts, facts_of
+from tocsin.flow.message import incident_url
+from tocsin.flow.rules import rules_for
+from tocsin.flow.telling import touched
+from tocsin.store import incidents as store
+from tocsin.store import reading_incidents as reading
+from tocsin.store import updates
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
+from tocsin.store.updates import Update
+
+log = structlog.get_logger(__name__)
+
+REVIEW_WITHIN = timedelta(hours=48)
+"""When the review meets, as long as no other day was set."""
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that updates of one incident are made of, read in one transaction."""
+
+    incident: Incident
+    material: Material
+    latest: dict[str, Update]
+    drafts: dict[str, Update]
+    next_by: datetime | None
+    every: timedelta
+    required: tuple[Audience, ...]
+    publishes: bool
+    """What was resolved is told at once, by the policy of its severity."""
+
+
+class Composed(msgspec.Struct, frozen=True, kw_only=True):
+    """A text for an audience. `template`: the configured one it came from, empty for the built-in; `problem`: why a configured one could
+    not be used, so that the built-in one was."""
+
+    audience: Audience
+    moment: Moment
+    text: str
+    next_update_at: datetime | None
+    template: str = ""
+    problem: str = ""
+
+
+async def brief(ctx: Context, number: int) -> Brief:
+    """Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        return await brief_of(ctx, tx, number)
+
+
+async def brief_of(ctx: Context, tx: Tx, number: int) -> Brief:
+    """The same within a transaction."""
+    incident, row = await store.read(tx, number), await reading.get(tx, number)
+    if incident is None or row is None:
+        raise NotFound(f"There is no incident {number}")
+    now, rules = ctx.clock.now(), await rules_for(ctx, tx, incident)
+    policy = rules.rows[Severity(incident.severity)]
+    latest = await updates.latest(tx, number)
+    drafts = {one.audience: one for one in await updates.of_incident(tx, number, ("draft",))}
+    last = max(
+        (one.next_update_at - one.published_at for one in latest.values() if one.next_update_at and one.published_at),
+        default=None,
+    )
+    at = next_by(policy, rules.hours, incident.created_at, now, last) if incident.open else None
+    every = cadence(policy, incident.created_at, now, last).every
+    material = await _material(ctx, tx, incident, row, await facts_of(tx, row), at, every, now)
+    return Brief(
+        incident=incident, material=material, latest=latest, drafts=drafts, next_by=at, every=every,
+        required=policy.audiences.names, publishes=policy.at_resolve == "publish",
+    )  # fmt: skip
+
+
+async def _material(
+    ctx: Context,
+    tx: Tx,
+    incident: Incident,
+    row: Any,
+    facts: Facts,
+    at: datetime | None,
+    every: timedelta,
+    now: datetime,
+) -> Material:
+    directory, services = ctx.directory, touched(incident)
+    commander = holder(incident.roles, COMMANDER)
+    acting = facts.acting_commander
+    person = directory.users.get(commander or acting or "")
+    affected = _affected(directory, services)
+    resolved = await reading.timeline_of_kinds(tx, incident.id, ("resolved",))
+    said = resolved[-1]["details"] if resolved else ""
+    return Material(
+        number=incident.id, title=incident.title, public_title=row["public_title"] or "", severity=Severity(incident.severity),
+        status=incident.status, created_at=incident.created_at, detected_at=incident.detected_at,
+        impact_started_at=incident.impact_started_at,
+        ended_at=(incident.restored_at or incident.resolved_at) if incident.restored else None,
+        impact=stored_impact(row["impact"]), known=[(one.certainty, one.text) for one in facts.known],
+        actions=[(label(directory, one.owner), one.text) for one in facts.open_tasks],
+        commander=label(directory, commander) if commander else f"{label(directory, acting)} (acting)" if acting else "",
+        contact=person.email if person else "", frequency=length(every), next_update_at=at,
+        channel=f"#{room_name(incident.id, incident.created_at, incident.service)}", url=incident_url(ctx, incident.id),
+        cause=await updates.cause(tx, incident.id), resolution="" if said == "Resolved" else said,
+        review_by=(incident.resolved_at or now) + REVIEW_WITHIN if not incident.open else None,
+        services=[directory.services[one].label if one in directory.services else one for one in services],
+        affected=affected, own_words=own_words(directory), now=now,
+    )  # fmt: skip
+
+
+def _affected(directory: Directory, services: list[str]) -> list[str]:
+    """What the status page calls what is hit."""
+    components = [one for page in directory.status_pages.values() for one in page.components]
+    return [one.label for one in components if any(service in one.services for service in services)]
+
+
+def own_words(directory: Directory) -> list[str]:
+    """Ids and names of services that mean nothing outside: those that the status page uses itself are public."""
+    key = ("own words",)
+    if key not in directory.memo:
+        public = {one.label.lower() for page in directory.status_pages.values() for one in page.components}
+        names = {name for one in directory.services.values() for name in (one.id, one.name) if name}
+        directory.memo[key] = sorted(name for name in names if name.lower() not in public)
+    found: list[str] = directory.memo[key]
+    return found
+
+
+def moment_of(brief: Brief, audience: str) -> Moment:
+    """Which template: the first word to an audience, the last one, or one between."""
+    if not brief.incident.open:
+        return "resolution"
+    return "update" if audience in brief.latest else "initial"
+
+
+async def compose(
+    ctx: Context, brief: Brief, audience: Audience, *, moment: Moment | None = None, next_update_at: datetime | None = None,
+    cause: str | None = None,
+) -> Composed:  # fmt: skip
+    """The text for an audience. A configured template that cannot be used never leaves anybody without words: the built-in one counts."""
+    moment = moment or moment_of(brief, audience)
+    at = next_update_at or brief.next_by
+    material = msgspec.structs.replace(brief.material, next_update_at=at, cause=cause or brief.material.cause)
+    filled = values(material, audience)
+    chosen = wording(ctx.directory.update_templates.values(), audience, moment, material.severity)
+    problem = ""
+    if chosen.edited:
+        try:
+            text = await ctx.renderer.render(chosen.body, filled)
+            return Composed(audience=audience, moment=moment, text=text, next_update_at=at, template=chosen.id)
+        except (TemplateError, Unavailable) as error:
+            problem = f"The template {chosen.id} cannot be used: {error}"
+            log.warning("a template cannot be used", template=chosen.id, reason=str(error))
+    text = render(BUILT_IN[moment, audience], filled)
+    return Composed(audience=audience, moment=moment, text=text, next_update_at=at, problem=problem)

@@ -1,0 +1,157 @@
+"""Drafts are ready before an update is due, and when those who were told want to hear the news; a policy may publish the last words
+by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from tocsin.core.audience import Audience
+from tocsin.core.errors import NotFound
+from tocsin.core.promise import DRAFT_BEFORE
+from tocsin.flow.acts import locked, tell
+from tocsin.flow.clocks import update_to
+from tocsin.flow.composing import Brief, Composed, brief, compose, moment_of
+from tocsin.flow.context import Context
+from tocsin.flow.pager import ACTOR
+from tocsin.flow.reminding import joined, overdue, speaker_of
+from tocsin.flow.updates import Wish, draft, published
+from tocsin.store import incidents, notices, timers
+from tocsin.store.database import Tx
+from tocsin.store.incidents import Incident
+from tocsin.store.notifications import Held
+from tocsin.store.timers import Timer
+from tocsin.store.updates import Update
+from tocsin.store.writing import notify
+
+SLACK = timedelta(minutes=1)
+"""What falls due so soon after is drafted together."""
+
+
+async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
+    """Drafts of these incidents are to be ready."""
+    for timer in batch:
+        try:
+            found = await brief(ctx, timer.subject)
+        except NotFound:
+            found = None
+        wanted = _wanted(ctx, found) if found is not None and not found.incident.drill else []
+        made = [await compose(ctx, found, audience) for audience in wanted] if found is not None else []
+        await _record(ctx, timer, found, made)
+    return []
+
+
+def _wanted(ctx: Context, brief: Brief) -> list[Audience]:
+    """The audiences for which there is something to say now.
+
+    Of an end: all that were told, once. Before it: those whose promised time comes, those who were told of another status, and those of
+    whom the matrix wants that they are told and who have heard nothing.
+    """
+    incident, soon = brief.incident, ctx.clock.now() + DRAFT_BEFORE + SLACK
+    if not incident.open:
+        return [name for name, one in brief.latest.items() if one.moment != "resolution"]  # type: ignore[misc]
+    due = set(overdue(incident, soon))
+    due |= {
+        name
+        for name, one in brief.latest.items()
+        if one.incident_status != incident.status and name in incident.promised
+    }
+    if due or not brief.latest:
+        due |= {name for name in brief.required if name not in brief.latest}
+    return [name for name in ("responders", "stakeholders", "executives", "public") if name in due]
+
+
+async def _record(ctx: Context, timer: Timer, found: Brief | None, made: Sequence[Composed]) -> None:
+    """The drafts, with the news of them; or what the policy publishes by itself."""
+    async with ctx.db.transaction() as tx:
+        incident = (await incidents.lock(tx, [timer.subject])).get(timer.subject)
+        now = ctx.clock.now()
+        if not await timers.finish(tx, ctx.node, [timer]) or incident is None or found is None or not made:
+            return
+        if incident.status != found.incident.status:  # it moved on while this was composed: once more
+            await timers.set_timer(tx, timer.kind, timer.subject, timer.subject, now)
+            return
+        if not incident.open and found.publishes:
+            for one in made:
+                await published(ctx, tx, incident, ACTOR, _wish(one), now)
+        else:
+            await _offer(ctx, tx, incident, made)
+        await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+
+
+def _wish(one: Composed) -> Wish:
+    return Wish(
+        audience=one.audience, message=one.text, moment=one.moment,
+        next_update_at=one.next_update_at if one.moment != "resolution" else None,
+    )  # fmt: skip
+
+
+async def _offer(ctx: Context, tx: Tx, incident: Incident, made: Sequence[Composed]) -> None:
+    """Keep the drafts, tell the room, and whoever speaks for the incident."""
+    now = ctx.clock.now()
+    for one in made:
+        await draft(tx, incident, one.audience, one.text, now, moment=one.moment, next_update_at=one.next_update_at)
+    names = joined([one.audience for one in made])
+    due = min((at for at in overdue(incident, now + DRAFT_BEFORE + SLACK).values()), default=incident.next_update_at)
+    when = "" if not incident.open or due is None else f", due by {due:%H:%M} UTC"
+    text = f"{'A draft' if len(made) == 1 else 'Drafts'} for {names} {'is' if len(made) == 1 else 'are'} ready{when}"
+    await tell(tx, incident, now, "update_drafted", ACTOR, text, audiences=[one.audience for one in made])
+    user = speaker_of(incident) if incident.snoozed_until is None else None
+    key = f"update_drafted:{incident.id}:{now.isoformat()}"
+    news = list(update_to(ctx.directory, user, key, f"{text}: read, mend and publish.", incident, now))
+    await notices.add(tx, news)
+
+
+# --- what others ask for ----------------------------------------------------------------------------------------------
+
+
+async def prepare(ctx: Context, number: int, audiences: Collection[Audience]) -> list[Update]:
+    """Drafts for these audiences, from what is known now. Raises NotFound."""
+    found = await brief(ctx, number)
+    made = [await compose(ctx, found, audience) for audience in audiences]
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, number)
+        now = ctx.clock.now()
+        return [
+            await draft(tx, incident, one.audience, one.text, now, moment=one.moment, next_update_at=one.next_update_at)
+            for one in made
+        ]
+
+
+async def announce(ctx: Context, number: int, actor: str, audiences: Collection[Audience]) -> list[Update]:
+    """Tell these audiences what is known now, in the words of their templates. An audience that was told the same moment's words for
+    this status already is left out, so that asking twice tells once. Raises NotFound.
+    """
+    found = await brief(ctx, number)
+    fresh = [name for name in audiences if not _heard(found, name)]
+    made = [await compose(ctx, found, audience) for audience in fresh]
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, number)
+        now = ctx.clock.now()
+        told = [await published(ctx, tx, incident, actor, _wish(one), now) for one in made]
+        await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+    return told
+
+
+def _heard(brief: Brief, audience: str) -> bool:
+    last = brief.latest.get(audience)
+    return last is not None and last.incident_status == brief.incident.status and moment_of(brief, audience) in (
+        "resolution", "initial",
+    )  # fmt: skip
+
+
+def told_audiences(brief: Brief) -> list[Audience]:
+    """Those that heard anything of it."""
+    return [name for name in ("responders", "stakeholders", "executives", "public") if name in brief.latest]
+
+
+async def tell_everyone(
+    ctx: Context, number: int, actor: str, audiences: Collection[Audience] | None = None
+) -> list[Update]:
+    """The last words to everybody who was told anything (of those given): one action for all audiences (S0-97, S0-106)."""
+    found = await brief(ctx, number)
+    return await announce(
+        ctx, number, actor, [name for name in told_audiences(found) if audiences is None or name in audiences]
+    )

@@ -1,0 +1,315 @@
+"""Updates: what each audience is told, who reminds whom, and whether promises are kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.story.world import MONDAY, ORGANISATION, World, directory
+
+from tocsin.core.errors import Conflict, Invalid
+from tocsin.flow import communicate, drafting, step, updates
+from tocsin.flow.composing import brief, compose
+from tocsin.plugins.channels.base import DeliveryError
+from tocsin.store import updates as stored
+from tocsin.store.database import Database
+
+CHANNELS = [
+    {"id": "executive-briefing", "audience": "executives", "type": "email", "address": "board@example.com"},
+    {"id": "support", "audience": "support", "type": "email", "address": "support@example.com"},
+    {"id": "social", "audience": "social", "type": "email", "address": "social@example.com"},
+]
+PAGES = [
+    {"id": "public", "name": "Status", "public": True, "components": [{"id": "payments", "name": "Payments", "services": ["api"]}]}
+]  # fmt: skip
+
+
+def organisation(**changes: Any) -> Any:
+    """Everybody wants updates; channels by mail, which the world carries as a phone would."""
+    users = [{**user, "updates": ["phone"]} for user in ORGANISATION["users"]]
+    return directory({"users": users, "channels": CHANNELS, "status_pages": PAGES, **changes})
+
+
+class Mail:
+    """Carries mail to addresses by the phones of the world."""
+
+
+async def begun(world: World, severity: str = "critical") -> int:
+    """An incident that Alice answered."""
+    if "email" not in world.ctx.channels:
+        for ctx in world.nodes:
+            ctx.channels = {**ctx.channels, "email": _Mail(world)}
+    outcome = await world.fire(severity=severity)
+    assert outcome.incident is not None
+    await world.acknowledge(outcome.incident)
+    for phone in world.provider.phones.values():
+        phone.rang()
+    return outcome.incident
+
+
+class _Mail:
+    """Mail, as far as a story needs it: whatever goes to an address is in `world.phone(address)`."""
+
+    type, timeout = "email", 5.0
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def send(self, settings: Any, message: Any) -> Any:
+        return await self._world.provider.send({"number": settings["address"]}, message)
+
+
+async def subscribe(
+    world: World, user: str, audience: str = "stakeholders", severity: int = 4, service: str | None = None
+) -> None:
+    async with world.db.transaction() as tx:
+        await stored.subscribe(tx, user, audience, service, severity, world.clock.now())
+
+
+async def publish(
+    world: World, number: int, audience: Any = "stakeholders", message: str = "Cards are declined.", **more: Any
+) -> Any:
+    made = await updates.publish(world.ctx, number, "user:alice", audience, message, **more)
+    await world.settle()
+    return made
+
+
+async def drafts(world: World, number: int) -> dict[str, str]:
+    rows = await world.rows("SELECT audience, message FROM updates WHERE incident = $1 AND state = 'draft'", number)
+    return {row[0]: row[1] for row in rows}
+
+
+async def due(world: World, number: int) -> list[tuple[float, str]]:
+    rows = await world.rows(
+        "SELECT at, kind FROM timeline WHERE incident_id = $1 AND kind IN ('update_drafted', 'update_due') ORDER BY seq",
+        number,
+    )
+    return [((row[0] - MONDAY) / timedelta(minutes=1), row[1]) for row in rows]
+
+
+async def test_whoever_asked_to_be_told_is_told_within_the_minute_with_a_receipt(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await subscribe(world, "carol")
+        await subscribe(world, "bob", severity=1, service="grouped")
+        made = await publish(world, number)
+        assert world.phone("carol").last.news is not None
+        assert "Cards are declined." in world.phone("carol").last.news.text
+        assert "Next update by 10:15 UTC" in world.phone("carol").last.news.text
+        assert world.phone("carol").last.incident.id, "it says which incident it is about"
+        assert not world.phone("bob").rang(), "another service"
+        async with db.reading() as tx:
+            [receipt] = await stored.receipts(tx, updates=[made.id])
+        assert (receipt["user_id"], receipt["state"], receipt["receipt"]) == ("carol", "delivered", "rang")
+        assert (await world.incident(number))["next_update_at"] == MONDAY + timedelta(minutes=15)
+
+
+async def test_a_delivery_that_fails_is_tried_again_and_sent_once(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await subscribe(world, "carol")
+        world.breaks("carol", DeliveryError("no line", permanent=False), None)
+        made = await publish(world, number)
+        await world.wait(seconds=30)
+        assert world.phone("carol").times == 1
+        assert len({key for key in world.provider.keys if "-u" in key}) == 1, "one key for all tries"
+        async with db.reading() as tx:
+            assert [one["state"] for one in await stored.receipts(tx, updates=[made.id])] == ["delivered"]
+
+
+async def test_a_draft_is_ready_three_minutes_before_then_reminders_grow_louder(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await publish(world, number, next_update_at=MONDAY + timedelta(minutes=15))
+        world.phone("alice").rang()
+        await world.wait(minutes=12)
+        text = (await drafts(world, number))["stakeholders"]
+        assert text.startswith("INCIDENT UPDATE - SEV-1 - disk is broken")
+        assert "Time: 10:12 UTC (12 min since detection)" in text
+        told = world.phone("alice").last
+        assert told.type == "update"
+        assert "are ready, due by 10:15 UTC" in told.reason
+        await world.wait(minutes=3)
+        assert "An update is due: stakeholders were promised one by 10:15 UTC." in world.phone("alice").last.reason
+        assert not world.phone("erin").messages or "update" not in world.phone("erin").last.reason
+        await world.wait(minutes=15)
+        assert "late by 15 minutes" in world.phone("erin").last.reason, "now the manager hears of it, too"
+        assert await due(world, number) == [
+            (12, "update_drafted"), (15, "update_due"), (20, "update_due"), (30, "update_due"),
+        ]  # fmt: skip
+
+
+async def test_each_audience_has_its_own_promise(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await publish(world, number, "public", "Payments fail for some.", next_update_at=MONDAY + timedelta(minutes=30))
+        await publish(world, number, "stakeholders", next_update_at=MONDAY + timedelta(minutes=10))
+        await world.wait(minutes=8)
+        await publish(world, number, "stakeholders", "Rolling back.", next_update_at=MONDAY + timedelta(minutes=40))
+        assert (await world.incident(number))["next_update_at"] == MONDAY + timedelta(minutes=30), (
+            "the public still waits"
+        )
+        await world.wait(minutes=24)
+        [row] = await world.rows("SELECT details FROM timeline WHERE kind = 'update_due' AND incident_id = $1", number)
+        assert row[0].startswith("An update is due (the public was promised one by 10:30 UTC)")
+        kept = await world.rows("SELECT audience, kept FROM updates WHERE state = 'published' ORDER BY id")
+        assert [tuple(row) for row in kept] == [("public", None), ("stakeholders", None), ("stakeholders", True)]
+
+
+async def test_a_next_time_in_the_past_names_the_field_and_the_fix(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        with pytest.raises(Invalid, match=r"in the past .* promise a time that is still to come") as caught:
+            await publish(world, number, next_update_at=MONDAY - timedelta(minutes=1), status="identified")
+        assert caught.value.pointer == "/next_update_at"
+        assert (await world.incident(number))["status"] == "acknowledged", "nothing moved"
+        with pytest.raises(Invalid, match="unknown component") as caught:
+            await publish(world, number, components={"paymint": "major_outage"})
+        assert caught.value.pointer == "/components/paymint"
+
+
+async def test_an_update_moves_the_incident_if_that_is_legal(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        made = await publish(world, number, status="identified")
+        assert made.incident_status == "identified"
+        assert (await world.incident(number))["status"] == "identified"
+        await step.change(world.ctx, number, "user:alice", "resolved")
+        before = len(await world.rows("SELECT id FROM updates"))
+        with pytest.raises(Conflict):
+            await publish(world, number, status="monitoring")
+        assert len(await world.rows("SELECT id FROM updates")) == before
+
+
+async def test_the_numbers_are_the_same_for_everybody_and_the_public_hears_nothing_internal(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        async with db.transaction() as tx:
+            await tx.execute(
+                "UPDATE incidents SET impact = $2, impact_started_at = $3 WHERE id = $1", number,
+                {"what": "pay by card", "users": 1200, "money_per_hour": 15000.0, "currency": "USD"}, MONDAY - timedelta(minutes=2),
+            )  # fmt: skip
+            await tx.execute(
+                "INSERT INTO findings (incident_id, text, certainty, by, at) VALUES ($1, 'Bob deployed a leak', 'hypothesis', 'alice', $2)",
+                number, MONDAY,
+            )  # fmt: skip
+        found = await brief(world.ctx, number)
+        said = {name: (await compose(world.ctx, found, name)).text for name in ("stakeholders", "executives", "public")}
+        update = (await compose(world.ctx, found, "responders", moment="update")).text
+        assert all("1,200" in said[name] for name in ("stakeholders", "executives"))
+        assert all("09:58 UTC" in text for text in (said["public"], said["executives"], update))
+        assert "$15K/hour" in update
+        assert "- hypothesis: Bob deployed a leak" in update
+        for internal in ("$", "Bob", "leak", "Payments API", "disk", "INC-", "IC:"):
+            assert internal not in said["public"], internal
+
+
+async def test_the_cause_is_told_once_it_is_identified(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        with pytest.raises(Invalid, match="not identified yet"):
+            await publish(world, number, "public", "It is a lack of capacity.", cause="capacity")
+        await publish(world, number, "public", "We know the cause.", cause="capacity", status="identified")
+        await step.change(world.ctx, number, "user:alice", "resolved")
+        await world.settle()
+        assert "The cause was a lack of capacity." in (await drafts(world, number))["public"]
+
+
+async def test_the_end_is_told_to_all_who_were_told_in_one_action(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await subscribe(world, "carol")
+        await publish(world, number)
+        await publish(world, number, "executives", "SEV1, cards.")
+        assert world.phone("board@example.com").rang()
+        await world.wait(minutes=5)
+        await step.change(world.ctx, number, "user:alice", "resolved", "Restarted the pool")
+        told = await drafting.tell_everyone(world.ctx, number, "user:alice")
+        await world.settle()
+        assert {one.audience for one in told} == {"stakeholders", "executives"}
+        text = world.phone("carol").last.news.text  # type: ignore[union-attr]
+        assert "Duration: 5 minutes" in text
+        assert "Resolution: Restarted the pool" in text
+        assert "Follow-up: PIR scheduled for Wed 4 Mar" in text
+        assert "resolved after 5 minutes" in world.phone("board@example.com").last.news.text  # type: ignore[union-attr]
+        assert await drafts(world, number) == {}
+        assert await drafting.tell_everyone(world.ctx, number, "user:alice") == [], "twice tells once"
+        assert (await world.incident(number))["next_update_at"] is None
+
+
+async def test_a_policy_may_publish_the_end_by_itself(db: Database) -> None:
+    grades = {"sev1": {"at_resolve": "publish"}}
+    services = [{**service, "severities": grades} for service in ORGANISATION["services"]]
+    async with World(db, organisation(services=services)) as world:
+        number = await begun(world)
+        await subscribe(world, "carol")
+        await publish(world, number)
+        await world.ends()
+        assert "INCIDENT RESOLVED" in world.phone("carol").last.news.text  # type: ignore[union-attr]
+        [row] = await world.rows("SELECT actor FROM updates WHERE moment = 'resolution'")
+        assert row[0] == "tocsin"
+
+
+async def test_nobody_is_asked_for_anything_while_nobody_was_told(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await step.change(world.ctx, number, "user:alice", "resolved")
+        await world.settle()
+        assert await drafts(world, number) == {}
+
+
+async def test_minor_incidents_are_told_in_a_daily_digest(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        await subscribe(world, "carol")
+        first, second = await begun(world, "info"), (await world.fire("cpu", "info")).incident
+        await publish(world, first, message="A label is wrong.")
+        await publish(world, second, message="A chart is slow.")
+        assert not world.phone("carol").rang()
+        await world.wait(hours=24)
+        digest = [
+            message for message in world.phone("carol").messages if message.news and "digest" in message.news.heading
+        ]
+        assert len(digest) == 1
+        assert "A label is wrong." in digest[0].news.text
+        assert "A chart is slow." in digest[0].news.text
+
+
+async def test_a_message_reaches_its_channel_and_the_room_once(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        made = await communicate.communicate(
+            world.ctx, number, "user:alice", "The pool is at 100 %", "#executive-briefing"
+        )
+        await world.settle()
+        assert (made.state, made.channel, made.audience) == ("sent", "executive-briefing", "executives")
+        assert world.phone("board@example.com").times == 1
+        [entry] = await world.rows("SELECT details, data FROM timeline WHERE kind = 'communication_added'")
+        assert entry["details"] == "The pool is at 100 %"
+        assert entry["data"]["to"] == "executive-briefing (Executives)"
+        async with db.reading() as tx:
+            assert [one["state"] for one in await stored.receipts(tx, communications=[made.id])] == ["delivered"]
+        kept = await communicate.communicate(world.ctx, number, "user:alice", "Called the bank", "phone")
+        assert kept.state == "recorded"
+
+
+async def test_support_and_social_media_get_drafts_that_a_person_approves(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await publish(world, number, "public", "Some payments fail.", components={"payments": "degraded_performance"})
+        waiting = await world.rows("SELECT id, channel FROM communications WHERE state = 'draft'")
+        assert [row["channel"] for row in waiting] == ["support"], (
+            "no outage that the world sees: nothing for social media"
+        )
+        await publish(world, number, "public", "No payment works.", components={"payments": "major_outage"})
+        waiting = await world.rows("SELECT id, channel FROM communications WHERE state = 'draft' ORDER BY channel")
+        assert [row["channel"] for row in waiting] == ["social", "support"]
+        assert not world.phone("support@example.com").rang()
+        assert not world.phone("social@example.com").rang()
+        await communicate.approve(
+            world.ctx, number, waiting[1]["id"], "user:alice", "Payments fail; tell people to wait."
+        )
+        await world.settle()
+        assert world.phone("support@example.com").times == 1
+        with pytest.raises(Conflict):
+            await communicate.approve(world.ctx, number, waiting[1]["id"], "user:alice")
