@@ -46,5 +46,12 @@
 44. `improve`    a shift that hurt asks for something to be changed
 45. `drill`      a marked incident that pages for real and ends by itself
 46. `forewarn`   before the night each team is told what would go wrong
-47. `tick`       claims what is due and hands it to the stage that owns it
+47. `public_words`the public was told of an incident: its subscribers are written to
+48. `maintenance`maintenance as the public hears of it: announced, changed, begun, completed
+49. `letterbox`  the signed links in letters to subscribers
+50. `mailings`   carry letters to subscribers of the status page
+51. `silence_alarm`a SEV1 or SEV2 is open and the status page is green for too long
+52. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+53. `talking`    tell rooms what happened, one event after the other, in nobody's way
+54. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -15,6 +15,7 @@ import msgspec
 from tocsin.core.directory import Directory
 from tocsin.core.mute import Mute
 from tocsin.core.planned import MuteRule
+from tocsin.core.spelling import plain
 from tocsin.core.window import Window, next_window, scope
 from tocsin.store import mutes
 from tocsin.store.database import Tx
@@ -67,7 +68,7 @@ def made(rule: MuteRule, directory: Directory, window: Window, now: datetime) ->
         public_id=str(uuid4()), service=services[0] if services else None, matchers=tuple(c.matcher for c in rule.matchers),
         starts_at=max(window.start, now), ends_at=window.end, created_by=f"mute:{rule.id}", comment=rule.reason,
         created_at=now, updated_at=now, services=services if len(services) > 1 else (), kind=rule.kind, rule=rule.id,
-        planned_end=window.end,
+        planned_end=window.end, announce=plain(rule.announce) if rule.announce is not None else None,
     )  # fmt: skip
 
 
@@ -75,8 +76,8 @@ def _same(window: Mute, rule: MuteRule, directory: Directory, wanted: Window, no
     fresh = made(rule, directory, wanted, now)
     begun = window.starts_at <= now
     return (
-        (window.service, window.services, window.matchers, window.kind, window.comment, window.planned_end)
-        == (fresh.service, fresh.services, fresh.matchers, fresh.kind, fresh.comment, fresh.planned_end)
+        (window.service, window.services, window.matchers, window.kind, window.comment, window.planned_end, window.announce)
+        == (fresh.service, fresh.services, fresh.matchers, fresh.kind, fresh.comment, fresh.planned_end, fresh.announce)
         and (fresh.starts_at <= now if begun else window.starts_at == fresh.starts_at)
     )  # fmt: skip
 

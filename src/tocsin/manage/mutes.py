@@ -27,6 +27,7 @@ from tocsin.core.window import scope, windows
 from tocsin.flow.context import Context
 from tocsin.manage import objects, silences
 from tocsin.manage.alerts import alert_view
+from tocsin.manage.announcements import announcement
 from tocsin.manage.lists import DEFAULT, check_limit, read_cursor, time_text, write_cursor
 from tocsin.store import mutes, reading_alerts
 
@@ -59,7 +60,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 _FIELDS = {
     "id", "kind", "matchers", "service", "services", "team", "starts_at", "ends_at", "duration", "rrule", "during", "from", "to",
-    "time_zone", "reason",
+    "time_zone", "reason", "announce",
 }  # fmt: skip
 
 
@@ -84,12 +85,13 @@ def read(ctx: Context, body: Any, actor: str, now: datetime) -> Wish:
     if kind == "maintenance" and not scoped:
         raise Invalid("a maintenance window is of services: name at least one", "/services")
     check_matchers(matchers, scoped)
+    announce = announcement(ctx.directory, given.get("announce"), kind)
     if any(name in given for name in PLANNED):
         return Wish(kind=kind, matchers=matchers, services=services, rule=_rule(given, kind, matchers, reason.strip()))
     starts, ends = _times(given, now)
     draft = silences.Draft(
         matchers=matchers, starts_at=starts, ends_at=ends, created_by=actor, comment=reason.strip(), services=services, kind=kind,
-        scoped=scoped,
+        scoped=scoped, announce=announce,
     )  # fmt: skip
     return Wish(kind=kind, matchers=matchers, services=services, draft=draft)
 
@@ -165,7 +167,7 @@ def _rule(given: dict[str, Any], kind: MuteKind, matchers: Sequence[Matcher], re
             raise Invalid(
                 f"a planned mute is written in local time: use from, to and time_zone, not {name}", f"/{name}"
             )
-    kept = ("service", "services", "team", "from", "to", "rrule", "duration", "during", "time_zone")
+    kept = ("service", "services", "team", "from", "to", "rrule", "duration", "during", "time_zone", "announce")
     return {
         "id": given.get("id") or _slug(reason),
         "kind": kind,
@@ -199,9 +201,9 @@ async def create(ctx: Context, principal: Principal, body: Any) -> dict[str, Any
 async def change(ctx: Context, principal: Principal, id: str, body: Any) -> dict[str, Any]:
     """Change the end or the reason of a mute that was made once. Raises Invalid, NotFound, Conflict, Forbidden."""
     require(principal, "mute")
-    if not isinstance(body, dict) or body.keys() - {"ends_at", "duration", "reason"} or not body:
+    if not isinstance(body, dict) or body.keys() - {"ends_at", "duration", "reason", "announce"} or not body:
         raise Invalid(
-            "What can be changed is ends_at (or duration, from now) and reason: end the mute and make another"
+            "What can be changed is ends_at (or duration, from now), reason and announce: end the mute and make another"
         )
     now = ctx.clock.now()
     old = await silences.get(ctx, None, id)
@@ -210,6 +212,7 @@ async def change(ctx: Context, principal: Principal, id: str, body: Any) -> dict
         matchers=old.matchers, starts_at=old.starts_at, ends_at=ends, created_by=old.created_by,
         comment=str(body.get("reason", old.comment))[:LONGEST_REASON], public_id=old.public_id, services=old.scope,
         kind=old.kind, scoped=bool(old.scope),
+        announce=announcement(ctx.directory, body["announce"], old.kind) if "announce" in body else old.announce,
     )  # fmt: skip
     return await get(ctx, await silences.create(ctx, None, draft, principal.id))
 
@@ -301,6 +304,7 @@ def view(directory: Directory, mute: Mute, now: datetime, muted: int) -> dict[st
         "rule": mute.rule,
         "plan": None if rule is None else _plan(directory, rule),
         "report": mute.report,
+        "announce": mute.announce,
     }
 
 
@@ -311,7 +315,7 @@ def plan_view(directory: Directory, rule: MuteRule, now: datetime) -> dict[str, 
         "id": rule.id, "kind": rule.kind, "status": "expired", "matchers": written["matchers"],
         "services": list(scope(rule, directory)), "starts_at": None, "ends_at": None, "ends_soon": False, "reason": rule.reason,
         "created_by": f"mute:{rule.id}", "created_at": None, "updated_at": None, "muting": 0, "rule": rule.id, "plan": written,
-        "report": None, "alerts": [],
+        "report": None, "announce": plain(rule.announce) if rule.announce is not None else None, "alerts": [],
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 import msgspec
@@ -22,7 +22,8 @@ MOST = 1000
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A silence as somebody wants it. `public_id` names one to change; empty makes a new one. `services`: for
-    whoever acts for all of Tocsin, those that it is for (none: all); `scoped`: it may be for all alerts of these."""
+    whoever acts for all of Tocsin, those that it is for (none: all); `scoped`: it may be for all alerts of these. `announce`: what
+    the status page says of it."""
 
     matchers: tuple[Matcher, ...]
     starts_at: datetime
@@ -33,6 +34,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     kind: Literal["silence", "maintenance"] = "silence"
     scoped: bool = False
+    announce: dict[str, Any] | None = None
 
 
 async def list_silences(ctx: Context, service: str | None) -> list[Mute]:
@@ -126,6 +128,7 @@ async def _add(tx: Tx, owner: str | None, draft: Draft, now: datetime) -> str:
         comment=draft.comment,
         services=draft.services if len(draft.services) > 1 else (),
         kind=draft.kind,
+        announce=draft.announce,
         created_at=now,
         updated_at=now,
     )
@@ -135,7 +138,13 @@ async def _add(tx: Tx, owner: str | None, draft: Draft, now: datetime) -> str:
 
 async def _change(tx: Tx, old: Mute, draft: Draft, now: datetime) -> str:
     starts = old.starts_at if old.state(now) == "active" else draft.starts_at
-    changed = {"starts_at": starts, "ends_at": draft.ends_at, "created_by": draft.created_by, "comment": draft.comment}
+    changed: dict[str, Any] = {
+        "starts_at": starts,
+        "ends_at": draft.ends_at,
+        "created_by": draft.created_by,
+        "comment": draft.comment,
+    }
+    changed["announce"] = draft.announce if draft.kind == "maintenance" else old.announce
     await mutes.change(tx, msgspec.structs.replace(old, **changed, updated_at=now))
     return old.public_id
 

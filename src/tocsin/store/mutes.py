@@ -23,7 +23,7 @@ LIMIT = 5000
 
 _COLUMNS = (
     "id, public_id, service, matchers, starts_at, ends_at, created_by, comment, created_at, updated_at, services, kind, rule,"
-    " planned_end, report"
+    " planned_end, report, announce"
 )
 
 
@@ -44,6 +44,7 @@ def _mute(row: Any) -> Mute:
         rule=row[12],
         planned_end=row[13],
         report=row[14],
+        announce=row[15],
     )
 
 
@@ -117,10 +118,10 @@ async def add(tx: Tx, mute: Mute) -> int:
     """Store a new silence and set its timer. Returns its row."""
     row: int = await tx.fetchval(
         """INSERT INTO mutes (public_id, service, matchers, starts_at, ends_at, created_by, comment, created_at, updated_at,
-                              services, kind, rule, planned_end)
-           VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id""",
+                              services, kind, rule, planned_end, announce)
+           VALUES ($1::text::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id""",
         mute.public_id, mute.service, mute.matchers, mute.starts_at, mute.ends_at, mute.created_by, mute.comment,
-        mute.created_at, mute.updated_at, list(mute.services), mute.kind, mute.rule, mute.planned_end,
+        mute.created_at, mute.updated_at, list(mute.services), mute.kind, mute.rule, mute.planned_end, mute.announce,
     )  # fmt: skip
     await _set_timer(tx, row, mute.ends_at)
     await _set_warning(tx, row, mute)
@@ -130,9 +131,10 @@ async def add(tx: Tx, mute: Mute) -> int:
 async def change(tx: Tx, mute: Mute) -> None:
     """Write the times and words of a stored silence, and move its timer to its end."""
     await tx.execute(
-        """UPDATE mutes SET starts_at = $2, ends_at = $3, created_by = $4, comment = $5, updated_at = $6, planned_end = $7
+        """UPDATE mutes SET starts_at = $2, ends_at = $3, created_by = $4, comment = $5, updated_at = $6, planned_end = $7,
+                  announce = $8
            WHERE id = $1""",
-        mute.id, mute.starts_at, mute.ends_at, mute.created_by, mute.comment, mute.updated_at, mute.planned_end,
+        mute.id, mute.starts_at, mute.ends_at, mute.created_by, mute.comment, mute.updated_at, mute.planned_end, mute.announce,
     )  # fmt: skip
     await _set_timer(tx, mute.id, mute.ends_at)
     await _set_warning(tx, mute.id, mute)

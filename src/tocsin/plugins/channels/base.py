@@ -57,6 +57,12 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     heading: str
     text: str
     url: str
+    sender: str = ""
+    """For a letter to a subscriber, who is no user: in whose name it comes. Then `unsubscribe` is an address to which a POST ends it
+    (RFC 8058), letters of one `thread` answer each other, and `button` says where `url` leads."""
+    unsubscribe: str = ""
+    thread: str = ""
+    button: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +126,13 @@ class DeliveryError(Exception):
         self.permanent = permanent
         self.retry_after = retry_after
         self.gone = gone
+
+
+class Bounced(DeliveryError):
+    """Refused for good because of the address itself: it does not exist, or takes nothing from us."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
 
 
 class Channel(Protocol):

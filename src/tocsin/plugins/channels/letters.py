@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tocsin.plugins.channels.base import Brief, Message
+from tocsin.plugins.channels.base import Brief, Message, News
 
 _POLICY = SMTP.clone(cte_type="7bit")
 _SUBJECT_LETTERS = 180
@@ -42,7 +42,8 @@ class _Case(NamedTuple):
 def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     """The whole mail. The same notification always gets the same Message-ID, so that a repeated mail is seen to be one."""
     mail = EmailMessage(policy=_POLICY)
-    mail["From"] = sender
+    named = header(message.news.sender)[:100] if message.news else ""
+    mail["From"] = Address(display_name=named, addr_spec=sender.addr_spec) if named else sender
     mail["To"] = Address(display_name=header(message.user_name)[:100], addr_spec=recipient)
     mail["Subject"] = subject(message)
     mail["Date"] = message.sent_at
@@ -52,6 +53,8 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     if message.news is None:
         mail["In-Reply-To"] = thread
         mail["References"] = thread
+    elif message.news.unsubscribe:
+        _listed(mail, message.news, domain)
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     if message.news is None:
@@ -64,6 +67,15 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     return mail
+
+
+def _listed(mail: EmailMessage, news: News, domain: str) -> None:
+    """A letter that many get: how to end it with one click (RFC 2369, RFC 8058), and what it goes on from."""
+    mail["List-Id"] = f"<status.{domain}>"
+    mail["List-Unsubscribe"] = f"<{news.unsubscribe}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if news.thread:
+        mail["In-Reply-To"] = mail["References"] = f"<status-{news.thread}@{domain}>"
 
 
 def subject(message: Message) -> str:
@@ -80,7 +92,10 @@ def subject(message: Message) -> str:
 
 def bodies(message: Message) -> tuple[str, str]:
     """The mail's text and its HTML."""
-    name, templates = "page" if message.news is None else "news", _templates()
+    name, templates = (
+        "page" if message.news is None else "subscriber" if message.news.unsubscribe else "news",
+        _templates(),
+    )
     values = _values(message)
     return templates.get_template(f"{name}.txt").render(values), templates.get_template(f"{name}.html").render(values)
 
@@ -103,6 +118,7 @@ def _values(message: Message) -> dict[str, Any]:
         "case": _case(message.incident, zone, message.sent_at),
         "others": [_case(brief, zone, message.sent_at) for brief in message.bundled],
         "heading": clean(message.news.heading) if message.news else "",
+        "sender": clean(message.news.sender) if message.news else "",
         "said": _paragraphs(message.news.text) if message.news else "",
     }
 

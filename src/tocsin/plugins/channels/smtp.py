@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 import aiosmtplib
 
 from tocsin.core.errors import Invalid
-from tocsin.plugins.channels.base import DeliveryError
+from tocsin.plugins.channels.base import Bounced, DeliveryError
 from tocsin.plugins.channels.threads import in_thread
 
 _IDLE_SECONDS = 20.0
@@ -191,6 +191,8 @@ class Pool:
         }.get(type(answer), "answered")
         said = "" if isinstance(answer, aiosmtplib.SMTPAuthenticationError) else f" {_plain(answer.message)}"
         text = f"mail server {self.server.place} {what}: {answer.code}{said}"
+        if isinstance(answer, aiosmtplib.SMTPRecipientRefused) and 500 <= answer.code < 600:
+            return Bounced(text)
         return DeliveryError(text, permanent=500 <= answer.code < 600)
 
     def _failed(self, error: Exception) -> DeliveryError:

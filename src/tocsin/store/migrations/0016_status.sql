@@ -97,9 +97,9 @@ CREATE TRIGGER public_incident_changed AFTER UPDATE OF title, public_title, priv
 
 CREATE FUNCTION public_incident_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.status IN ('resolved', 'closed') AND OLD.status NOT IN ('resolved', 'closed') AND NEW.merged_into IS NULL THEN
+  IF NEW.status IN ('resolved', 'closed') AND OLD.status NOT IN ('resolved', 'closed') AND NEW.resolved_at IS NOT NULL THEN
     INSERT INTO timers (kind, subject, incident_id, due_at, set_for) VALUES
-      ('public_end', NEW.id, NEW.id, COALESCE(NEW.resolved_at, clock_timestamp()), COALESCE(NEW.resolved_at, clock_timestamp()))
+      ('public_end', NEW.id, NEW.id, NEW.resolved_at + interval '1 minute', NEW.resolved_at + interval '1 minute')
       ON CONFLICT (kind, subject) DO NOTHING;
     PERFORM pg_notify('tocsin', 'timers');
   END IF;
