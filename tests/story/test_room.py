@@ -21,7 +21,7 @@ ALICE, BOB = "user:alice", "user:bob"
 
 
 def updates(user: dict[str, Any]) -> dict[str, Any]:
-    return {**user, "notification_rules": {"updates": [{"method": "phone"}]}}
+    return {**user, "updates": ["phone"]}
 
 
 SUBSCRIBED = {"users": [updates(user) for user in ORGANISATION["users"]]}
@@ -63,7 +63,7 @@ async def test_a_handover_of_command_needs_a_read_back(world: World) -> None:
     await roles.assign(world.ctx, number, ALICE, "ic", "alice")
     await roles.offer(world.ctx, number, ALICE, "ic", "bob", "Rolling back; next update 12:30.")
     await world.settle()
-    assert "take over as incident commander: Rolling back" in world.phone("bob").last.note
+    assert "take over as incident commander: Rolling back" in world.phone("bob").last.reason
     assert (await world.incident(number))["roles"]["incident_commander"] == "alice"
     with pytest.raises(Conflict, match="Bob is asked"):
         await roles.accept(world.ctx, number, "user:carol", "ic")
@@ -255,7 +255,7 @@ async def test_a_check_in_that_passes_is_a_reminder_and_a_word_settles_it(world:
     (told,) = await entries(world, number, "check_in_due")
     assert told["details"] == "Check-in due: Free the disk (Bob)"
     assert world.phone("bob").times == rang + 1
-    assert "How is it going? Free the disk" in world.phone("bob").last.note
+    assert "How is it going? Free the disk" in world.phone("bob").last.reason
     (shown,) = (await room.room(world.ctx, number))["tasks"]
     assert shown["reminded_at"] is not None
     after = await tasks.change(world.ctx, number, BOB, made.id, Change(note="Half of it is free.", check_in="10m"))

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from tocsin.core.device import name_of
 from tocsin.flow.context import Context
-from tocsin.web import words
+from tocsin.web import board_words, words
 from tocsin.web.assets import assets
 from tocsin.web.authentication import VISITOR, AnyRequest, choice_cookie, context, is_https, visitor_cookie
 from tocsin.web.flashes import flash_cookie, spent_cookie
@@ -50,7 +50,7 @@ def templates() -> Environment:
         loader=PackageLoader("tocsin.web", "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
-    made.globals.update(asset=assets().url, words=words)
+    made.globals.update(asset=assets().url, words=words, board=board_words)
     made.filters.update(duration=words.duration, highlighted=words.highlighted, offset=words.offset)
     return made
 

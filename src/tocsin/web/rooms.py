@@ -16,8 +16,10 @@ from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
 from tocsin.manage import alerts, desk, explain, incidents, ladders
+from tocsin.manage import room as rooms
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
+from tocsin.web.onsets import drawing
 from tocsin.web.pages import go, show
 from tocsin.web.viewer import Flash
 
@@ -71,7 +73,10 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
     incident = await incidents.get(ctx, number)
     pages = await incidents.pages(ctx, number, limit=SHOWN_PAGES) if viewer.may("see_pages") else None
     ladder = await ladders.ladder(ctx, number) if viewer.may("see_pages") else None
+    held = await rooms.room(ctx, number, viewer.may("see_alerts"))
     return {
+        "room": held,
+        "onset_drawing": drawing(held["onset"], viewer.now) if held["onset"] else None,
         "incident": incident,
         "is_open": incident["status"] in OPEN,
         "ladder": ladder,
