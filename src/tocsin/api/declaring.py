@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from tocsin.api.answers import AnyRequest, reply
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.incidents import acted, number_of
-from tocsin.manage import declaring, edits
+from tocsin.manage import declaring, edits, similar
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -22,6 +22,11 @@ class Answers(_Body, frozen=True):
     """What is known so far of an incident that nobody has declared yet."""
 
     impact: dict[str, Any] | None = None
+    affected_services: list[str] | None = None
+
+
+class Description(_Body, frozen=True):
+    text: str
     affected_services: list[str] | None = None
 
 
@@ -50,4 +55,15 @@ async def tags(request: AnyRequest, id: FromPath[str], data: JSONBody[Tags]) -> 
     return await acted(request, number, lambda: edits.tag(ctx, number, actor, data.add or (), data.remove or ()))
 
 
-ROUTES = [guide, answers, tags]
+@get("/incidents/{id:str}/similar", guards=may("see_incidents"), summary="Similar incidents, and what helped then")
+async def similar_to(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    return reply(await similar.to(context(request), number_of(id)))
+
+
+@post("/incidents/similar", guards=may("see_incidents"), summary="Incidents like a description", status_code=200)
+async def similar_like(request: AnyRequest, data: JSONBody[Description]) -> Response[bytes]:
+    """Writes nothing."""
+    return reply(await similar.like(context(request), data.text, data.affected_services or []))
+
+
+ROUTES = [guide, answers, tags, similar_to, similar_like]

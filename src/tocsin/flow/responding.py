@@ -64,6 +64,12 @@ def born(
     return [NewTimer(kind=TIMER, subject=number, incident_id=number, due_at=now)]
 
 
+async def refresh(ctx: Context) -> None:
+    """Whether anybody asked to be told of incidents: looked up now and then, so that no event has to ask."""
+    async with ctx.db.reading(reserved=True) as tx:
+        ctx.subscribed = await responses.anybody_subscribed(tx)
+
+
 async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
     """The first steps of these incidents are due."""
     for timer in batch:

@@ -86,3 +86,8 @@ async def put_off(tx: Tx, job: Job, until: datetime, why: str) -> None:
            WHERE incident_id = $1 AND step = $2 AND due_at IS NOT NULL""",
         job.incident_id, job.step, until, why[:500],
     )  # fmt: skip
+
+
+async def anybody_subscribed(tx: Tx) -> bool:
+    """Whether there is any subscription to what stakeholders are told."""
+    return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM subscriptions WHERE audience = 'stakeholders')"))
