@@ -56,7 +56,8 @@ def organisation(
 
 
 def found(directory: Directory, facts: Facts | None = None, days: int = 7) -> list[Finding]:
-    return check(directory, MONDAY, days, facts)
+    """Without what is unkind to people: test_newcomer.py and test_limits.py tell of that."""
+    return [f for f in check(directory, MONDAY, days, facts) if f.kind != "strain"]
 
 
 def brief(findings: Iterable[Finding]) -> list[tuple[str, str, str]]:
@@ -244,7 +245,7 @@ def clocks(starts: str, now: datetime) -> list[Finding]:
         },
         Schedule,
     )
-    return check(replace(organisation(), schedules={"primary": berlin}), now, 5)
+    return [f for f in check(replace(organisation(), schedules={"primary": berlin}), now, 5) if f.kind == "dst_night"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tocsin.cli import (
     health,
     incidents,
     mutes,
+    newcomers,
     oncall,
     pay,
     people,
@@ -79,6 +80,7 @@ app.add_typer(schedules.schedules, name="schedule")
 schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")
+app.add_typer(newcomers.app, name="newcomer")
 app.add_typer(health.app, name="health")
 app.add_typer(pay.app, name="pay")
 alerts.app.command("verdict")(health.verdict)

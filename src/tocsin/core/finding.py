@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -13,6 +13,7 @@ from tocsin.core.coverage import Span
 Kind = Literal[
     "coverage_gap", "empty_step", "dead_end", "unreachable_person", "unknown_user", "no_policy", "single_person",
     "expiring_override", "dead_integration", "silent_integration", "failing_method", "no_runbook", "dst_night",
+    "not_ready", "strain",
 ]  # fmt: skip
 """docs/guide/foresight.md says what each means (a test compares)."""
 
@@ -49,13 +50,18 @@ class Facts:
 
     `heard`: (service, integration) -> when it last sent; `since`: the same -> since when it is configured;
     `bare`: service -> titles of recent alerts without a runbook; `failing`: (user, method) -> its latest error, when nothing
-    has gone through since.
+    has gone through since. `ready`: (user, team) whose checklist a mentor signed; `opened`: those who have one though they do not
+    shadow; `veterans`: (schedule, user) whose shift ended before. `night_pages`: (user, when) of late, which ask for rest.
     """
 
     heard: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     since: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     bare: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failing: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    ready: Collection[tuple[str, str]] | None = None
+    opened: Collection[tuple[str, str]] = ()
+    veterans: Collection[tuple[str, str]] = ()
+    night_pages: Sequence[tuple[str, datetime]] = ()
 
 
 def said(at: datetime, zone: ZoneInfo) -> str:

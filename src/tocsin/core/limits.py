@@ -24,7 +24,7 @@ Rule = Literal["turn_too_long", "rest_too_short", "secondary_next_to_primary", "
 SAME_STINT = timedelta(hours=24)
 """A break shorter than this is no time off: shifts around it are one stint."""
 SLACK = timedelta(hours=2)
-"""A week in which clocks change is still a week."""
+"""A week in which clocks change is still a week, and a day a day."""
 BEFORE = timedelta(days=15)
 """How far before the span stints are followed back."""
 
@@ -78,7 +78,7 @@ def _stints(schedule: Schedule, start: datetime, end: datetime) -> dict[str, lis
     found: dict[str, list[Span]] = {}
     for shift in shifts(schedule, start, end):
         own = found.setdefault(shift.user, [])
-        if own and shift.start - own[-1][1] < SAME_STINT:
+        if own and shift.start - own[-1][1] < SAME_STINT - SLACK:
             own[-1] = (own[-1][0], shift.end)
         else:
             own.append((shift.start, shift.end))

@@ -18,6 +18,7 @@ from tocsin.core.errors import Invalid
 from tocsin.core.finding import LEVELS, Facts, Finding, Level, said, times
 from tocsin.core.notification import plan
 from tocsin.core.preset import steps_of
+from tocsin.core.readiness_people import newcomers, strains
 from tocsin.core.schedule import OVERRIDE, who
 from tocsin.core.sweep import Sweep
 
@@ -352,6 +353,6 @@ def _hands_over_within(sweep: Sweep, schedule: Schedule, place: ZoneInfo, at: da
 
 RULES: tuple[Callable[[Sweep], Iterator[Finding]], ...] = (
     coverage_gaps, empty_steps, dead_ends, unreachable_people, unknown_users, services_without_policy, single_people, lone_shifts,
-    failing_methods, integrations, runbooks, overrides, dst_nights,
+    failing_methods, integrations, runbooks, overrides, newcomers, strains, dst_nights,
 )  # fmt: skip
 """In the order in which one would mend things."""

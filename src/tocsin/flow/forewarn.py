@@ -16,7 +16,7 @@ from tocsin.core.finding import Facts, Finding, unheard
 from tocsin.core.notification import subscribed
 from tocsin.core.readiness import DAYS, check
 from tocsin.flow.context import Context
-from tocsin.store import notices, readiness, timers
+from tocsin.store import health, newcomers, notices, readiness, timers
 from tocsin.store.database import Tx
 from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
@@ -96,7 +96,7 @@ async def _check(ctx: Context, timer: Timer, teams: Sequence[str]) -> None:
     try:
         directory, now = ctx.directory, ctx.clock.now()
         async with ctx.db.reading() as tx:
-            facts = await facts_of(tx, now)
+            facts = await facts_of(tx, directory, now)
         findings = await asyncio.to_thread(check, directory, now, DAYS, facts)
         async with ctx.db.transaction() as tx:
             if not await timers.finish(tx, ctx.node, [timer]):
@@ -111,9 +111,14 @@ async def _check(ctx: Context, timer: Timer, teams: Sequence[str]) -> None:
         log.exception("the check failed")
 
 
-async def facts_of(tx: Tx, now: datetime) -> Facts:
+async def facts_of(tx: Tx, directory: Directory, now: datetime) -> Facts:
     """What the database knows that a file does not."""
+    known = await newcomers.everybody(tx)
     return Facts(
+        ready={newcomer for newcomer, row in known.items() if row.signed_at is not None},
+        opened={newcomer for newcomer, row in known.items() if row.opened_by is not None},
+        veterans=await newcomers.veterans(tx, now),
+        night_pages=await health.page_times(tx, list(directory.users), now - timedelta(days=1), now),
         heard=await readiness.heard(tx),
         since=await readiness.integrations_since(tx),
         bare=await readiness.without_runbook(tx, now - RECENT),

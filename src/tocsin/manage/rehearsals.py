@@ -35,5 +35,5 @@ async def check(ctx: Context, days: int = DAYS) -> dict[str, Any]:
     """`manage.readiness.examine` with all that this server knows. Changes nothing. Raises Invalid."""
     now = ctx.clock.now()
     async with ctx.db.reading() as tx:
-        facts = await facts_of(tx, now)
+        facts = await facts_of(tx, ctx.directory, now)
     return await asyncio.to_thread(examine, ctx.directory, now, days, facts)

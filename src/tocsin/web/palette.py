@@ -32,6 +32,7 @@ PLACES = (
     Place("/health", "heart", "On-call health", "load pages night sleep shift improvement verdict", "see_on_call"),
     Place("/pay", "note", "Pay and time off", "money hours rates csv lieu salary", "see_on_call"),
     Place("/handoffs", "relay", "Handoffs", "shift sign planned events watch", "see_on_call"),
+    Place("/newcomers", "person", "New on call", "shadow checklist mentor ready alone", "see_on_call"),
     Place("/check", "target", "Check", "foresight gaps readiness ninety days", "see_configuration"),
     Place("/rehearse", "now", "Rehearse", "foresight who would be paged payload", "rehearse"),
     Place("/drills", "bell", "Drills", "foresight test page practise", "see_pages"),
