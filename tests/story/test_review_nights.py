@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tocsin.core.alert import Reason
 from tocsin.store import timers
 
 from .world import MONDAY, World
@@ -52,3 +53,13 @@ async def test_the_watch_goes_on_while_an_alert_fires(world: World) -> None:
     await world.ends()
     await world.wait(minutes=31)
     assert (await world.incident())["status"] == "resolved"
+
+
+async def test_an_alert_that_gets_its_first_end_by_a_repeat_ends_then(world: World) -> None:
+    """One sender names no end (a webhook), another does (Prometheus, of the same alert)."""
+    await world.fire()
+    assert (await world.fire(ends_at=world.clock.now() + timedelta(minutes=4))).reason is Reason.REPEATED
+    await world.wait(minutes=3)
+    assert (await world.row("SELECT resolved_at FROM alerts"))["resolved_at"] is None
+    await world.wait(minutes=2)
+    assert (await world.row("SELECT resolved_at FROM alerts"))["resolved_at"] is not None

@@ -49,14 +49,18 @@ WITH repeated AS (
   -- lag behind a storm. A row that somebody changes meanwhile counts as not found, and is looked at again.
   UPDATE alerts SET count = alerts.count + k.count, last_at = $5, ends_at = COALESCE(k.ends_at, alerts.ends_at)
   FROM (
-    SELECT r.position, r.count, r.ends_at, a.place FROM {_KEYS}
+    SELECT r.position, r.count, r.ends_at, a.place, a.ended FROM {_KEYS}
     CROSS JOIN LATERAL (
-      SELECT ctid AS place FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL FOR NO KEY UPDATE
+      SELECT ctid AS place, ends_at AS ended FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL FOR NO KEY UPDATE
     ) a
     WHERE r.count IS NOT NULL
   ) k
   WHERE alerts.ctid = k.place
-  RETURNING k.position, alerts.id, incident_id, severity, mute
+  RETURNING k.position, alerts.id, incident_id, severity, mute, CASE WHEN k.ended IS NULL THEN k.ends_at END AS first_end
+), ending AS (
+  INSERT INTO timers (kind, subject, due_at, set_for)
+  SELECT 'expire', id, first_end, first_end FROM repeated WHERE first_end IS NOT NULL
+  ON CONFLICT (kind, subject) DO NOTHING
 )
 SELECT 'r', position, id, incident_id, severity, mute FROM repeated
 UNION ALL
