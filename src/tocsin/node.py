@@ -29,6 +29,7 @@ from tocsin.manage import access, configuration, demo
 from tocsin.manage.files import File
 from tocsin.plugins.channels import registry as channels
 from tocsin.plugins.probes import registry as probes
+from tocsin.plugins.rooms import registry as rooms
 from tocsin.postgres.server import Server
 from tocsin.serving import application
 from tocsin.settings import Settings
@@ -163,12 +164,17 @@ async def _context(settings: Settings, url: str, stack: AsyncExitStack) -> Conte
     for channel in opened.values():
         stack.push_async_callback(channel.close)
         await channel.open()
+    talking = rooms.create()
+    for room in talking.values():
+        stack.push_async_callback(room.stop)
+        await room.start()
     return Context(
         settings=settings,
         clock=clock,
         db=db,
         channels=opened,
         probes=probes.create(),
+        rooms=talking,
         secret=(settings.secret_key or ours.secret).encode(),
         instance=ours.instance,
     )

@@ -19,7 +19,7 @@ from tocsin.core.role import ABOUT, COMMANDER, RoomRole, given, holder, holders,
 from tocsin.core.severity import Severity
 from tocsin.core.tag import by_hand, tags
 from tocsin.core.timeline import Entry, Link
-from tocsin.flow import responding, summon
+from tocsin.flow import responding, rooms, summon
 from tocsin.flow.acts import checked, label, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR, Climbed, Pager, Subject, no_page, planned, response_entries
@@ -169,6 +169,7 @@ class _Told(msgspec.Struct):
         writing.timers += begun.timer(self.number)
         if not self.drill:
             writing.timers += responding.born(self.ctx, self.number, self.services, self.severity, now, birth.private)
+            writing.timers += rooms.born(self.ctx, self.number, self.services, self.severity, now, birth.private)
 
     def _created(self, now: datetime) -> Entry:
         birth = self.birth

@@ -19,7 +19,7 @@ from tocsin.core.severity import Severity, Urgency
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
 from tocsin.core.timeline import Entry, Link
-from tocsin.flow import hiding, responding
+from tocsin.flow import hiding, responding, rooms
 from tocsin.flow.context import Context
 from tocsin.flow.hiding import Cause, Hiding
 from tocsin.flow.pager import Pager, Subject, no_page, response_entries
@@ -355,6 +355,7 @@ class Opening:
         )  # fmt: skip
         writing.timers += begun.timer(draft.number)
         writing.timers += responding.born(self.ctx, draft.number, (service.id,), severity, self.now)
+        writing.timers += rooms.born(self.ctx, draft.number, (service.id,), severity, self.now)
 
     def _beginning(self, service: str, severity: Severity) -> Beginning:
         """Worked out once for all incidents of this batch that have the same rules and severity."""

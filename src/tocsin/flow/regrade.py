@@ -10,6 +10,7 @@ from tocsin.core.escalation import PageReason
 from tocsin.core.matrix import Rules, update_by, urgency_of
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry
+from tocsin.flow import rooms
 from tocsin.flow.acts import Result, checked, locked_open, tell
 from tocsin.flow.context import Context
 from tocsin.flow.pager import Pager, planned
@@ -49,6 +50,7 @@ async def regrade(ctx: Context, number: int, actor: str, severity: Severity, rea
         else:
             await tell(tx, incident, now, told.kind, actor, said, **data)
             await _follow(ctx, tx, rules, incident, severity, now)
+        await rooms.consider(ctx, tx, incident, now)
         await notify(tx, "timeline", "timers")
     ctx.hand_over(held)
     ctx.wake.set("timeline", "timers")
