@@ -22,14 +22,22 @@ OURS = {
     "acknowledged_by",
     "alarm",
     "drill",
+    "durations",
     "escalation_suggested_at",
     "handover",
+    "merged_into",
     "name",
+    "next_moves",
     "no_page_reason",
+    "private",
+    "public_title",
+    "readers",
+    "related",
     "reporter",
     "severity_policy",
     "snoozed_by",
     "snoozed_until",
+    "times",
 }
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

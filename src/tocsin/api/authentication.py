@@ -11,7 +11,7 @@ from litestar.handlers.base import BaseRouteHandler
 from tocsin.core.errors import Unauthenticated
 from tocsin.core.permission import Permission, Principal, require
 from tocsin.flow.context import Context
-from tocsin.manage import access
+from tocsin.manage import access, privacy
 
 SESSION = "tocsin_session"
 """The cookie of a signed-in browser; good for reading only, so that no other site can act with it."""
@@ -45,6 +45,9 @@ def may(permission: Permission) -> list[Guard]:
     async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         principal = await authenticate(connection)
         require(principal, permission)
+        await privacy.enter(
+            context(connection), principal, privacy.named(connection.scope["path"], connection.path_params.get("id"))
+        )
         connection.state.principal = principal
 
     guard.permission = permission  # type: ignore[attr-defined]

@@ -61,8 +61,8 @@ async def stream(
     number = parse_id(incident) if incident else None
     if number is not None:
         await incidents.get(context(request), number)
-    hidden = hidden_kinds(principal_of(request).role)
-    signals = stream_of(request).listen(last_event_id or after, number, hidden)
+    who = principal_of(request)
+    signals = stream_of(request).listen(last_event_id or after, number, hidden_kinds(who.role), who)
     return StreamResponse(_events(signals), media_type="text/event-stream", headers=_HEADERS)
 
 

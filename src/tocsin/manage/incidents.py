@@ -174,8 +174,8 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
         row = await reading.get(tx, number)
         if row is not None:
             await learn(ctx, tx, [row["matrix"]])
-        hidden = set(await privacy.hidden(tx)) if row is not None and row["related"] else set()
-    if row is None:
+        hidden = set(await privacy.hidden(tx)) if row is not None and (row["related"] or row["private"]) else set()
+    if row is None or number in hidden:
         raise _missing(number)
     if hidden:
         row = {**row, "related": [other for other in row["related"] if other not in hidden]}

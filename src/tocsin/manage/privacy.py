@@ -10,9 +10,9 @@ from collections.abc import Collection
 from contextvars import ContextVar
 
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import parse_id, public_id
 from tocsin.core.permission import Principal
-from tocsin.flow.acts import Result, checked, known, locked, tell
+from tocsin.flow.acts import Result, checked, known, locked, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.store import incidents
 from tocsin.store import privacy as store
@@ -50,6 +50,17 @@ async def enter(ctx: Context, who: Principal, incident: int | None) -> None:
         await require(ctx, incident)
 
 
+def named(path: str, name: object) -> int | None:
+    """The incident that a path is about (`/incidents/NAME/...`, in the API too); None when it is about something else."""
+    head, found, _ = path.partition("/incidents/")
+    if not found or head not in ("", "/api/v1") or not isinstance(name, str):
+        return None
+    try:
+        return parse_id(name)
+    except NotFound:
+        return None
+
+
 async def require(ctx: Context, incident: int, pointer: str | None = None) -> None:
     """Whoever asks may see this incident. Raises NotFound; with `pointer` (it was named in a body) Invalid."""
     who = ASKING.get()
@@ -64,13 +75,15 @@ async def require(ctx: Context, incident: int, pointer: str | None = None) -> No
 
 
 async def make_private(ctx: Context, number: int, actor: str, private: bool, notes: str = "") -> Result:
-    """Hide an incident from everybody who is not on it, or show it again. Raises NotFound."""
+    """Hide an incident from everybody who is not on it, or show it again. Whoever hides it still sees it. Raises NotFound."""
     notes = checked(notes, "/notes", needed=False)
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
         if incident.private is private:
             return Result(number, False, "It is private already" if private else "Everybody sees it already")
-        await incidents.update(tx, incident, private=private)
+        own = user_of(actor)
+        readers = [*incident.readers, own] if private and own and own not in incident.readers else incident.readers
+        await incidents.update(tx, incident, private=private, readers=readers)
         text = "Private: only those who are on it see it" if private else "No longer private: everybody sees it"
         kind = "made_private" if private else "made_visible"
         await tell(tx, incident, ctx.clock.now(), kind, actor, text + (f". {notes}" if notes else ""), notes=notes)

@@ -18,9 +18,13 @@ import structlog
 from tocsin import metrics
 from tocsin.core.errors import Unavailable
 from tocsin.core.incident import public_id
+from tocsin.core.permission import Principal
 from tocsin.flow.context import Context
+from tocsin.manage import privacy
 from tocsin.manage.incidents import entry_view
 from tocsin.store import stream as store
+from tocsin.store.database import Tx
+from tocsin.store.privacy import private_among
 from tocsin.store.stream import Row
 
 log = structlog.get_logger(__name__)
@@ -58,6 +62,8 @@ class _Batch(msgspec.Struct, frozen=True):
     before: str
     after: str
     entries: list[tuple[Row, bytes]]
+    private: frozenset[int] = frozenset()
+    """Incidents among these that not everybody may see."""
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -79,8 +85,10 @@ def stream_view(row: Row) -> dict[str, Any]:
     return {**entry_view(row), "incident": public_id(row["incident_id"]), "number": row["incident_id"]}
 
 
-def _batch(before: str, after: str, rows: Sequence[Row]) -> _Batch:
-    return _Batch(before, after, [(row, msgspec.json.encode(stream_view(row))) for row in rows])
+async def _batch(tx: Tx, before: str, after: str, rows: Sequence[Row]) -> _Batch:
+    private = await private_among(tx, [row["incident_id"] for row in rows]) if rows else set()
+    entries = [(row, msgspec.json.encode(stream_view(row))) for row in rows]
+    return _Batch(before, after, entries, frozenset(private))
 
 
 class Stream:
@@ -103,11 +111,13 @@ class Stream:
             self._cut(queue)
 
     async def listen(
-        self, resume: str | None = None, incident: int | None = None, without: Collection[str] = ()
-    ) -> AsyncIterator[Signal]:
+        self, resume: str | None = None, incident: int | None = None, without: Collection[str] = (),
+        who: Principal | None = None,
+    ) -> AsyncIterator[Signal]:  # fmt: skip
         """Entries from the place `resume` on (an event's id, or the id of the last entry shown); without it from now on.
 
-        `incident`: only of this one. `without`: kinds to leave out. Ends when the listener is too slow, after LIFE, and when
+        `incident`: only of this one. `without`: kinds to leave out. `who` listens: nothing of private incidents that they may not
+        see. Ends when the listener is too slow, after LIFE, and when
         the node stops. Raises Unavailable.
         """
         queue: asyncio.Queue[_Batch | None] = asyncio.Queue(WAITING)
@@ -118,10 +128,10 @@ class Stream:
             if missed is None:
                 yield Signal("reload", place)
             else:
-                for signal in _signals(missed, incident, without):
+                for signal in await self._signals(missed, incident, without, who):
                     yield signal
             yield Signal("alive", place)
-            async for signal in self._live(queue, place, incident, without):
+            async for signal in self._live(queue, place, incident, without, who):
                 yield signal
         finally:
             metrics.STREAM_READERS.dec()
@@ -141,8 +151,9 @@ class Stream:
         return self._seen
 
     async def _live(
-        self, queue: asyncio.Queue[_Batch | None], place: str, incident: int | None, without: Collection[str]
-    ) -> AsyncIterator[Signal]:
+        self, queue: asyncio.Queue[_Batch | None], place: str, incident: int | None, without: Collection[str],
+        who: Principal | None,
+    ) -> AsyncIterator[Signal]:  # fmt: skip
         ends = asyncio.get_running_loop().time() + LIFE
         while asyncio.get_running_loop().time() < ends:
             try:
@@ -154,8 +165,17 @@ class Stream:
             if batch is None:
                 return
             place = batch.after
-            for signal in _signals(batch, incident, without):
+            for signal in await self._signals(batch, incident, without, who):
                 yield signal
+
+    async def _signals(
+        self, batch: _Batch, incident: int | None, without: Collection[str], who: Principal | None
+    ) -> list[Signal]:
+        """The entries of a batch that this listener wants and may see."""
+        hidden: set[int] = set()
+        if who is not None and batch.private:
+            hidden = await privacy.hidden_from(self._ctx, who, batch.private)
+        return _signals(batch, incident, without, hidden)
 
     async def _missed(self, resume: str | None, place: str, incident: int | None) -> _Batch | None:
         """What was committed between `resume` and `place`; None when that cannot be said, or is too much."""
@@ -171,7 +191,7 @@ class Stream:
                     return None
                 rows = await store.between(tx, at.seen, place, at.batch, at.id, incident, MOST + 1)
                 before = at.seen
-        return _batch(before, place, rows) if len(rows) <= MOST else None
+            return await _batch(tx, before, place, rows) if len(rows) <= MOST else None
 
     async def _read(self) -> None:
         while self._listeners:
@@ -191,13 +211,13 @@ class Stream:
         """Hand on what is new."""
         async with self._ctx.db.reading() as tx:
             news = await store.since(tx, self._seen, MOST)
-        before, self._seen = self._seen, news.snapshot
+            batch = await _batch(tx, self._seen, news.snapshot, news.rows) if news.complete and news.rows else None
+        self._seen = news.snapshot
         if not news.complete:
             # Everybody catches up for himself, or loads anew.
             for queue in tuple(self._listeners):
                 self._cut(queue)
-        elif news.rows:
-            batch = _batch(before, news.snapshot, news.rows)
+        elif batch is not None:
             for queue in tuple(self._listeners):
                 self._hand(queue, batch)
 
@@ -224,13 +244,13 @@ async def _is_past(tx: Any, at: Resume) -> bool:
         return False
 
 
-def _signals(batch: _Batch, incident: int | None, without: Collection[str]) -> list[Signal]:
+def _signals(batch: _Batch, incident: int | None, without: Collection[str], hidden: Collection[int]) -> list[Signal]:
     """The entries of a batch that a listener wants. All but the last name their place within the batch."""
     wanted = [
         (row, data)
         for row, data in batch.entries
-        if (incident is None or row["incident_id"] == incident) and row["kind"] not in without
-    ]
+        if (incident is None or row["incident_id"] == incident) and row["kind"] not in without and row["incident_id"] not in hidden
+    ]  # fmt: skip
     last = len(wanted) - 1
     within = f"{batch.before}/{batch.after}/" if batch.before else ""
     return [

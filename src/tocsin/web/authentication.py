@@ -17,7 +17,7 @@ from litestar.handlers.base import BaseRouteHandler
 from tocsin.core.errors import Forbidden, Unauthenticated
 from tocsin.core.permission import Permission, Principal, require
 from tocsin.flow.context import Context
-from tocsin.manage import access
+from tocsin.manage import access, privacy
 from tocsin.web.flashes import read_flash
 from tocsin.web.viewer import Viewer, theme_named, zone_named
 
@@ -66,6 +66,9 @@ def may(permission: Permission | None = None) -> list[Guard]:
         connection.state.viewer = _viewer(connection, principal)
         if permission is not None:
             require(principal, permission)
+        await privacy.enter(
+            context(connection), principal, privacy.named(connection.scope["path"], connection.path_params.get("id"))
+        )
 
     guard.permission = permission  # type: ignore[attr-defined]
     return [guard]

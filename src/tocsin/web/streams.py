@@ -50,7 +50,7 @@ async def of_incident(request: AnyRequest, id: FromPath[str]) -> StreamResponse:
 
 async def _streamed(request: AnyRequest, number: int | None) -> StreamResponse:
     viewer = viewer_of(request)
-    signals = stream_of(request).listen(_resume(request), number, hidden_kinds(viewer.someone.role))
+    signals = stream_of(request).listen(_resume(request), number, hidden_kinds(viewer.someone.role), viewer.someone)
     return StreamResponse(
         _frames(request, viewer, signals, number is not None), media_type="text/event-stream", headers=HEADERS
     )
