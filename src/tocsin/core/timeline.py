@@ -23,6 +23,7 @@ Kind = Literal[
     "room_opened", "room_failed", "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
     "update_drafted",
     "silence_alarm", "silence_explained", "silence_ended",
+    "review_drafted", "review_published", "review_waived",
 ]  # fmt: skip
 """Every kind of entry; docs/guide/timeline.md says what each means (a test compares)."""
 

@@ -53,5 +53,6 @@
 51. `silence_alarm`a SEV1 or SEV2 is open and the status page is green for too long
 52. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
 53. `talking`    tell rooms what happened, one event after the other, in nobody's way
-54. `tick`       claims what is due and hands it to the stage that owns it
+54. `review`     it is over: its review is drafted, with its dates
+55. `tick`       claims what is due and hands it to the stage that owns it
 """

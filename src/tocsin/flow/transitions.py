@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tocsin.core.incident import Status
-from tocsin.flow import due_updates
+from tocsin.flow import due_updates, review
 from tocsin.flow.context import Context
 from tocsin.store import rooms
 from tocsin.store.database import Tx
@@ -37,5 +37,6 @@ async def all_moved(ctx: Context, tx: Tx, moves: Sequence[Move], actor: str, now
     for all of them by one statement, and nothing is asked of the database when there is nothing to do.
     """
     await due_updates.follow(tx, moves, now)
+    await review.follow(ctx, tx, moves, now)
     if ctx.directory.rooms and (back := [move.incident.id for move in moves if move.old == "closed"]):
         await rooms.reopen(tx, back)

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.core.review import Action, Factor, FactorKind, FollowUp, Section, State, Task
 from tocsin.store.database import Tx
+from tocsin.store.reading_incidents import Row
+
+
+class Review(msgspec.Struct, kw_only=True):
+    """One row. `kept` is the document as it was published."""
+
+    incident: int
+    state: State
+    drafted_at: datetime
+    timeline_by: datetime | None
+    meet_by: datetime | None
+    publish_by: datetime
+    meeting_at: datetime | None
+    meeting_sequence: int
+    owner: str | None
+    settled_at: datetime | None
+    settled_by: str | None
+    reason: str
+    kept: dict[str, Any] | None
+
+
+_FIELDS = ", ".join(f.name for f in msgspec.structs.fields(Review))
 
 
 async def settled(tx: Tx, number: int) -> bool:
@@ -11,3 +40,203 @@ async def settled(tx: Tx, number: int) -> bool:
         "SELECT EXISTS (SELECT FROM reviews WHERE incident = $1 AND state IN ('published', 'waived'))", number
     )
     return found
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A review as it begins."""
+
+    incident: int
+    drafted_at: datetime
+    timeline_by: datetime
+    meet_by: datetime | None
+    publish_by: datetime
+    meeting_at: datetime | None
+    owner: str | None
+
+
+async def draft(tx: Tx, drafts: Sequence[Draft]) -> list[int]:
+    """Make these, all at once. One that there is already begins again with new dates; what was written into it stays.
+
+    Returns the incidents whose review was made or begun again.
+    """
+    rows = await tx.fetch(
+        """INSERT INTO reviews AS r (incident, drafted_at, timeline_by, meet_by, publish_by, meeting_at, owner)
+           SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+                                $7::text[])
+           ON CONFLICT (incident) DO UPDATE SET state = 'draft', drafted_at = EXCLUDED.drafted_at, timeline_by = EXCLUDED.timeline_by,
+             meet_by = EXCLUDED.meet_by, publish_by = EXCLUDED.publish_by, meeting_at = EXCLUDED.meeting_at,
+             meeting_sequence = r.meeting_sequence + 1, owner = COALESCE(r.owner, EXCLUDED.owner), settled_at = NULL, settled_by = NULL,
+             reason = ''
+           RETURNING incident""",
+        *zip(*(msgspec.structs.astuple(one) for one in drafts), strict=True),
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def get(tx: Tx, number: int) -> Review | None:
+    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM reviews WHERE incident = $1", number)
+    return Review(**row) if row else None
+
+
+async def change(tx: Tx, number: int, **columns: Any) -> None:
+    """Set columns of a review whose incident is locked."""
+    names = sorted(columns)
+    if not set(names) <= {field.name for field in msgspec.structs.fields(Review)}:
+        raise ValueError(f"not columns of a review: {names}")
+    assignments = ", ".join(f"{name} = ${at}" for at, name in enumerate(names, 2))
+    await tx.execute(f"UPDATE reviews SET {assignments} WHERE incident = $1", number, *(columns[n] for n in names))
+
+
+async def listed(
+    tx: Tx, states: Sequence[str], hidden: Sequence[int], before: tuple[datetime, int] | None, limit: int
+) -> list[Row]:
+    """Reviews with their incidents, the one drafted last first. `states` empty: all."""
+    at, number = before or (None, None)
+    return list(
+        await tx.fetch(
+            """SELECT r.incident, r.state, r.drafted_at, r.meet_by, r.publish_by, r.meeting_at, r.owner, r.settled_at, r.settled_by,
+                      r.reason,
+                      i.title, i.severity, i.status, i.service, i.created_at, i.resolved_at
+               FROM reviews r JOIN incidents i ON i.id = r.incident
+               WHERE ($1::text[] = '{}' OR r.state = ANY($1::text[])) AND r.incident <> ALL($2::bigint[])
+                 AND ($3::timestamptz IS NULL OR (r.drafted_at, r.incident) < ($3, $4::bigint))
+               ORDER BY r.drafted_at DESC, r.incident DESC LIMIT $5""",
+            list(states), list(hidden), at, number, limit,
+        )
+    )  # fmt: skip
+
+
+# --- what people wrote ------------------------------------------------------------------------------------------------
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """A section as somebody left it."""
+
+    section: Section
+    version: int
+    text: str
+    actor: str
+    at: datetime
+
+
+async def sections(tx: Tx, number: int) -> dict[Section, Version]:
+    """Each section that was ever written, as it is now."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT ON (section) section, version, text, actor, at FROM review_sections WHERE incident = $1
+           ORDER BY section, version DESC""",
+        number,
+    )
+    return {row["section"]: Version(**row) for row in rows}
+
+
+async def versions(tx: Tx, number: int, section: str) -> list[Version]:
+    """Every version of a section, the newest first."""
+    rows = await tx.fetch(
+        """SELECT section, version, text, actor, at FROM review_sections WHERE incident = $1 AND section = $2
+           ORDER BY version DESC""",
+        number, section,
+    )  # fmt: skip
+    return [Version(**row) for row in rows]
+
+
+async def write(tx: Tx, number: int, section: str, version: int, text: str, actor: str, now: datetime) -> None:
+    await tx.execute(
+        "INSERT INTO review_sections (incident, section, version, text, actor, at) VALUES ($1, $2, $3, $4, $5, $6)",
+        number, section, version, text, actor, now,
+    )  # fmt: skip
+
+
+async def factors(tx: Tx, number: int) -> list[Factor]:
+    rows = await tx.fetch("SELECT id, kind, text, evidence FROM review_factors WHERE incident = $1 ORDER BY id", number)
+    return [Factor(**row) for row in rows]
+
+
+async def add_factor(
+    tx: Tx, number: int, kind: FactorKind, text: str, evidence: str, actor: str, now: datetime
+) -> Factor:
+    row = await tx.fetchrow(
+        """INSERT INTO review_factors (incident, kind, text, evidence, actor, at) VALUES ($1, $2, $3, $4, $5, $6)
+           RETURNING id, kind, text, evidence""",
+        number, kind, text, evidence, actor, now,
+    )  # fmt: skip
+    return Factor(**row)
+
+
+async def remove_factor(tx: Tx, number: int, id: int) -> bool:
+    """False when there is none."""
+    done: str = await tx.execute("DELETE FROM review_factors WHERE incident = $1 AND id = $2", number, id)
+    return done == "DELETE 1"
+
+
+async def actions(tx: Tx, number: int) -> list[Action]:
+    rows = await tx.fetch(
+        "SELECT id, action, owner, due_on, state FROM review_actions WHERE incident = $1 ORDER BY id", number
+    )
+    return [Action(**row) for row in rows]
+
+
+async def add_action(
+    tx: Tx, number: int, action: str, owner: str | None, due_on: date | None, actor: str, now: datetime
+) -> Action:
+    row = await tx.fetchrow(
+        """INSERT INTO review_actions (incident, action, owner, due_on, actor, at) VALUES ($1, $2, $3, $4, $5, $6)
+           RETURNING id, action, owner, due_on, state""",
+        number, action, owner, due_on, actor, now,
+    )  # fmt: skip
+    return Action(**row)
+
+
+async def change_action(tx: Tx, number: int, id: int, columns: Mapping[str, Any]) -> Action | None:
+    """None when there is none."""
+    names = [name for name in ("action", "owner", "due_on", "state", "ended_at", "ended_by") if name in columns]
+    assignments = ", ".join(f"{name} = ${at}" for at, name in enumerate(names, 3))
+    row = await tx.fetchrow(
+        f"UPDATE review_actions SET {assignments} WHERE incident = $1 AND id = $2 RETURNING id, action, owner, due_on, state",
+        number, id, *(columns[name] for name in names),
+    )  # fmt: skip
+    return Action(**row) if row else None
+
+
+async def done(tx: Tx, number: int) -> list[FollowUp]:
+    """Follow-ups that somebody said are done."""
+    rows = await tx.fetch(
+        "SELECT task, due_at, done_at, COALESCE(done_by, '') AS done_by FROM review_follow_ups WHERE incident = $1",
+        number,
+    )
+    return [FollowUp(**row) for row in rows]
+
+
+async def mark(tx: Tx, number: int, task: Task, at: datetime | None, actor: str | None) -> None:
+    """A follow-up is done; or not, after all (None)."""
+    await tx.execute(
+        """INSERT INTO review_follow_ups (incident, task, done_at, done_by) VALUES ($1, $2, $3, $4)
+           ON CONFLICT (incident, task) DO UPDATE SET done_at = EXCLUDED.done_at, done_by = EXCLUDED.done_by""",
+        number, task, at, actor,
+    )  # fmt: skip
+
+
+# --- what a review tells of -------------------------------------------------------------------------------------------
+
+
+async def newcomers(tx: Tx, number: int, users: Sequence[str], services: Sequence[str]) -> int:
+    """How many of these people were on no earlier incident of these services."""
+    return int(
+        await tx.fetchval(
+            """SELECT count(*) FROM unnest($2::text[]) AS u WHERE NOT EXISTS (
+                 SELECT FROM incidents i WHERE i.id < $1 AND i.affected_services && $3::text[] AND NOT i.drill
+                   AND (i.assignee = u OR i.acknowledged_by = 'user:' || u OR u = ANY(i.responders)))""",
+            number, list(users), list(services),
+        )
+    )  # fmt: skip
+
+
+async def runbooks(tx: Tx, number: int, limit: int) -> list[str]:
+    """Runbooks that alerts of the incident named."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT runbook FROM (
+             SELECT COALESCE(body -> 'annotations' ->> 'runbook_url', body -> 'annotations' ->> 'runbook', labels ->> 'runbook_url',
+                             labels ->> 'runbook') AS runbook FROM alerts WHERE incident_id = $1) a
+           WHERE runbook IS NOT NULL ORDER BY runbook LIMIT $2""",
+        number, limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
