@@ -14,7 +14,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.probing import probes_of
 from tocsin.manage import privacy
 from tocsin.manage.lists import time_text
-from tocsin.store import merges
+from tocsin.store import merges, timers
 from tocsin.store import reading_incidents as reading
 
 
@@ -77,7 +77,8 @@ async def times(ctx: Context, number: int) -> dict[str, Any]:
 
 
 async def kin(ctx: Context, number: int) -> dict[str, Any]:
-    """What belongs to an incident, by name, as far as whoever asks may see it: `{"into", "merged", "related", "probes"}`."""
+    """What belongs to an incident, by name, as far as whoever asks may see it: `{"into", "merged", "related", "probes",
+    "watch_until"}`."""
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
@@ -85,11 +86,13 @@ async def kin(ctx: Context, number: int) -> dict[str, Any]:
         hidden = set(await privacy.hidden(tx))
         inside = await merges.merged_into(tx, number)
         wanted = [*inside, *row["related"], *([row["merged_into"]] if row["merged_into"] is not None else [])]
+        watched = await timers.set_for(tx, "watch", number) if row["status"] == "monitoring" else None
         titles = await merges.titles(tx, [one for one in wanted if one not in hidden]) if wanted else {}
     return {
         "into": _named(titles, row["merged_into"]),
         "merged": [_named(titles, one) for one in inside if one in titles],
         "related": [_named(titles, one) for one in row["related"] if one in titles],
+        "watch_until": time_text(watched),
         "probes": [
             {"service": service, "id": probe.id, "type": probe.type, "samples": probe.samples}
             for service, probe in probes_of(ctx.directory, row["affected_services"])

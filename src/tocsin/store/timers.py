@@ -76,6 +76,12 @@ async def ensure(tx: Tx, kind: str, subject: int, at: datetime) -> None:
     )  # fmt: skip
 
 
+async def set_for(tx: Tx, kind: str, subject: int) -> datetime | None:
+    """When the timer of (kind, subject) is meant to fire, if there is one."""
+    at: datetime | None = await tx.fetchval("SELECT set_for FROM timers WHERE kind = $1 AND subject = $2", kind, subject)
+    return at
+
+
 async def cancel(tx: Tx, kind: str, subject: int) -> None:
     """Remove the timer of (kind, subject), if there is one."""
     await tx.execute("DELETE FROM timers WHERE kind = $1 AND subject = $2", kind, subject)

@@ -15,7 +15,7 @@ from tocsin.core.severity import parse
 from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
-from tocsin.manage import alerts, desk, explain, incidents, ladders
+from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle
 from tocsin.manage import room as rooms
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
@@ -29,11 +29,14 @@ SHOWN_PAGES = 50
 
 @get("/incidents/{id:str}", guards=may("see_incidents"), name="room", include_in_schema=False)
 async def room(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
-    """The whole room. Other names of the incident lead to its public id."""
+    """The whole room. Other names of the incident lead to its public id, a merged one to what it was merged into."""
     number = parse_id(id)
     if id != public_id(number):
         return go(f"/incidents/{public_id(number)}")
-    return await show(request, viewer_of(request), "incidents/room.html", **await room_data(request, number))
+    data = await room_data(request, number)
+    if (into := data["incident"]["merged_into"]) is not None and "own" not in request.query_params:
+        return go(f"/incidents/{into}", f"{data['incident']['name']} was merged into this one.")
+    return await show(request, viewer_of(request), "incidents/room.html", **data)
 
 
 @get("/incidents/{id:str}/state", guards=may("see_incidents"), name="room_state", include_in_schema=False)
@@ -76,6 +79,7 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
     held = await rooms.room(ctx, number, viewer.may("see_alerts"))
     return {
         "room": held,
+        "kin": await lifecycle.kin(ctx, number),
         "onset_drawing": drawing(held["onset"], viewer.now) if held["onset"] else None,
         "incident": incident,
         "is_open": incident["status"] in OPEN,
