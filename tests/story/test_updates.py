@@ -28,7 +28,12 @@ PAGES = [
 def organisation(**changes: Any) -> Any:
     """Everybody wants updates; channels by mail, which the world carries as a phone would."""
     users = [{**user, "updates": ["phone"]} for user in ORGANISATION["users"]]
-    return directory({"users": users, "channels": CHANNELS, "status_pages": PAGES, **changes})
+    quiet = {f"sev{n}": {"at_declare": "off"} for n in (1, 2, 3, 4)}  # the first words by rule are in test_declaring
+    services = [
+        {**one, "severities": {name: {**row, **one.get("severities", {}).get(name, {})} for name, row in quiet.items()}}
+        for one in changes.pop("services", ORGANISATION["services"])
+    ]
+    return directory({"users": users, "services": services, "channels": CHANNELS, "status_pages": PAGES, **changes})
 
 
 class Mail:

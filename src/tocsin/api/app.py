@@ -29,11 +29,13 @@ from tocsin.api import (
     problems,
     roles,
     room,
+    rooms,
     schedules,
     services,
     severities,
     stream,
     tokens,
+    updates,
 )
 
 PATH = "/api/v1"
@@ -48,8 +50,9 @@ def create_api_routes() -> Router:
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES, *newcomers.ROUTES,
-        *roles.ROUTES, *room.ROUTES, *declaring.ROUTES,
+        *roles.ROUTES, *room.ROUTES, *rooms.ROUTES, *declaring.ROUTES,
         *people.ROUTES,
+        *updates.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

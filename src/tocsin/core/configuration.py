@@ -126,6 +126,7 @@ class Timeout(Spelled):
 Paging = Literal["now", "business_hours", "never"]
 Progress = Literal["automatic", "prompt", "off"]
 Review = Literal["required", "short", "optional"]
+AtDeclare = Literal["off", "draft", "publish"]
 AtResolve = Literal["draft", "publish"]
 
 
@@ -147,6 +148,7 @@ class RowChange(Written, frozen=True, kw_only=True):
     acknowledge_timeout: Timeout | None = None
     review: Review | None = None
     audiences: Audiences | None = None
+    at_declare: AtDeclare | None = None
     at_resolve: AtResolve | None = None
     who: str | None = None
     how: str | None = None

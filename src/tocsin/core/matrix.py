@@ -15,7 +15,7 @@ import msgspec
 
 from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
 from tocsin.core.audience import Audiences
-from tocsin.core.configuration import AtResolve, Paging, Progress, Review, RowChange, Severities, Tier, Timeout
+from tocsin.core.configuration import AtDeclare, AtResolve, Paging, Progress, Review, RowChange, Severities, Tier, Timeout
 from tocsin.core.directory import Directory
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.spelling import Duration, decode, plain
@@ -32,7 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `page`: at once, in business hours, or never. `progress`: the progress clock pages by itself, prompts the commander, or is
     off. `top`: the highest tier it reaches. `inform_manager`: the manager of the team is told after this, without being paged
     (None: never). `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
-    `review`: what kind of review it needs. `audiences` are told of it by rule; what `at_resolve` does with the last words to
+    `review`: what kind of review it needs. `audiences` are told of it by rule; `at_declare`: at its
+    beginning those inside are told at once, and the word to the public is drafted or published (C-18); or nobody is told yet; what `at_resolve` does with the last words to
     those that were told anything: they are drafted, or published at once (S1-5, S0-97). `who` responds and `how` it is told, in words.
     """
 
@@ -48,6 +49,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge_timeout: Duration | None
     review: Review
     audiences: Audiences
+    at_declare: AtDeclare
     at_resolve: AtResolve
     who: str
     how: str
@@ -74,6 +76,7 @@ DEFAULTS: Matrix = {
         acknowledge_timeout=None,
         review="required",
         audiences=Audiences(("responders", "stakeholders", "executives", "public")),
+        at_declare="draft",
         at_resolve="draft",
         who="Incident commander and all teams concerned",
         how="Status page and executives",
@@ -91,6 +94,7 @@ DEFAULTS: Matrix = {
         acknowledge_timeout=None,
         review="required",
         audiences=Audiences(("responders", "stakeholders", "public")),
+        at_declare="draft",
         at_resolve="draft",
         who="On call, with escalation",
         how="Status page and stakeholders",
@@ -108,6 +112,7 @@ DEFAULTS: Matrix = {
         acknowledge_timeout=None,
         review="short",
         audiences=Audiences(("responders",)),
+        at_declare="draft",
         at_resolve="draft",
         who="The team on call",
         how="Internal",
@@ -125,6 +130,7 @@ DEFAULTS: Matrix = {
         acknowledge_timeout=None,
         review="optional",
         audiences=Audiences(("responders",)),
+        at_declare="draft",
         at_resolve="draft",
         who="One person, in working hours",
         how="Ticket only",

@@ -14,11 +14,8 @@ import msgspec
 
 from tocsin.core.severity import Severity
 
-Step = Literal["page", "room", "escalation", "commander", "manager", "stakeholders", "status_page"]
+Step = Literal["page", "room", "escalation", "commander", "manager", "stakeholders", "executives", "status_page"]
 STEPS: tuple[Step, ...] = get_args(Step)
-JOBS: tuple[Step, ...] = ("stakeholders", "status_page")
-"""The steps that are carried out after the incident is committed, each as a job."""
-
 State = Literal["waiting", "sent", "delivered", "failed", "skipped"]
 
 SAID: dict[Step, str] = {
@@ -28,6 +25,7 @@ SAID: dict[Step, str] = {
     "commander": "Acting commander",
     "manager": "Manager informed",
     "stakeholders": "Stakeholders' notice",
+    "executives": "Executives' notice",
     "status_page": "Status page",
 }
 
@@ -114,11 +112,9 @@ def firsts(
         due = since + within
         if first is None and over_at is not None and over_at <= due:
             continue
-        state: Literal["met", "late", "running", "missed"]
+        state: Literal["met", "late", "running", "missed"] = "running" if now <= due else "missed"
         if first is not None:
             state = "met" if first.at <= due else "late"
-        else:
-            state = "running" if now <= due else "missed"
         found.append(
             Clock(
                 step=step, due_at=due, at=first.at if first else None, evidence=first.text if first else "", state=state

@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
 import structlog
 
+from tocsin.core.audience import Audience
 from tocsin.core.directory import Directory
-from tocsin.core.errors import Unavailable
+from tocsin.core.errors import Conflict, Unavailable
 from tocsin.core.matrix import matrix_of
-from tocsin.core.response import Asked, Outcome, Step, retry_at
+from tocsin.core.response import Asked, Outcome, Step, people, retry_at
 from tocsin.core.severity import Severity
-from tocsin.flow.acts import tell
+from tocsin.flow.acts import label, locked, tell
+from tocsin.flow.composing import Brief, Composed, brief, compose
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
+from tocsin.flow.telling import channels_of, subscribers_of, touched
+from tocsin.flow.updates import Wish, draft, published
 from tocsin.store import incidents, responses, timers
+from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.responses import TIMER, Job
@@ -28,11 +34,8 @@ from tocsin.store.writing import NewTimer, notify
 
 log = structlog.get_logger(__name__)
 
-Do = Callable[[Context, Incident], Awaitable[Outcome]]
-"""Does one step for an incident (as it was read a moment ago, not locked) and says what became of it.
-
-It may be done again after a crash, so it looks first whether it was done already. It raises to be tried again.
-"""
+WhyNot = Callable[[Directory, Collection[str], Severity, bool, bool], str]
+"""(directory, services, severity, private, somebody subscribed) -> why the policy does not ask for a step; empty when it does."""
 
 
 def asked(ctx: Context, services: Sequence[str], severity: Severity, private: bool = False) -> Asked:
@@ -93,35 +96,46 @@ async def _due(ctx: Context, timer: Timer) -> list[Job]:
 async def _do(ctx: Context, job: Job) -> None:
     """One step. A failure is recorded and tried again later; the other steps are not touched by it."""
     try:
-        async with ctx.db.reading(reserved=True) as tx:
-            incident = await incidents.read(tx, job.incident_id)
-        outcome = await DO[job.step](ctx, incident) if incident.open else _over(job, incident)
+        found = await brief(ctx, job.incident_id)
+        text = await compose(ctx, found, AUDIENCE[job.step]) if found.incident.open else None
+        await _carry(ctx, job, found, text)
     except Unavailable:
         raise
     except Exception as error:  # whatever is wrong with one step must not stand in the way of the others
         log.exception("a first step failed", step=job.step, incident=job.incident_id)
         await _failed(ctx, job, f"{type(error).__name__}: {error}"[:300])
-    else:
-        await _settle(ctx, job, outcome)
 
 
-def _over(job: Job, incident: Incident) -> Outcome:
-    return Outcome(job.step, "skipped", f"the incident was {incident.status} before it came to it")
+async def _carry(ctx: Context, job: Job, found: Brief, text: Composed | None) -> None:
+    """What the step does, that it is done, and the entry that tells of it: together or not at all, so a crash repeats nothing."""
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, job.incident_id)
+        now = ctx.clock.now()
+        if text is None or not incident.open:
+            outcome = Outcome(job.step, "skipped", f"the incident was {incident.status} before it came to it")
+        elif text.audience in found.latest:
+            outcome = Outcome(job.step, "skipped", "somebody told them already")
+        else:
+            outcome = await DO[job.step](ctx, tx, incident, text, now)
+        await _settle(tx, job, incident, outcome, now)
+    ctx.wake.set("timeline", "timers")
+
+
+async def _settle(tx: Tx, job: Job, incident: Incident, outcome: Outcome, now: datetime) -> None:
+    """Raises Conflict when another node did it first, so that nothing of this is kept."""
+    if not await responses.settle(tx, job, outcome, now):
+        raise Conflict("Another node did this step.")
+    await tell(tx, incident, now, "response_step", ACTOR, outcome.sentence, **outcome.plain())
+    await notify(tx, "timeline")
 
 
 async def _failed(ctx: Context, job: Job, why: str) -> None:
     again = retry_at(job.attempts + 1, ctx.clock.now())
-    if again is None:
-        return await _settle(ctx, job, Outcome(job.step, "failed", why))
     async with ctx.db.transaction() as tx:
-        await responses.put_off(tx, job, again, why)
-
-
-async def _settle(ctx: Context, job: Job, outcome: Outcome) -> None:
-    """Record what became of a step, once, and tell it."""
-    async with ctx.db.transaction() as tx:
-        incident = (await incidents.lock(tx, [job.incident_id]))[job.incident_id]
-        now = ctx.clock.now()
+        if again is not None:
+            return await responses.put_off(tx, job, again, why)
+        incident = await locked(tx, job.incident_id)
+        now, outcome = ctx.clock.now(), Outcome(job.step, "failed", why)
         if await responses.settle(tx, job, outcome, now):
             await tell(tx, incident, now, "response_step", ACTOR, outcome.sentence, **outcome.plain())
             await notify(tx, "timeline")
@@ -141,21 +155,72 @@ async def _rest(ctx: Context, timer: Timer) -> None:
 # --- the steps --------------------------------------------------------------------------------------------------------
 
 
-def _no_notice(directory: Directory, services: Collection[str], severity: Severity, private: bool, heard: bool) -> str:
-    """Why stakeholders are not told by rule; empty when they are."""
-    if private:
-        return "it is private"
-    if "stakeholders" not in matrix_of(directory, next(iter(services), None))[severity].audiences:
-        return f"{severity.name} does not tell stakeholders"
-    if not heard and not _listening(directory, services, severity):
-        return "nobody asked to be told"
-    return ""
+Do = Callable[[Context, Tx, Incident, Composed, datetime], Awaitable[Outcome]]
 
 
-def _listening(directory: Directory, services: Collection[str], severity: Severity) -> bool:
-    return any(
-        one.audience == "stakeholders" and one.hears_of(severity, services) for one in directory.channels.values()
+async def _tell(ctx: Context, tx: Tx, incident: Incident, text: Composed, now: datetime) -> Outcome:
+    """The first word to stakeholders or executives: to whoever asked for it, and the channels where they listen."""
+    step: Step = "executives" if text.audience == "executives" else "stakeholders"
+    names = [label(ctx.directory, user) for user in await subscribers_of(ctx, tx, incident, text.audience)]
+    places = [one.label for one in channels_of(ctx, incident, text.audience)]
+    if not names and not places:
+        return Outcome(step, "skipped", f"nobody asked to be told of a {Severity(incident.severity).name} here")
+    await published(ctx, tx, incident, ACTOR, _wish(text), now)
+    return Outcome(step, "sent", f"to {people([*names, *places])}")
+
+
+async def _status_page(ctx: Context, tx: Tx, incident: Incident, text: Composed, now: datetime) -> Outcome:
+    """A draft for the public, or the word itself, as the policy of its severity says (C-18)."""
+    components = _components(ctx.directory, incident)
+    if matrix_of(ctx.directory, incident.service)[Severity(incident.severity)].at_declare == "publish":
+        await published(ctx, tx, incident, ACTOR, msgspec.structs.replace(_wish(text), components=components), now)
+        return Outcome("status_page", "delivered", "published by policy")
+    await draft(
+        tx,
+        incident,
+        "public",
+        text.text,
+        now,
+        moment=text.moment,
+        next_update_at=text.next_update_at,
+        components=components,
     )
+    return Outcome("status_page", "sent", "a draft waits to be read and published")
+
+
+def _wish(text: Composed) -> Wish:
+    return Wish(audience=text.audience, message=text.text, moment=text.moment, next_update_at=text.next_update_at)
+
+
+_STATES = {1: "major_outage", 2: "partial_outage", 3: "degraded_performance", 4: "degraded_performance"}
+
+
+def _components(directory: Directory, incident: Incident) -> dict[str, str]:
+    """What stands for the affected services on the status page, as bad as the severity says."""
+    services = touched(incident)
+    return {
+        one.id: _STATES[incident.severity]
+        for page in directory.status_pages.values()
+        for one in page.components
+        if any(service in one.services for service in services)
+    }
+
+
+def _unheard(audience: str) -> WhyNot:
+    """Why an audience inside is not told by rule; empty when it is."""
+
+    def find(directory: Directory, services: Collection[str], severity: Severity, private: bool, heard: bool) -> str:
+        if private:
+            return "it is private"
+        row = matrix_of(directory, next(iter(services), None))[severity]
+        if audience not in row.audiences or row.at_declare == "off":
+            return f"{severity.name} does not tell {audience} by rule"
+        listening = any(
+            one.audience == audience and one.hears_of(severity, services) for one in directory.channels.values()
+        )
+        return "" if heard or listening else "nobody asked to be told"
+
+    return find
 
 
 def _no_page(directory: Directory, services: Collection[str], severity: Severity, private: bool, heard: bool) -> str:
@@ -165,13 +230,20 @@ def _no_page(directory: Directory, services: Collection[str], severity: Severity
         return "no status page is configured"
     if private:
         return "it is private"
-    if "public" not in matrix_of(directory, next(iter(services), None))[severity].audiences:
-        return f"{severity.name} is not told in public"
+    row = matrix_of(directory, next(iter(services), None))[severity]
+    if "public" not in row.audiences or row.at_declare == "off":
+        return f"{severity.name} is not told in public by rule"
     if not any(service in one.services for one in page.components for service in services):
         return "no component of the status page stands for what is affected"
     return ""
 
 
-WhyNot = Callable[[Directory, Collection[str], Severity, bool, bool], str]
-_WHY_NOT: Mapping[Step, WhyNot] = {"stakeholders": _no_notice, "status_page": _no_page}
-DO: dict[Step, Do] = {}
+_WHY_NOT: Mapping[Step, WhyNot] = {
+    "stakeholders": _unheard("stakeholders"), "executives": _unheard("executives"), "status_page": _no_page,
+}  # fmt: skip
+DO: Mapping[Step, Do] = {"stakeholders": _tell, "executives": _tell, "status_page": _status_page}
+AUDIENCE: Mapping[Step, Audience] = {
+    "stakeholders": "stakeholders",
+    "executives": "executives",
+    "status_page": "public",
+}

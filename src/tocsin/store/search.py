@@ -45,7 +45,7 @@ async def write(tx: Tx, incidents: Sequence[int]) -> None:
 
 async def catch_up(tx: Tx, now: datetime, limit: int = BATCH) -> int:
     """Write the words of incidents that began a while ago and have none yet. Returns how many; 0 also when another node is at it."""
-    until = await tx.fetchval("SELECT until FROM search FOR UPDATE SKIP LOCKED")
+    until = await tx.fetchval("SELECT greatest(until, 'epoch') FROM search FOR UPDATE SKIP LOCKED")
     if until is None or until >= now - YOUNG:
         return 0
     rows = await tx.fetch(
@@ -87,7 +87,7 @@ YOUNG_MATCH = f"({_OWN.replace('i.', 'incidents.')}) @@ to_tsquery('english', {{
 
 async def until(tx: Tx) -> datetime:
     """Incidents created before this have their words."""
-    found: datetime = await tx.fetchval("SELECT until FROM search")
+    found: datetime = await tx.fetchval("SELECT greatest(until, 'epoch') FROM search")
     return found
 
 

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core import severity as named
-from tocsin.core.configuration import AtResolve, Paging, Progress, Review, Tier
+from tocsin.core.configuration import AtDeclare, AtResolve, Paging, Progress, Review, Tier
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.severity import Severity
 from tocsin.manage import severities
@@ -30,6 +30,7 @@ LABELS = {
     "acknowledge_timeout": "Page again after",
     "review": "Review",
     "audiences": "Audiences told",
+    "at_declare": "First words",
     "at_resolve": "When it is resolved",
     "who": "Who responds",
     "how": "How it is told",
@@ -43,6 +44,7 @@ HINTS = {
     "resolution_target": "Not restored by then is told on the timeline and shown.",
     "inform_manager": "An update to the manager of the team, not a page. off: never.",
     "audiences": "Of responders, stakeholders, executives, public; or nobody. For these an update is drafted when one is due.",
+    "at_declare": "At the beginning, stakeholders and executives who asked for it are told; and something is drafted for the status page.",
     "at_resolve": "What becomes of the last words to those that were told of the incident.",
     "acknowledge_timeout": "An acknowledged incident that is not restored pages again. off: never.",
 }
@@ -52,7 +54,16 @@ CHOICES: dict[str, dict[str, str]] = {
         zip(get_args(Progress), ("Pages the next tier by itself", "Asks whoever leads", "Off"), strict=True)
     ),
     "top": {tier: TIERS[tier] for tier in get_args(Tier)},
-    "at_resolve": dict(zip(get_args(AtResolve), ("Drafts for all who were told", "All who were told hear it at once"), strict=True)),
+    "at_declare": dict(
+        zip(
+            get_args(AtDeclare),
+            ("Nobody is told by rule", "Told inside, drafted for the public", "Told inside and in public"),
+            strict=True,
+        )
+    ),
+    "at_resolve": dict(
+        zip(get_args(AtResolve), ("Drafts for all who were told", "All who were told hear it at once"), strict=True)
+    ),
     "review": dict(zip(get_args(Review), ("Required", "Short", "Optional"), strict=True)),
 }
 
