@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from tocsin.core.audience import Audience
-from tocsin.core.briefing import Material, length, values
+from tocsin.core.briefing import Material, example, length, values
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound, Unavailable
 from tocsin.core.impact import stored_impact
@@ -17,7 +17,7 @@ from tocsin.core.incident import room_name
 from tocsin.core.role import COMMANDER, holder
 from tocsin.core.severity import Severity
 from tocsin.core.update import cadence, next_by
-from tocsin.core.update_template import Moment
+from tocsin.core.update_template import Moment, UpdateTemplate
 from tocsin.core.update_words import BUILT_IN, wording
 from tocsin.core.words_template import TemplateError, render
 from tocsin.flow.acts import label
@@ -171,3 +171,9 @@ async def compose(
             log.warning("a template cannot be used", template=chosen.id, reason=str(error))
     text = render(BUILT_IN[moment, audience], filled)
     return Composed(audience=audience, moment=moment, text=text, next_update_at=at, problem=problem)
+
+
+async def preview(ctx: Context, template: UpdateTemplate, number: int | None) -> tuple[str, str]:
+    """What a template makes of an incident, or of one that never was: (text, status of the incident). Raises TemplateError; NotFound."""
+    material = example(ctx.clock.now()) if number is None else (await brief(ctx, number)).material
+    return await ctx.renderer.render(template.body, values(material, template.audience)), material.status

@@ -25,6 +25,11 @@ from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, wr
 from tocsin.manage.plans import masked
 from tocsin.plugins.channels.public import leads_inside
 
+PRIVATE = (
+    "this address leads into a private network. Only a configuration file may name such a one: use a public address, or have an"
+    " administrator write it in the file"
+)
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -139,6 +144,8 @@ async def amend(
 
 async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
     """Addresses that people type lead to public places only: else they could make us call what stands beside us. Raises Invalid."""
+    if kind == "channels" and one.url and await leads_inside(one.url, named=one.type == "webhook"):
+        raise Invalid(f"url: {PRIVATE}", "/url")
     if kind != "users":
         return
     for position, method in enumerate(one.contact_methods):
@@ -146,11 +153,7 @@ async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
         for field in channel.fields if channel else ():
             url = method.settings.get(field.name, "")
             if "://" in url and await leads_inside(url, named=field.kind == "url"):
-                raise Invalid(
-                    f"{field.name}: this address leads into a private network. Only a configuration file may name such a one:"
-                    " use a public address, or have an administrator write it in the file",
-                    f"/contact_methods/{position}/{field.name}",
-                )
+                raise Invalid(f"{field.name}: {PRIVATE}", f"/contact_methods/{position}/{field.name}")
 
 
 async def remove(ctx: Context, principal: Principal, kind: str, name: str, needs: Permission = "configure") -> Stored:

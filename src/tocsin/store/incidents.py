@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tocsin.core.configuration import Tier
+from tocsin.core.errors import NotFound
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
@@ -106,6 +107,14 @@ async def read(tx: Tx, number: int) -> Incident | None:
     """The incident as it is now, not locked; None when there is none."""
     row = await tx.fetchrow(f"SELECT {', '.join(_FIELDS)} FROM incidents WHERE id = $1", number)
     return Incident(**row) if row else None
+
+
+async def known(tx: Tx, number: int) -> Incident:
+    """The same. Raises NotFound when there is none."""
+    found = await read(tx, number)
+    if found is None:
+        raise NotFound(f"There is no incident {number}")
+    return found
 
 
 _COLUMNS = frozenset(

@@ -127,6 +127,12 @@ async def said(tx: Tx, start: datetime, end: datetime, incident: int | None = No
     return [Said(**row) for row in rows]
 
 
+async def titles(tx: Tx, incidents: Collection[int]) -> dict[int, tuple[str, datetime]]:
+    """(title, created_at) of incidents."""
+    rows = await tx.fetch("SELECT id, title, created_at FROM incidents WHERE id = ANY($1::bigint[])", list(incidents))
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
 async def digested(tx: Tx) -> list[Update]:
     """Those that wait for the digest, locked, oldest first."""
     rows = await tx.fetch(f"SELECT {_FIELDS} FROM updates WHERE digest AND state = 'published' ORDER BY id FOR UPDATE")
