@@ -76,9 +76,10 @@ class Storm:
                     if self._connection.is_closed():
                         self._connection = await self.site.connect()
                     return list(await self._connection.fetch(sql, *args))
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
                     if isinstance(error, asyncpg.SyntaxOrAccessError):
                         raise
+                    self._connection.terminate()  # a server killed in the middle of an answer may leave it unusable
                     await asyncio.sleep(0.1)
 
     async def trigger(self, service: str, key: str, severity: str = "critical", **payload: Any) -> Sent:
