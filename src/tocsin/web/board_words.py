@@ -60,6 +60,14 @@ def part(start: str, target: str, end: str | None, now: datetime) -> int:
     return min(PARTS, max(0, round(PARTS * (((moment(end) or now) - begun) / (due - begun)))))
 
 
+def counted(findings: Iterable[Mapping[str, Any]]) -> str:
+    """`2 facts, 1 hypothesis`."""
+    every = [str(one["certainty"]) for one in findings]
+    facts, guesses = every.count("fact"), every.count("hypothesis")
+    said = [f"{facts} fact{'' if facts == 1 else 's'}"] if facts else []
+    return ", ".join([*said, *([f"{guesses} hypothes{'is' if guesses == 1 else 'es'}"] if guesses else [])])
+
+
 def phases(steps: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """The steps of a checklist by their phase, in order."""
     return [(phase, list(found)) for phase, found in groupby(steps, key=lambda step: str(step["phase"]))]

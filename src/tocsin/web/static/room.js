@@ -33,6 +33,16 @@
     if (wanted) { event.preventDefault(); reveal(wanted); }
   });
 
+  // --- buttons that stand outside of their form: what they say goes with it ------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[form][name]");
+    if (!button || !button.form || !button.form.hasAttribute("hx-post")) return;
+    for (const made of $$("[data-made]", button.form)) made.remove();
+    const said = document.createElement("input");
+    said.type = "hidden"; said.name = button.name; said.value = button.value; said.dataset.made = "yes";
+    button.form.append(said);
+  }, true);
+
   // --- clocks: how much of the time to a target is used --------------------------------------------------------------
   const bars = () => {
     const said = document.querySelector("main [data-server-now]");
@@ -52,7 +62,7 @@
       const wrong = document.querySelector(`#entry-${CSS.escape(entry.dataset.corrects)} > div`), said = entry.querySelector(".said");
       if (!wrong || !said) continue;
       const later = document.createElement("p"), word = document.createElement("strong");
-      later.className = "later"; word.textContent = "Corrected";
+      later.className = "correction"; word.textContent = "Corrected";
       later.append(word, ": ", said.textContent);
       wrong.append(later);
     }
