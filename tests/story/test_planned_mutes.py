@@ -99,6 +99,24 @@ async def test_a_maintenance_window_records_reports_and_lets_go(world: World) ->
     assert reasons == {"early": "opened", "a": "unmuted", "b": "unmuted", "c": "maintenance"}
 
 
+async def test_an_overrun_is_declared_where_its_plan_asks_for_it(world: World) -> None:
+    window = {
+        "id": "upgrade", "kind": "maintenance", "service": "api", "from": "2026-03-02T11:00", "to": "2026-03-02T12:00",
+        "reason": "database upgrade", "overrun": "declare",
+    }  # fmt: skip
+    quiet = {**window, "id": "calm", "service": "grouped"}
+    await configure(world, mutes=[window, quiet])
+    await until(world, MONDAY.replace(hour=11))
+    await world.fire("a")
+    await until(world, MONDAY.replace(hour=13))
+    (declared,) = await world.rows("SELECT * FROM incidents WHERE origin = 'person'")
+    assert (declared["title"], declared["severity"], declared["affected_services"]) == (
+        "Maintenance overran: database upgrade", 3, ["api"],
+    )  # fmt: skip
+    assert "ended at 2026-03-02 12:00 UTC" in declared["description"]
+    assert [row["severity"] for row in await world.rows("SELECT severity FROM incidents WHERE origin = 'event'")] == [1]
+
+
 async def test_a_changed_plan_changes_its_window_and_a_removed_one_ends_it(world: World) -> None:
     window = {"id": "w", "service": "api", "from": "2026-03-02T09:00", "to": "2026-03-02T20:00", "reason": "x"}
     await configure(world, mutes=[window])

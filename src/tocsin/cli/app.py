@@ -17,6 +17,7 @@ from tocsin.cli import (
     handoffs,
     health,
     incidents,
+    lifecycle,
     mutes,
     newcomers,
     oncall,
@@ -28,6 +29,7 @@ from tocsin.cli import (
     severities,
     show,
     tokens,
+    updates,
 )
 from tocsin.cli.client import ClientError
 from tocsin.core.errors import Invalid, TocsinError, Unavailable
@@ -72,7 +74,11 @@ app.command("explain")(foresight.explain)
 app.command("drill")(drills.drill)
 for name, command in asking.COMMANDS.items():
     incidents.app.command(name)(command)
+for name, command in lifecycle.COMMANDS.items():
+    incidents.app.command(name)(command)
 for name, command in room.COMMANDS.items():
+    incidents.app.command(name)(command)
+for name, command in updates.COMMANDS.items():
     incidents.app.command(name)(command)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
@@ -91,3 +97,5 @@ app.add_typer(mutes.beats, name="heartbeat")
 app.add_typer(severities.app, name="severity")
 app.add_typer(tokens.app, name="token")
 app.add_typer(people.app, name="me")
+app.command("promises")(updates.promises)
+app.add_typer(updates.subscriptions, name="subscription")

@@ -12,6 +12,7 @@ from tocsin.core.spelling import Duration, Spelled, WallTime, Written
 
 MuteKind = Literal["silence", "maintenance"]
 During = Literal["working_hours", "off_hours"]
+Overrun = Literal["ignore", "declare"]
 
 
 class Condition(Spelled):
@@ -58,7 +59,8 @@ class MuteRule(Written, frozen=True, kw_only=True):
     the working hours (or outside of them) of its team. Local times are read in `time_zone`.
 
     It mutes alerts that all `matchers` match, of the services it names (`service`, `services`, those of `team`; none: of all).
-    `announce`: its windows stand on the status page.
+    `announce`: its windows stand on the status page. `overrun`: a maintenance window after which alerts still fire is declared as a
+    SEV3.
     """
 
     id: str
@@ -75,6 +77,7 @@ class MuteRule(Written, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     reason: str = ""
     announce: Announcement | None = None
+    overrun: Overrun = "ignore"
 
 
 class Inhibition(Written, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ def mute_faults(rule: MuteRule) -> Iterator[Fault]:
     yield from _matchers(rule.matchers, ("matchers",), scoped)
     if rule.kind == "maintenance" and not scoped:
         yield Fault(("service",), "a maintenance window is of services: name service, services or team")
+    if rule.overrun != "ignore" and rule.kind != "maintenance":
+        yield Fault(("overrun",), "only maintenance overruns: write kind: maintenance, or remove overrun")
     if rule.during is not None:
         for name in ("start", "end", "rrule", "duration"):
             if getattr(rule, name) is not None:

@@ -24,35 +24,42 @@
 22. `bounces`    a provider says later that what it accepted did not arrive: the next rule at once
 23. `devices`    a browser is gone: struck off, its owner told
 24. `notices`    carry news that nobody has to answer
-25. `respond`    people answer: acknowledge, escalate, assign, note, declare
+25. `respond`    people answer: acknowledge, escalate, assign, note
 26. `transitions` what happens whenever a status changes, by whatever path: one list
-27. `closing`    an incident ends, and comes back: resolve, reopen
-28. `acts`       what every act of a person shares
-29. `summon`     people ask for people: page somebody, responders, all hands
-30. `handover`   somebody else takes over, once they accept
-31. `snooze`     nothing rings until then; then paging starts again
-32. `roles`      who does what: a role is taken, handed over with read-back, let go
-33. `chat`       what people say in the room, and what they correct
-34. `findings`   what we know becomes fact or falls; what is decided on it
-35. `tasks`      who does what, and the check-in that is missed
-36. `progress`   the second clock: acknowledged, not restored
-37. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-38. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-39. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-40. `plans`      planned mutes become silences, window after window
-41. `heartbeats` pings come in; a missing one raises an alert
-42. `following`  the configuration changed: what stands in the database because of it changes too
-43. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-44. `improve`    a shift that hurt asks for something to be changed
-45. `drill`      a marked incident that pages for real and ends by itself
-46. `forewarn`   before the night each team is told what would go wrong
-47. `public_words`the public was told of an incident: its subscribers are written to
-48. `maintenance`maintenance as the public hears of it: announced, changed, begun, completed
-49. `letterbox`  the signed links in letters to subscribers
-50. `mailings`   carry letters to subscribers of the status page
-51. `silence_alarm`a SEV1 or SEV2 is open and the status page is green for too long
-52. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-53. `talking`    tell rooms what happened, one event after the other, in nobody's way
-54. `review`     it is over: its review is drafted, with its dates
-55. `tick`       claims what is due and hands it to the stage that owns it
+27. `closing`    an incident ends, and comes back: resolve, close, reopen
+28. `probing`    samples of the probes of what an incident affects
+29. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
+30. `restore`    it works again: a person checks, probes are sampled, the watch begins
+31. `step`       a person moves an incident along its lifecycle
+32. `times`      people correct the times of an incident
+33. `merge`      two incidents are one, or have to do with each other
+34. `acts`       what every act of a person shares
+35. `summon`     people ask for people: page somebody, responders, all hands
+36. `handover`   somebody else takes over, once they accept
+37. `snooze`     nothing rings until then; then paging starts again
+38. `roles`      who does what: a role is taken, handed over with read-back, let go
+39. `chat`       what people say in the room, and what they correct
+40. `findings`   what we know becomes fact or falls; what is decided on it
+41. `tasks`      who does what, and the check-in that is missed
+42. `progress`   the second clock: acknowledged, not restored
+43. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+44. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+45. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+46. `plans`      planned mutes become silences, window after window
+47. `overrun`    a maintenance window is over, and what it held back still fires
+48. `heartbeats` pings come in; a missing one raises an alert
+49. `following`  the configuration changed: what stands in the database because of it changes too
+50. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+51. `improve`    a shift that hurt asks for something to be changed
+52. `drill`      a marked incident that pages for real and ends by itself
+53. `forewarn`   before the night each team is told what would go wrong
+54. `public_words`the public was told of an incident: its subscribers are written to
+55. `maintenance`maintenance as the public hears of it: announced, changed, begun, completed
+56. `letterbox`  the signed links in letters to subscribers
+57. `mailings`   carry letters to subscribers of the status page
+58. `silence_alarm`a SEV1 or SEV2 is open and the status page is green for too long
+59. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+60. `talking`    tell rooms what happened, one event after the other, in nobody's way
+61. `review`     it is over: its review is drafted, with its dates
+62. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -12,9 +12,10 @@ from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
 from tocsin.core.mute import Mute
 from tocsin.core.notification import for_news
-from tocsin.flow import hiding, plans
+from tocsin.flow import hiding, overrun, plans
 from tocsin.flow.context import Context
 from tocsin.flow.opening import Again, Newcomer, Opening
+from tocsin.flow.overrun import overran
 from tocsin.store import incidents, inhibitions, intake, mutes, notices, timers
 from tocsin.store.database import Tx
 from tocsin.store.intake import HeldBy
@@ -107,6 +108,8 @@ async def _unmute(ctx: Context, timer: Timer) -> list[Held]:
             await mutes.write_report(tx, mute.id, await mutes.held_back(tx, mute.id, LISTED))
             if mute.rule is not None:
                 await plans.go_on(tx, ctx.directory, mute.rule, now)
+            if overran(ctx.directory, mute, (await mutes.counts(tx, [mute.id])).get(mute.id, 0)):
+                await timers.set_timer(tx, overrun.TIMER, mute.id, None, now)
         held, done = await _let_go(ctx, tx, "mute", mute.id, Reason.UNMUTED, now)
         if not done:
             await timers.set_timer(tx, mutes.UNMUTE, timer.subject, None, now)
