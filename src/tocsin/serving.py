@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from tocsin.api import problems
 from tocsin.api.app import create_api_routes, create_health_routes, openapi
 from tocsin.api.doors import Doors
+from tocsin.api.rooms import create_talk_routes
 from tocsin.api.twilio import create_twilio_routes
 from tocsin.flow.context import Context
 from tocsin.flow.intake import Intake
@@ -21,26 +22,36 @@ from tocsin.gate import App
 from tocsin.plugins.sources import registry as sources
 from tocsin.web import errors as pages
 from tocsin.web.app import create_web_routes
+from tocsin.web.status_door import StatusDoor
+from tocsin.web.status_site import StatusSite
 
 
 def application(ctx: Context, intake: Intake, engine: Engine, stack: AsyncExitStack) -> App:
     """Everything that is served; what must be finished when the node stops is pushed to `stack`."""
     app = create_app(ctx, intake, engine)
+    stack.push_async_callback(app.state.status_site.stop)
     inner = ProxyHeadersMiddleware(
         cast("Any", app)
     )  # who asks, as a proxy on this machine tells; the doors need not know
-    doors = Doors(ctx, intake, sources.sources(), cast("App", inner))
+    status = StatusDoor(ctx, app.state.status_site, cast("App", inner))
+    doors = Doors(ctx, intake, sources.sources(), status)
     stack.push_async_callback(doors.stop)
     return doors
 
 
 def create_app(ctx: Context, intake: Intake, engine: Engine) -> Litestar:
-    """The framework's application. `app.state` holds `ctx`, `intake` and `engine`."""
+    """The framework's application. `app.state` holds `ctx`, `intake`, `engine` and `status_site`."""
     return Litestar(
-        route_handlers=[create_api_routes(), create_health_routes(), create_twilio_routes(), *create_web_routes()],
+        route_handlers=[
+            create_api_routes(),
+            create_health_routes(),
+            create_twilio_routes(),
+            create_talk_routes(),
+            *create_web_routes(),
+        ],
         exception_handlers={kind: _by_path(kind) for kind in {*problems.HANDLERS, *pages.HANDLERS}},
         openapi_config=openapi(),
-        state=State({"ctx": ctx, "intake": intake, "engine": engine}),
+        state=State({"ctx": ctx, "intake": intake, "engine": engine, "status_site": StatusSite(ctx)}),
         logging_config=None,
     )
 

@@ -66,6 +66,17 @@ def view(ctx: Context, facts: Facts, now: datetime) -> PageView:
     return view_of(facts.page, facts.told, facts.windows, facts.listed, code_of(ctx), address(ctx), now)
 
 
+def frame(ctx: Context) -> PageView:
+    """The page without what it tells, for the small pages around it. Raises NotFound."""
+    page, now = page_of(ctx.directory), ctx.clock.now()
+    return view(ctx, Facts(page=page, told=(), windows=(), listed={}), now)
+
+
+def takes_mail(ctx: Context) -> bool:
+    """Whether there is a mail server, so that people can subscribe."""
+    return bool(ctx.settings.smtp_url) and "email" in ctx.channels
+
+
 def holds_until(facts: Facts, now: datetime) -> datetime:
     """When these facts begin to read differently by themselves."""
     return next_change(facts.windows, now)

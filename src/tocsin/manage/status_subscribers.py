@@ -16,7 +16,7 @@ from tocsin.core.validation import is_email
 from tocsin.flow.context import Context
 from tocsin.flow.letterbox import Purpose, fits, number_of
 from tocsin.manage.lists import DEFAULT, check_limit, listing, read_cursor, time_text, write_cursor
-from tocsin.manage.status_pages import page_of
+from tocsin.manage.status_pages import page_of, takes_mail
 from tocsin.store import access
 from tocsin.store import subscribers as store
 from tocsin.store.database import Tx
@@ -36,18 +36,13 @@ MOST_ADDED = 1000
 # --- the public ---------------------------------------------------------------------------------------------------------
 
 
-def mails(ctx: Context) -> bool:
-    """Whether there is a mail server, so that subscribing makes sense."""
-    return bool(ctx.settings.smtp_url) and "email" in ctx.channels
-
-
 async def ask(ctx: Context, address: str, components: Sequence[str], source: str) -> None:
     """Somebody wants letters to `address`: it is asked to confirm. What is answered does not tell whether it is known.
 
     Raises Invalid, TooMany (too many wishes from `source`), NotFound (no page), Conflict (there is no mail server).
     """
     page = page_of(ctx.directory)
-    if not mails(ctx):
+    if not takes_mail(ctx):
         raise Conflict("Subscribing by e-mail is not possible here: no mail server is set up.")
     address, wanted = _address(address), _components(page, components)
     now = ctx.clock.now()
@@ -139,6 +134,12 @@ async def list_subscribers(
     async with ctx.db.reading() as tx:
         rows = await store.page(tx, after, state or None, q or "", limit + 1)
     return listing(rows, limit, view, lambda row: write_cursor(row.id))
+
+
+async def counts(ctx: Context) -> dict[str, int]:
+    """How many there are, by state."""
+    async with ctx.db.reading() as tx:
+        return await store.counts(tx)
 
 
 def view(one: Subscriber) -> dict[str, Any]:

@@ -38,6 +38,8 @@ from tocsin.web import (
     severities,
     sign_in,
     static_files,
+    status,
+    status_manage,
     streams,
     tokens,
 )
@@ -61,6 +63,7 @@ ROUTES: list[ControllerRouterHandler] = [
     severities.row_of_service, severities.change_row_of_service,
     *foresight.ROUTES, *newcomers.ROUTES,
     *mutes.ROUTES, *heartbeats.ROUTES, *heartbeat_editor.ROUTES,
+    *status.ROUTES, *status_manage.ROUTES,
     tokens.list_tokens, tokens.create_token, tokens.revoke_token, tokens.create_link,
     people.me, people.history, people.add, people.change, people.remove, people.send_code, people.verify, people.send_test,
     people.rules, people.use_ladder, people.quiet_hours, people.limits,

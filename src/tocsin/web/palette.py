@@ -39,6 +39,8 @@ PLACES = (
     Place("/explain", "lens", "Explain a minute", "foresight was i on call paged why", "see_pages"),
     Place("/services", "cubes", "Services", "integrations keys", "see_services"),
     Place("/severities", "list", "Severities", "matrix policy business hours sev1 response", "see_configuration"),
+    Place("/status-page", "eye", "Status page", "public components subscribers uptime", "see_configuration"),
+    Place("/status-page/subscribers", "mail", "Subscribers of the status page", "e-mail letters bounce", "configure"),
     Place("/mutes", "mute", "Mutes", "silence maintenance window inhibition", "see_alerts"),
     Place("/mutes/new", "mute", "Mute alerts", "silence maintenance new create", "mute"),
     Place("/heartbeats", "beat", "Heartbeats", "cron job ping healthcheck", "see_services"),
