@@ -27,6 +27,8 @@ from tocsin.api import (
     pay,
     people,
     problems,
+    reports,
+    reviews,
     roles,
     room,
     rooms,
@@ -53,6 +55,7 @@ def create_api_routes() -> Router:
         *roles.ROUTES, *room.ROUTES, *rooms.ROUTES, *declaring.ROUTES,
         *people.ROUTES,
         *updates.ROUTES,
+        *reports.ROUTES, *reviews.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

@@ -17,8 +17,8 @@ from tocsin.manage.files import File
 LARGEST = 16 * 1024 * 1024
 """Bytes of all files applied at once."""
 
-READ_ELSEWHERE = ("services", "mutes", "heartbeats")
-"""Kinds whose reading routes show more than what is configured (api/services.py, api/mutes.py, api/heartbeats.py)."""
+READ_ELSEWHERE = ("services", "mutes", "heartbeats", "rooms")
+"""Kinds whose reading routes show more than what is configured (api/services.py, api/mutes.py, api/heartbeats.py, api/rooms.py)."""
 WRITTEN_ELSEWHERE = ("mutes",)
 """Kinds that more people may write than may configure (api/mutes.py)."""
 

@@ -275,7 +275,7 @@ async def _carry(ctx: Context, going: Going) -> Opened | Receipt | DeliveryError
         return DeliveryError(NOT_CONFIGURED, permanent=True)
     try:
         async with asyncio.timeout(member.timeout + 1):
-            return await _told(member, _place(ctx, going, config), going.due)
+            return await _told(member, _place(ctx, going, config, member), going.due)
     except DeliveryError as failure:
         return failure
     except TimeoutError:
@@ -285,13 +285,13 @@ async def _carry(ctx: Context, going: Going) -> Opened | Receipt | DeliveryError
         return DeliveryError(f"The room failed: {type(failure).__name__}", permanent=False)
 
 
-def _place(ctx: Context, going: Going, config: Room) -> Place:
+def _place(ctx: Context, going: Going, config: Room, member: Member) -> Place:
     room, due = going.room, going.due
     typed = not ctx.directory.origins.get(("rooms", config.id))
     return Place(
         room=config.id, settings=config.settings, incident=going.brief, name=room.name, ref=room.ref, url=room.url,
         key=f"{ctx.instance}-r{due.id}", order=due.position, sent_at=ctx.clock.now(), public_only=typed,
-        reply_url=f"{ctx.settings.external_url.rstrip('/')}/api/v1/rooms/{config.id}/messages",
+        reply_url=f"{ctx.settings.external_url.rstrip('/')}/talk/{config.id}" if member.listens and config.secret else "",
     )  # fmt: skip
 
 

@@ -175,7 +175,7 @@ async def drop(tx: Tx, room: int, now: datetime, why: str, *, as_failed: bool = 
     )  # fmt: skip
 
 
-async def again(tx: Tx, room: int, now: datetime) -> int:
+async def again(tx: Tx, room: int) -> int:
     """Events that failed wait once more, and whatever waits is tried now; how many had failed."""
     done: str = await tx.execute(
         "UPDATE room_events SET state = 'pending', attempts = 0, ended_at = NULL WHERE incident_room = $1 AND state = 'failed'",
@@ -193,16 +193,6 @@ async def update(tx: Tx, room: Followed, **changes: Any) -> None:
     await tx.execute(f"UPDATE incident_rooms SET {assignments} WHERE id = $1", room.id, *(changes[n] for n in names))
     for name in names:
         setattr(room, name, changes[name])
-
-
-async def hear(tx: Tx, room: str, message: str, incident: int, now: datetime) -> bool:
-    """Note a message that came from a room; False when it came before."""
-    row = await tx.fetchrow(
-        """INSERT INTO room_messages (room, message_id, incident_id, at) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (room, message_id) DO NOTHING RETURNING room""",
-        room, message, incident, now,
-    )  # fmt: skip
-    return row is not None
 
 
 # --- what people look at ----------------------------------------------------------------------------------------------

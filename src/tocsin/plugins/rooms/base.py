@@ -84,7 +84,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 class Room(Protocol):
     """One kind of room, made by the registry. `timeout` (seconds) bounds one call; calls of one `lane` share `lane_limit` places.
 
-    `listens`: people may talk back from there, through the signed door `POST /api/v1/rooms/{room}/messages`.
+    `listens`: people may talk back from there, through the signed door `POST /talk/{room}`.
     """
 
     type: str

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import aiohttp
 import msgspec
-from standardwebhooks import Webhook
 from yarl import URL
 
 from tocsin import __version__
-from tocsin.core.errors import Unauthenticated
 from tocsin.plugins.channels.base import DeliveryError, Field, Receipt
 from tocsin.plugins.channels.failures import network_error, retry_after
 from tocsin.plugins.channels.names import Names
 from tocsin.plugins.channels.public import PrivateAddressError, PublicNames, is_private_host
 from tocsin.plugins.channels.webhook import WebhookChannel
 from tocsin.plugins.rooms.base import Line, Opened, Person, Place, Summary, Topic
+from tocsin.plugins.rooms.signatures import sign
 
 MOST_OF_AN_ANSWER = 64 * 1024
 """Bytes of an answer that are read: one that opens a room may hold its address."""
-TOLERANCE = timedelta(minutes=5)
-"""How old a signed message may be, or how far ahead its sender's clock."""
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +127,6 @@ class WebhookRoom:
                 return _judge(answered.status, answered.headers, name, place.sent_at), said
         except TimeoutError:
             raise DeliveryError(f"{name} did not answer within {self.timeout:g} s", permanent=False) from None
-        except asyncio.IncompleteReadError:
-            raise DeliveryError(f"{name} closed the connection without an answer", permanent=False) from None
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error.__cause__ or error, PrivateAddressError) or isinstance(
                 getattr(error, "os_error", None), PrivateAddressError
@@ -144,15 +137,6 @@ class WebhookRoom:
 
 _CHECKS = WebhookChannel()
 """The same address and secret as a contact method's, checked alike. (Nothing is sent by it.)"""
-
-
-def sign(secret: str, key: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks for a body."""
-    return {
-        "webhook-id": key,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign(key, at.astimezone(UTC), body.decode()),
-    }
 
 
 def _body(place: Place, type: str, data: dict[str, Any]) -> bytes:
@@ -196,23 +180,3 @@ def _read_answer(body: bytes) -> _Answer:
 def _is_link(url: str) -> bool:
     """Whether people can be led there."""
     return url.startswith(("https://", "http://")) and len(url) <= 2000 and url.isprintable() and " " not in url
-
-
-def verified(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> str:
-    """The id of a message that came from a room. Raises Unauthenticated when it is not signed with the room's secret, or old."""
-    given = {name.lower(): value for name, value in headers.items()}
-    key, stamp, signed = (given.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-    if not (key and signed and stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
-        raise Unauthenticated(
-            "Sign the message as Standard Webhooks say: webhook-id, webhook-timestamp, webhook-signature"
-        )
-    at = datetime.fromtimestamp(int(stamp), UTC)
-    if abs(now - at) > TOLERANCE:
-        raise Unauthenticated("The message's webhook-timestamp is more than five minutes from now")
-    try:
-        wanted = Webhook(secret).sign(key, at, body.decode())
-    except UnicodeDecodeError:
-        raise Unauthenticated("The message is not UTF-8 text") from None
-    if not any(hmac.compare_digest(wanted.encode(), one.encode()) for one in signed.split(" ")):
-        raise Unauthenticated("The signature does not fit the room's secret")
-    return key

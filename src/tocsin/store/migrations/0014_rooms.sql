@@ -36,12 +36,3 @@ CREATE TABLE room_events (
 );
 CREATE INDEX room_events_pending ON room_events (incident_room, position) WHERE state = 'pending';
 CREATE INDEX room_events_failed ON room_events (ended_at, id) WHERE state = 'failed';
-
--- Messages that came from rooms, so that one that is sent twice is said once.
-CREATE TABLE room_messages (
-  room text NOT NULL,
-  message_id text NOT NULL,
-  incident_id bigint NOT NULL,
-  at timestamptz NOT NULL,
-  PRIMARY KEY (room, message_id)
-);
