@@ -51,7 +51,8 @@ WITH repeated AS (
   FROM (
     SELECT r.position, r.count, r.ends_at, a.place, a.ended FROM {_KEYS}
     CROSS JOIN LATERAL (
-      SELECT ctid AS place, ends_at AS ended FROM alerts WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL FOR NO KEY UPDATE
+      SELECT ctid AS place, ends_at AS ended FROM alerts
+      WHERE service = r.service AND dedup_key = r.key AND resolved_at IS NULL FOR NO KEY UPDATE
     ) a
     WHERE r.count IS NOT NULL
   ) k
