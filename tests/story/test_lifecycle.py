@@ -280,10 +280,14 @@ async def test_people_correct_times_and_the_timeline_tells_it(world: World) -> N
     number = (await world.fire()).incident
     began = world.clock.now() - timedelta(minutes=7)
     assert moments(await world.incident())["impact_started"].certainty == "unknown"
-    assert (await times.correct(world.ctx, number, ALICE, [Change("impact_started", began, "estimated")], "logs")).changed
+    assert (
+        await times.correct(world.ctx, number, ALICE, [Change("impact_started", began, "estimated")], "logs")
+    ).changed
     known = moments(await world.incident())["impact_started"]
     assert (known.at, known.source, known.certainty) == (began, ALICE, "estimated")
-    assert not (await times.correct(world.ctx, number, "user:bob", [Change("impact_started", began, "estimated")])).changed
+    assert not (
+        await times.correct(world.ctx, number, "user:bob", [Change("impact_started", began, "estimated")])
+    ).changed
     (told,) = await story(world, number, "times_corrected")
     assert told["details"].endswith("09:53:00 UTC (estimated). logs")
     await closing.resolve(world.ctx, number, ALICE)

@@ -38,15 +38,17 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
         await _end(tx, one, into, actor, now)
         said = f". {notes}" if notes else ""
         count = f"{alerts} alert{'s' if alerts != 1 else ''}"
-        text = f"Merged into {public_id(into)} ({other.title}), with {count}{said}"
-        await tell(tx, one, now, "merged", actor, text, into=public_id(into), alerts=alerts, notes=notes)
+        text = f"Merged into {_name(other)}, with {count}{said}"
+        await tell(tx, one, now, "merged", actor, text, into=_id(other), alerts=alerts, notes=notes)
         text = f"{public_id(number)} ({one.title}) was merged into this, with {count}{said}"
         data = {"from": public_id(number), "alerts": alerts, "notes": notes, "severity": one.severity}
         await tell(tx, other, now, "merged", actor, text, **data)
         await moved(ctx, tx, one, old, "closed", actor, now)
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
-    worse = f". It was a SEV{one.severity}: raise the severity if that is right" if one.severity < other.severity else ""
+    worse = (
+        f". It was a SEV{one.severity}: raise the severity if that is right" if one.severity < other.severity else ""
+    )
     return Result(number, True, f"Merged into {public_id(into)}{worse}")
 
 
@@ -112,6 +114,15 @@ async def _end(tx: Tx, one: Incident, into: int, actor: str, now: datetime) -> N
     )  # fmt: skip
 
 
+def _name(incident: Incident) -> str:
+    """How the story of another incident, which more people may read, names this one."""
+    return "a private incident" if incident.private else f"{public_id(incident.id)} ({incident.title})"
+
+
+def _id(incident: Incident) -> str | None:
+    return None if incident.private else public_id(incident.id)
+
+
 async def relate(ctx: Context, number: int, actor: str, other: int, notes: str = "") -> Result:
     """Link two incidents, on both ends. Again: no change. Raises NotFound; Invalid for the incident itself; Conflict beyond 50."""
     notes = checked(notes, "/notes", needed=False)
@@ -124,8 +135,8 @@ async def relate(ctx: Context, number: int, actor: str, other: int, notes: str =
         now, said = ctx.clock.now(), f". {notes}" if notes else ""
         for here, there in ((one, two), (two, one)):
             await incidents.update(tx, here, related=[*here.related, there.id])
-            data = {"other": public_id(there.id), "linked": True, "notes": notes}
-            await tell(tx, here, now, "related", actor, f"Linked with {public_id(there.id)} ({there.title}){said}", **data)
+            data = {"other": _id(there), "linked": True, "notes": notes}
+            await tell(tx, here, now, "related", actor, f"Linked with {_name(there)}{said}", **data)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return Result(number, True, f"Linked with {public_id(other)}")
@@ -140,8 +151,8 @@ async def unrelate(ctx: Context, number: int, actor: str, other: int) -> Result:
         now = ctx.clock.now()
         for here, there in ((one, two), (two, one)):
             await incidents.update(tx, here, related=[found for found in here.related if found != there.id])
-            data = {"other": public_id(there.id), "linked": False}
-            await tell(tx, here, now, "related", actor, f"No longer linked with {public_id(there.id)}", **data)
+            data = {"other": _id(there), "linked": False}
+            await tell(tx, here, now, "related", actor, f"No longer linked with {_name(there)}", **data)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return Result(number, True, f"No longer linked with {public_id(other)}")

@@ -18,6 +18,7 @@ from tocsin.core.timeline import Entry, Link, first_break
 from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
 from tocsin.manage import privacy
+from tocsin.manage.birth import birth_view
 from tocsin.manage.lifecycle import belongings_view, durations_view, moves_view, times_view
 from tocsin.manage.lists import (
     DEFAULT,
@@ -83,6 +84,7 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "times": times_view(row),
         "durations": durations_view(row),
         **belongings_view(row),
+        **birth_view(row, ctx),
         "severity_policy": policy_view(row, ctx),
         "url": incident_url(ctx, number),
     }
@@ -159,7 +161,7 @@ async def list_incidents(
     )
     async with ctx.db.reading() as tx:
         wanted = msgspec.structs.replace(wanted, hidden=await privacy.hidden(tx))
-        rows = await reading.find(tx, wanted, limit + 1)
+        rows = [_seen(row, wanted.hidden) for row in await reading.find(tx, wanted, limit + 1)]
         await learn(ctx, tx, [row["matrix"] for row in rows])
     return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
 
@@ -174,12 +176,20 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
         row = await reading.get(tx, number)
         if row is not None:
             await learn(ctx, tx, [row["matrix"]])
-        hidden = set(await privacy.hidden(tx)) if row is not None and (row["related"] or row["private"]) else set()
+        asked = row is not None and (row["related"] or row["private"] or row["merged_into"])
+        hidden = await privacy.hidden(tx) if asked else []
     if row is None or number in hidden:
         raise _missing(number)
-    if hidden:
-        row = {**row, "related": [other for other in row["related"] if other not in hidden]}
-    return view(row, ctx)
+    return view(_seen(row, hidden), ctx)
+
+
+def _seen(row: Row, hidden: Collection[int]) -> Row:
+    """A row without what it says of incidents that whoever asks may not see."""
+    if not hidden:
+        return row
+    into = row["merged_into"]
+    related = [other for other in row["related"] if other not in hidden]
+    return {**row, "related": related, "merged_into": None if into in hidden else into}
 
 
 def entry_view(row: Row) -> dict[str, Any]:

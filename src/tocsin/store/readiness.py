@@ -58,11 +58,13 @@ async def integrations_since(tx: Tx) -> dict[tuple[str, str], datetime]:
 
 
 async def without_runbook(tx: Tx, since: datetime) -> dict[str, list[str]]:
-    """service -> what its recent alerts without a runbook are called, the most frequent first. Tests and drills do not count."""
+    """service -> what its recent alerts without a runbook are called, the most frequent first. Tests and drills do not count, nor
+    what belongs to private incidents."""
     rows = await tx.fetch(
         """SELECT service, name, count(*) FROM (
              SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels, body
-             FROM alerts WHERE first_at >= $1 ORDER BY first_at DESC, id DESC LIMIT $2
+             FROM alerts WHERE first_at >= $1
+               AND NOT EXISTS (SELECT FROM incidents i WHERE i.id = incident_id AND i.private) ORDER BY first_at DESC, id DESC LIMIT $2
            ) AS recent
            WHERE NOT (labels ?| ARRAY['runbook_url', 'runbook', 'test'])
              AND NOT (COALESCE(body -> 'annotations', '{}') ?| ARRAY['runbook_url', 'runbook'])

@@ -15,11 +15,12 @@ from tocsin.core.severity import parse
 from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
-from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle
+from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle, updates
 from tocsin.manage import room as rooms
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
 from tocsin.web.onsets import drawing
+from tocsin.web.outside import outside_part
 from tocsin.web.pages import go, show
 from tocsin.web.viewer import Flash
 
@@ -34,8 +35,8 @@ async def room(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     if id != public_id(number):
         return go(f"/incidents/{public_id(number)}")
     data = await room_data(request, number)
-    if (into := data["incident"]["merged_into"]) is not None and "own" not in request.query_params:
-        return go(f"/incidents/{into}", f"{data['incident']['name']} was merged into this one.")
+    if (into := data["kin"]["into"]) is not None and "own" not in request.query_params:
+        return go(f"/incidents/{into['id']}", f"{data['incident']['name']} was merged into this one.")
     return await show(request, viewer_of(request), "incidents/room.html", **data)
 
 
@@ -81,6 +82,8 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
         "room": held,
         "kin": await lifecycle.kin(ctx, number),
         "onset_drawing": drawing(held["onset"], viewer.now) if held["onset"] else None,
+        "told_part": await updates.room_part(ctx, viewer.someone, number),
+        "outside": await outside_part(ctx, viewer, number),
         "incident": incident,
         "is_open": incident["status"] in OPEN,
         "ladder": ladder,
@@ -143,7 +146,10 @@ async def acknowledge(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id, lambda number, actor, given: closing.resolve(ctx, number, actor, given.get("notes", ""))
+        request, id,
+        lambda number, actor, given: updates.resolve(
+            ctx, viewer_of(request).someone, number, given.get("notes", ""), tell=bool(given.get("tell"))
+        ),
     )
 
 

@@ -1,0 +1,162 @@
+"""A private incident at every door: whoever is not on it sees nothing of it, and whoever is sees all."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from litestar import Litestar
+
+from tocsin.core.incident import public_id
+from tocsin.core.permission import Principal
+from tocsin.flow import merge, respond
+from tocsin.manage import access, privacy
+from tocsin.manage.stream import Stream
+from tocsin.metrics import exposition
+from tocsin.web.app import ROUTES
+
+from ..story.world import World
+from .visitor import ADMIN, Site
+
+SECRET = "Xanadu leak"
+
+
+async def breach(world: World) -> int:
+    """A private incident that paged Alice, with an alert, linked with one that everybody sees."""
+    number = (await world.fire("breach", title=SECRET, labels={"alertname": SECRET})).incident
+    assert number is not None
+    await privacy.make_private(world.ctx, number, "user:alice", True, SECRET)
+    await respond.note(world.ctx, number, "user:alice", f"{SECRET} in the logs")
+    return number
+
+
+def pages_of_the_application(number: int) -> Iterator[str]:
+    """The path of everything that can be looked at, with the incident where a path names one."""
+    for handler in ROUTES:
+        for path in getattr(handler, "paths", ()):
+            if "GET" in handler.http_methods and "stream" not in path:  # type: ignore[union-attr]
+                example = public_id(number) if path.startswith("/incidents/") else "api" if "services" in path else "1"
+                yield re.sub(r"\{[^}]*\}", example, path)
+
+
+def reads_of_the_api(app: Litestar, number: int) -> Iterator[str]:
+    for route in app.routes:
+        path = route.path
+        if path.startswith("/api/v1/") and "GET" in getattr(route, "methods", ()) and "stream" not in path:
+            example = public_id(number) if "/incidents/" in path else "api" if "services" in path else "1"
+            yield re.sub(r"\{[^}]*\}", example, path)
+
+
+async def test_no_page_shows_it_to_whoever_is_not_on_it(site: Site) -> None:
+    number = await breach(site.world)
+    shown: dict[str, list[str]] = {}
+    for user in ("erin", "olga", "alice", "ada"):
+        visitor = await site.someone(user)
+        places = [*pages_of_the_application(number), "/incidents?q=Xanadu", "/alerts?q=Xanadu", "/palette?q=Xanadu"]
+        answers = [(path, await visitor.http.get(path)) for path in places]
+        assert all(answer.status_code < 500 for _, answer in answers), [a for a in answers if a[1].status_code >= 500]
+        named = {
+            path for path, answer in answers if SECRET in answer.text or public_id(number) in _without_path(answer)
+        }
+        shown[user] = sorted(named)
+        if user in ("erin", "olga"):
+            assert (await visitor.http.get(f"/incidents/{public_id(number)}")).status_code == 404
+    assert shown["erin"] == shown["olga"] == []
+    assert {"/", "/incidents", "/alerts", f"/incidents/{public_id(number)}"} <= set(shown["alice"])
+    assert set(shown["alice"]) <= set(shown["ada"]) | {"/me/history"}
+
+
+def _without_path(answer: Any) -> str:
+    """What a page says, without the address that the visitor typed themselves."""
+    text: str = answer.text
+    return text.replace(str(answer.request.url.path), "").replace(str(answer.request.url.path).lower(), "")
+
+
+async def test_no_answer_of_the_api_shows_it(site: Site) -> None:
+    number = await breach(site.world)
+    seen: dict[str, set[str]] = {}
+    for user in ("erin", "alice"):
+        visitor = await site.someone(user)
+        for path in reads_of_the_api(site.app, number):
+            answer = await visitor.http.get(path)
+            assert answer.status_code < 500, (path, answer.text)
+            if SECRET in answer.text:
+                seen.setdefault(user, set()).add(path)
+    assert "erin" not in seen
+    assert {"/api/v1/incidents", "/api/v1/alerts", "/api/v1/events"} <= seen["alice"]
+    assert SECRET not in exposition().decode()
+
+
+async def test_acting_on_it_is_refused_as_if_it_did_not_exist(site: Site) -> None:
+    world = site.world
+    number = await breach(world)
+    other = (await world.fire("other", title="Other")).incident
+    assert other is not None
+    await merge.relate(world.ctx, other, "user:alice", number)
+    erin = await site.someone("erin")
+    await erin.get("/account")
+    answer = await erin.send(f"/incidents/{public_id(number)}/resolve", {})
+    assert answer.status_code == 404
+    said = await erin.says(
+        await erin.send(
+            f"/incidents/{public_id(other)}/merge", {"into": public_id(number)}, page=f"/incidents/{public_id(other)}"
+        )
+    )
+    assert "there is no incident" in said
+    assert SECRET not in said
+    found = (await erin.http.get(f"/api/v1/incidents/{other}")).json()
+    assert found["related"] == [], "not even that it exists"
+    assert (await world.incident(number))["status"] == "detected"
+
+
+async def test_people_are_let_in_and_it_is_shown_again(site: Site) -> None:
+    number = await breach(site.world)
+    place = f"/incidents/{public_id(number)}"
+    olga = await site.someone("olga")
+    await olga.get(place, 404)
+    alice = await site.someone("alice")
+    assert "Olga may see it" in await alice.says(await alice.send(f"{place}/readers", {"user": "olga"}, page=place))
+    assert SECRET in await olga.get(place)
+    erin = await site.someone("erin")
+    await erin.get(place, 404)
+    await alice.send(f"{place}/private", {"private": "no"}, page=place)
+    assert SECRET in await erin.get(place)
+
+
+async def test_the_stream_keeps_it_from_those_who_are_not_on_it(site: Site) -> None:
+    world = site.world
+    number = await breach(world)
+    other = (await world.fire("other", title="Other", severity="info")).incident
+    assert other is not None
+    stream = Stream(world.ctx)
+    heard: dict[str, list[str]] = {"erin": [], "alice": []}
+
+    async def listen(user: str, role: Any) -> None:
+        async for signal in stream.listen(who=Principal(f"user:{user}", role, user, user)):
+            if signal.kind == "entry":
+                heard[user].append(signal.data.decode())
+                if "the last" in heard[user][-1]:
+                    return
+
+    async with asyncio.TaskGroup() as group, asyncio.timeout(10):
+        group.create_task(listen("erin", "manager"))
+        group.create_task(listen("alice", "responder"))
+        await asyncio.sleep(0.3)
+        await respond.note(world.ctx, number, "user:alice", f"{SECRET} again")
+        await respond.note(world.ctx, other, "user:alice", "the last")
+        world.ctx.wake.set("timeline")
+    stream.stop()
+    assert not any(SECRET in text for text in heard["erin"])
+    assert any(SECRET in text for text in heard["alice"])
+
+
+async def test_a_token_sees_what_it_reported_and_an_admin_token_everything(site: Site) -> None:
+    number = await breach(site.world)
+    for role, expected in (("responder", 404), ("admin", 200)):
+        _, secret = await access.create_token(site.world.ctx, ADMIN, f"key-{role}", role)
+        answer = await site.stranger().http.get(
+            f"/api/v1/incidents/{number}", headers={"authorization": f"Bearer {secret}"}
+        )
+        assert answer.status_code == expected, role
