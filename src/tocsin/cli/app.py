@@ -23,11 +23,14 @@ from tocsin.cli import (
     oncall,
     pay,
     people,
+    reports,
     room,
+    rooms,
     schedules,
     services,
     severities,
     show,
+    status,
     tokens,
     updates,
 )
@@ -80,6 +83,9 @@ for name, command in room.COMMANDS.items():
     incidents.app.command(name)(command)
 for name, command in updates.COMMANDS.items():
     incidents.app.command(name)(command)
+for name, command in reports.COMMANDS.items():
+    incidents.app.command(name)(command)
+app.command("lint")(reports.lint)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.add_typer(schedules.schedules, name="schedule")
@@ -92,10 +98,13 @@ app.add_typer(pay.app, name="pay")
 alerts.app.command("verdict")(health.verdict)
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
+app.add_typer(rooms.app, name="rooms")
 app.add_typer(mutes.app, name="mute")
 app.add_typer(mutes.beats, name="heartbeat")
 app.add_typer(severities.app, name="severity")
 app.add_typer(tokens.app, name="token")
+app.command("status")(status.status)
+app.add_typer(status.app, name="subscriber")
 app.add_typer(people.app, name="me")
 app.command("promises")(updates.promises)
 app.add_typer(updates.subscriptions, name="subscription")

@@ -27,6 +27,7 @@ from tocsin.web import (
     newcomers,
     now,
     on_call,
+    outside,
     palette,
     pay,
     people,
@@ -42,6 +43,7 @@ from tocsin.web import (
     status_manage,
     streams,
     tokens,
+    updates,
 )
 from tocsin.web.authentication import check_form
 from tocsin.web.errors import HANDLERS
@@ -62,8 +64,8 @@ ROUTES: list[ControllerRouterHandler] = [
     severities.matrix, severities.matrix_of_service, severities.row, severities.change_row,
     severities.row_of_service, severities.change_row_of_service,
     *foresight.ROUTES, *newcomers.ROUTES,
-    *mutes.ROUTES, *heartbeats.ROUTES, *heartbeat_editor.ROUTES,
-    *status.ROUTES, *status_manage.ROUTES,
+    *mutes.ROUTES, *heartbeats.ROUTES, *outside.ROUTES, *heartbeat_editor.ROUTES,
+    *status.ROUTES, *status_manage.ROUTES, *updates.ROUTES,
     tokens.list_tokens, tokens.create_token, tokens.revoke_token, tokens.create_link,
     people.me, people.history, people.add, people.change, people.remove, people.send_code, people.verify, people.send_test,
     people.rules, people.use_ladder, people.quiet_hours, people.limits,

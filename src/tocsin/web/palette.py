@@ -43,6 +43,7 @@ PLACES = (
     Place("/status-page/subscribers", "mail", "Subscribers of the status page", "e-mail letters bounce", "configure"),
     Place("/mutes", "mute", "Mutes", "silence maintenance window inhibition", "see_alerts"),
     Place("/mutes/new", "mute", "Mute alerts", "silence maintenance new create", "mute"),
+    Place("/rooms", "note", "Rooms", "chat outside webhook failed deliveries", "see_configuration"),
     Place("/heartbeats", "beat", "Heartbeats", "cron job ping healthcheck", "see_services"),
     Place("/tokens", "key", "Tokens and sign-in links", "api access password", "manage_access"),
     Place(
