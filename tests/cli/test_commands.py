@@ -59,7 +59,7 @@ async def test_every_reading_command_prints_json_and_nothing_else(terminal: Term
     for words in (
         ("incident", "list"), ("incident", "show", "1"), ("incident", "show", "1", "--verify"),
         ("incident", "timeline", "1"), ("incident", "pages", "1"), ("incident", "explain", "1"), ("incident", "ladder", "1"), ("oncall",),
-        ("schedule", "show", "primary"), ("alert", "list"), ("service", "list"), ("service", "show", "api"),
+        ("schedule", "list"), ("schedule", "show", "primary"), ("alert", "list"), ("service", "list"), ("service", "show", "api"),
         ("token", "list"),
     ):  # fmt: skip
         said = await terminal.ok(*words, "--json", role="admin")

@@ -67,6 +67,9 @@ def test_a_rehearsal_without_a_server(file: Path, tmp_path: Path) -> None:
     payload = tmp_path / "payload.json"
     event = {"routing_key": "0123456789abcdef0123456789abcdef", "event_action": "trigger"}
     payload.write_text(json.dumps({**event, "payload": {"summary": "Disk", "source": "db", "severity": "critical"}}))
+    assert run("rehearse", "--config", str(file), "--service", "api", "--severity", "SEV1").out, (
+        "now, when no time is named"
+    )
     said = run("rehearse", "--config", str(file), "--file", str(payload), "--source", "pagerduty", "--at", AT)
     assert said.code == 0
     assert "Disk (api, sev1_critical): Ann is paged first, loudly." in said.out

@@ -68,3 +68,24 @@ async def test_heartbeats_from_a_terminal(terminal: Terminal) -> None:
     assert (await terminal.ok("heartbeat", "list", "--status", "down", "--json")).json()["items"][0]["id"] == "backup"
     assert "backup is paused." in (await terminal.ok("heartbeat", "pause", "backup")).out
     assert "backup is up." in (await terminal.ok("heartbeat", "resume", "backup")).out
+
+
+async def test_a_heartbeat_is_made_and_removed_from_a_terminal(terminal: Terminal) -> None:
+    await configure(terminal.desk.world)
+    words = (
+        "heartbeat",
+        "create",
+        "reports",
+        "--service",
+        "api",
+        "--cron",
+        "30 2 * * *",
+        "--time-zone",
+        "Europe/Berlin",
+    )
+    said = (await terminal.ok(*words, role="manager")).out
+    assert "reports waits for its first ping at http://tocsin.test/ping/" in said
+    again = await terminal.run(*words, role="manager")
+    assert (again.code, "already" in again.err) == (1, True)
+    assert (await terminal.run("heartbeat", "create", "x", "--service", "api", role="manager")).code == 2
+    assert "Removed: reports" in (await terminal.ok("heartbeat", "delete", "reports", role="manager")).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,10 @@ async def test_an_override_and_the_way_back(shell: Terminal) -> None:
     span = ("--from", "2026-03-04T18:00", "--to", "2026-03-05T08:00")
     said = await shell.ok("schedule", "override", "add", "week", "carol", *span)
     assert said.out.startswith("carol from 2026-03-04 18:00:00 +0000 to 2026-03-05 08:00:00 +0000")
-    assert "carol" in (await shell.ok("schedule", "show", "week")).out
+    shown = (await shell.ok("schedule", "show", "week")).out
+    assert "carol" in shown
+    assert re.search(r"\d\d:\d\d:\d\d[+-]\d\d:\d\d ", shown), "seconds will do"
+    assert "week" in (await shell.ok("schedule", "list")).out
     (listed,) = (await shell.ok("schedule", "override", "list", "week", "--json")).json()["items"]
     told = await shell.ok("schedule", "diff", "week")
     assert "carol: +14 h, -0 h" in told.out

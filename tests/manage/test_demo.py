@@ -53,6 +53,7 @@ async def test_check_finds_exactly_the_holes_that_were_put_there(ctx: Context) -
         ("error", "unreachable_person", "user:luca"),
         ("warning", "dead_integration", "integration:checkout/events"),
         ("warning", "no_runbook", "service:checkout"),
+        ("warning", "not_ready", "user:sofia"),
         ("warning", "single_person", "policy:mailer"),
     ]
     notes = {f["kind"] for f in found["items"] if f["level"] == "note"}

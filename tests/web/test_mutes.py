@@ -9,6 +9,7 @@ from tocsin.flow import heartbeats
 from tocsin.store.heartbeats import Received
 
 from ..story.quiet import configure, service
+from ..story.world import ORGANISATION
 from .visitor import Site, text_of
 
 FORM = {
@@ -160,3 +161,57 @@ async def test_an_incident_shows_what_it_hides(site: Site) -> None:
     assert "slow is broken" in words
     assert "Hides other alerts" in words
     assert public_id(cause.incident or 0) in text_of(await alice.get(f"/alerts/{hidden.alert_id}"))
+
+
+async def test_a_heartbeat_is_made_changed_and_removed_in_the_browser(site: Site) -> None:
+    users = [{**user, "role": "manager" if user["id"] == "erin" else "responder"} for user in ORGANISATION["users"]]
+    await configure(site.world, heartbeats=[BEAT], users=users)
+    erin, alice = await site.someone("erin"), await site.someone("alice")
+    await alice.get("/new/heartbeat", 403)
+    page = await erin.get("/new/heartbeat?service=api")
+    key = re.search(r'name="key" type="text" value="([^"]+)"', page)
+    assert key
+    form = {
+        "id": "reports",
+        "service": "api",
+        "rhythm": "cron",
+        "cron": "30 2 * *",
+        "period": "1d",
+        "grace": "2h",
+        "key": key[1],
+    }
+    wrong = await erin.send("/new/heartbeat", form)
+    assert wrong.status_code == 422
+    assert "is not a cron expression" in text_of(wrong.text)
+    assert 'value="30 2 * *"' in wrong.text, "what was typed stays"
+    said = await erin.says(
+        await erin.send("/new/heartbeat", {**form, "cron": "30 2 * * *", "time_zone": "Europe/Berlin"})
+    )
+    for part in ("Made. It waits for its first ping", "reports", "grace 2h"):
+        assert part in said, part
+    taken = await erin.send("/new/heartbeat", {**form, "cron": "30 2 * * *"}, page="/new/heartbeat")
+    assert (taken.status_code, "There already is a heartbeat" in text_of(taken.text)) == (422, True)
+    change = {
+        "name": "Reports",
+        "service": "grouped",
+        "rhythm": "period",
+        "period": "12h",
+        "cron": "30 2 * * *",
+        "key": key[1],
+    }
+    said = await erin.says(await erin.send("/heartbeats/reports/edit", change, page="/heartbeats/reports/edit"))
+    assert "Saved." in said
+    made = site.world.ctx.directory.heartbeats["reports"]
+    assert (made.name, made.service, str(made.period), made.cron, str(made.grace)) == (
+        "Reports",
+        "grouped",
+        "12h",
+        None,
+        "1h",
+    )
+    of_file = await erin.send("/heartbeats/backup/edit", {**change, "key": "k" * 20}, page="/new/heartbeat")
+    assert of_file.status_code == 409
+    assert "tocsin.yml" in text_of(await erin.get("/heartbeats/backup/edit"))
+    said = await erin.says(await erin.send("/heartbeats/reports/delete", page="/heartbeats/reports/edit"))
+    assert "Removed: Reports" in said
+    assert "reports" not in site.world.ctx.directory.heartbeats

@@ -15,7 +15,7 @@ from tocsin.cli import configuration, incidents, show
 from tocsin.cli.client import Client, WrongInput, path
 from tocsin.cli.show import AsJson, when
 
-At = Annotated[str, typer.Option("--at", help="RFC 3339, like 2026-11-28T03:00:00Z.")]
+At = Annotated[str | None, typer.Option("--at", help="RFC 3339, like 2026-11-28T03:00:00Z; default now.")]
 
 _LEVELS = {"error": ("FAILS", "bold red"), "warning": ("RISK", "yellow"), "note": ("note", "dim")}
 
@@ -52,7 +52,7 @@ def _print_findings(found: dict[str, Any]) -> None:
 
 
 def rehearse(
-    at: At,
+    at: At = None,
     service: Annotated[str | None, typer.Option("--service", help="Id of a service.")] = None,
     file: Annotated[str | None, typer.Option("--file", help="A payload, as its source would send it.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Whose payload it is, like alertmanager.")] = None,

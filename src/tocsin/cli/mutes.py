@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
@@ -176,6 +177,38 @@ def show_heartbeat(id: BeatId, as_json: AsJson = False) -> None:
         for p in found["pings"]
     ]
     show.table(("At", "Said", "Exit", "Took", "Body"), rows, "It has never pinged.")
+
+
+@beats.command("create")
+def create_heartbeat(
+    id: BeatId,
+    service: Annotated[str, typer.Option("--service", help="Which service suffers when it is missed.")],
+    period: Annotated[str | None, typer.Option("--period", help="How often it pings, like 1d.")] = None,
+    cron: Annotated[str | None, typer.Option("--cron", help="When it pings, like '30 2 * * *'.")] = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help="Of the cron expression; default UTC.")] = None,
+    grace: Annotated[str | None, typer.Option("--grace", help="How late it may be; default 1h.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="The secret of its address; default a new one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a heartbeat, and say where to ping."""
+    asked = {
+        "id": id, "service": service, "period": period, "cron": cron, "time_zone": time_zone, "grace": grace, "name": name,
+        "key": key or str(uuid4()),
+    }  # fmt: skip
+    client = Client.from_environment()
+    client.post("heartbeats", {field: value for field, value in asked.items() if value is not None})
+    found = client.get(path("heartbeats", id))
+    if as_json:
+        return show.json(found)
+    show.line(f"{id} waits for its first ping at {found['ping_url']}")
+
+
+@beats.command("delete")
+def delete_heartbeat(id: BeatId) -> None:
+    """Remove a heartbeat and its pings; an open alert of it resolves."""
+    gone = Client.from_environment().delete(path("heartbeats", id))
+    show.line(f"Removed: {gone['id']}")
 
 
 @beats.command("pause")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -18,14 +19,42 @@ From = Annotated[str | None, typer.Option("--from", help="RFC 3339; default now.
 To = Annotated[str | None, typer.Option("--to", help="RFC 3339; default four weeks later.")]
 
 
+@schedules.command("list")
+def list_schedules(as_json: AsJson = False) -> None:
+    """Every schedule, and who is on call by it now."""
+    client = Client.from_environment()
+    found = client.items("schedules")
+    if as_json:
+        return show.json(found)
+    now = {item["schedule"]: item for item in client.get("oncall")["items"]}
+    rows = [
+        (s["id"], s["name"], s["team"], s["time_zone"], _on_call(now.get(s["id"], {})), now.get(s["id"], {}).get("to"))
+        for s in found["items"]
+    ]
+    show.table(
+        ("ID", "Name", "Team", "Time zone", "On call", "Until"),
+        [(*row[:5], when(row[5])) for row in rows],
+        "There are no schedules.",
+    )
+
+
+def _on_call(item: dict[str, Any]) -> str:
+    return item.get("user") or "NOBODY"
+
+
 @schedules.command("show")
 def show_schedule(id: Schedule, start: From = None, end: To = None, as_json: AsJson = False) -> None:
     """Final shifts, in the schedule's own zone."""
     found = Client.from_environment().get(path("schedules", id, "shifts"), {"from": start, "to": end})
     if as_json:
         return show.json(found)
-    rows = [(shift["from"], shift["to"], shift["user"], shift["layer"]) for shift in found["items"]]
+    rows = [(_wall(s["from"]), _wall(s["to"]), s["user"], s["layer"]) for s in found["items"]]
     show.table(("From", "To", "User", "Layer"), rows, "Nobody is on call in that time.")
+
+
+def _wall(text: str) -> str:
+    """A time as the schedule's own zone has it: the second is enough."""
+    return datetime.fromisoformat(text).replace(microsecond=0).isoformat(sep=" ")
 
 
 # --- versions -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ Only the channels are stand-ins, which send nothing.
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -21,23 +22,36 @@ from tocsin.clock import TravelClock
 from tocsin.core.configuration import Target
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Action, Event
+from tocsin.core.heartbeat import PingKind
+from tocsin.core.pay import Rates
 from tocsin.core.permission import Principal
 from tocsin.core.schedule import who
-from tocsin.flow import closing, improve, relieve, respond
+from tocsin.flow import closing, heartbeats, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration, handoffs
+from tocsin.manage import configuration, handoffs, newcomers, pay
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
 from tocsin.store import timers
+from tocsin.store.heartbeats import Received
 from tocsin.store.ids import Ids
 
 log = structlog.get_logger("tocsin.demo")
 
 _REST = 0.002
 """Seconds between looks at deliveries on their way."""
+_PINGED = (23, 16, 9, 2)
+"""How many days ago the backup ran."""
+_TICKED = ("runbooks", "access")
+"""What Sofia has done of her checklist beyond what can be seen."""
+RATES = Rates(
+    currency="EUR",
+    idle={"evening": "2.50", "night": "4.00", "weekend": "4.00", "holiday": "6.00"},
+    paged={"evening": "38.00", "night": "57.00", "weekend": "57.00", "holiday": "76.00"},
+)
+_TOM = Principal("user:tom", "manager", "tom", "Tom Fischer")
 _UNSIGNED = timedelta(days=1)
 """Handoffs of the last day are not signed."""
 
@@ -56,15 +70,17 @@ async def load(ctx: Context) -> bool:
             await replay.until(act.at)
             await replay.play(act)
         await replay.until(ctx.clock.now())
+        await replay.watch_jobs()
     finally:
         await replay.stop()
     log.info("demo data loaded", incidents=len(replay.numbers))
     return True
 
 
-def _organisation() -> str:
-    """The configuration, each integration with a key of its own."""
-    text = files("tocsin.manage").joinpath("demo.yaml").read_text(encoding="utf-8")
+def _organisation(now: datetime, name: str = "demo.yaml") -> str:
+    """The configuration, each integration with a key of its own, and days as seen from today."""
+    text = files("tocsin.manage").joinpath(name).read_text(encoding="utf-8")
+    text = re.sub(r"\{day([+-]\d+)\}", lambda found: f"{now + timedelta(days=int(found[1])):%Y-%m-%d}", text)
     head, *rest = text.split("{key}")
     return head + "".join(secrets.token_hex(16) + part for part in rest)
 
@@ -119,7 +135,10 @@ class _Replay:
 
     async def configure(self) -> None:
         """The organisation is as old as its month."""
-        await configuration.apply(self._ctx, configuration.ITSELF, [File("demo.yaml", _organisation())])
+        await configuration.apply(self._ctx, configuration.ITSELF, [File("demo.yaml", _organisation(self._until))])
+        await pay.put_rates(self._ctx, self._clock.now().date().replace(month=1, day=1), RATES, _TOM.id)
+        for item in _TICKED:
+            await newcomers.tick(self._ctx, "sofia", newcomers.Tick(item=item), _TOM)
 
     async def start(self) -> None:
         await self._intake.start()
@@ -192,6 +211,22 @@ class _Replay:
         found = who(schedule, self._clock.now()) if schedule else None
         team = directory.team_of(service.id)
         return f"user:{found[0] if found else first.user or (team.manager if team else None)}"
+
+    async def watch_jobs(self) -> None:
+        """The backup ran four times, as far as its heartbeat tells. The training was never heard of, so that nothing is missed."""
+        name = "demo_heartbeats.yaml"
+        await configuration.apply(self._ctx, configuration.ITSELF, [File(name, _organisation(self._until, name))])
+        for days in _PINGED:
+            await self._ran(self._until - timedelta(days=days))
+
+    async def _ran(self, now: datetime) -> None:
+        kinds: tuple[tuple[PingKind, timedelta], ...] = (("start", timedelta(minutes=14)), ("success", timedelta()))
+        for kind, ago in kinds:
+            said = Received(
+                at=now - ago, kind=kind, exit_status=None, rid=None, seconds=None, method="POST", remote="10.0.4.11",
+                agent="curl/8.14.1", body=b"" if kind == "start" else b"214 GB written to backups/orders",
+            )  # fmt: skip
+            await heartbeats.receive(self._ctx, self._ctx.directory.heartbeats["orders-backup"], said)
 
     async def _settle(self) -> int:
         """Let everything happen that is due now; how much that was."""
