@@ -35,6 +35,7 @@ from tocsin.api import (
     schedules,
     services,
     severities,
+    status_page,
     stream,
     tokens,
     updates,
@@ -56,6 +57,7 @@ def create_api_routes() -> Router:
         *people.ROUTES,
         *updates.ROUTES,
         *reports.ROUTES, *reviews.ROUTES,
+        *status_page.ROUTES,
     ]  # fmt: skip
     return Router(
         PATH, route_handlers=routes, exception_handlers=problems.HANDLERS, request_max_body_size=LIMIT, tags=["api"]

@@ -11,6 +11,7 @@ from tocsin.cli import (
     alerts,
     asking,
     configuration,
+    declaring,
     drills,
     fairness,
     foresight,
@@ -75,6 +76,8 @@ app.command("check")(foresight.check)
 app.command("rehearse")(foresight.rehearse)
 app.command("explain")(foresight.explain)
 app.command("drill")(drills.drill)
+for name, command in declaring.COMMANDS.items():
+    incidents.app.command(name)(command)
 for name, command in asking.COMMANDS.items():
     incidents.app.command(name)(command)
 for name, command in lifecycle.COMMANDS.items():
