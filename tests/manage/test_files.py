@@ -20,6 +20,7 @@ from tocsin.core.spelling import decode
 from tocsin.core.validation import World
 from tocsin.manage.drafts import directory_of, draft
 from tocsin.manage.files import File, write
+from tocsin.plugins.rooms.registry import CONFIGURED
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "configuration"
 
@@ -48,6 +49,7 @@ WORLD = World(
         "email": Carrier((Asked("address", "email"),)),
     },
     frozenset({"pagerduty", "alertmanager", "prometheus"}),
+    CONFIGURED,
 )
 
 

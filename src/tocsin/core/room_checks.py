@@ -30,5 +30,5 @@ def room_faults(room: Room, members: Mapping[str, Member]) -> Iterator[Fault]:
     if member is None:
         yield Fault(("type",), unknown("type of room", room.type, members))
     elif (problem := member.problem(room.settings)) is not None:
-        field = problem.partition(":")[0]
-        yield Fault((field,) if field in ("url", "secret") else (), problem)
+        field, _, said = problem.partition(": ")
+        yield Fault((field,), said) if field in ("url", "secret") else Fault((), problem)
