@@ -87,6 +87,9 @@ class Client:
     def patch(self, path: str, body: Any) -> Any:
         return self.call("PATCH", path, body=body)
 
+    def put(self, path: str, body: Any) -> Any:
+        return self.call("PUT", path, body=body)
+
     def delete(self, path: str) -> Any:
         return self.call("DELETE", path)
 

@@ -40,6 +40,11 @@ def metrics(cases: Sequence[Case], targets: Mapping[str, float], days: int, now:
     if not spans:
         return {"error": NOTHING}
     opened = [case.severity for case in cases if case.resolved_at is None]
+    return {"time_period_days": days, "total_incidents": len(spans), **figures(spans, opened, targets)}
+
+
+def figures(spans: Sequence[tuple[str, float]], opened: Sequence[str], targets: Mapping[str, float]) -> dict[str, Any]:
+    """Every figure of these durations (severity, minutes) and of the severities of what is still open; unknown ones are None."""
     by_severity = {
         key: _group([minutes for severity, minutes in spans if severity == key], targets[key], opened.count(key))
         for key in targets
@@ -47,9 +52,7 @@ def metrics(cases: Sequence[Case], targets: Mapping[str, float], days: int, now:
     }
     every = [minutes for _, minutes in spans]
     return {
-        "time_period_days": days,
-        "total_incidents": len(every),
-        "overall_mttr_minutes": _mean(every),
+        "overall_mttr_minutes": _mean(every) if every else None,
         "mttr_by_severity": by_severity,
         "slo_compliance": _compliance(spans, targets),
         **_spread(every),
@@ -78,12 +81,14 @@ def _compliance(spans: Sequence[tuple[str, float]], targets: Mapping[str, float]
     grouped = {key: [span for span in spans if span[0] == key] for key in targets}
     return {
         "incidents_within_target": sum(minutes <= targets[severity] for severity, minutes in spans),
-        "incidents_within_target_percent": share(spans),
+        "incidents_within_target_percent": share(spans) if spans else None,
         "within_target_percent_by_severity": {key: share(group) for key, group in grouped.items() if group},
     }
 
 
 def _spread(minutes: Sequence[float]) -> dict[str, Any]:
+    if not minutes:
+        return {"median_minutes": None, "median_ci": [None, None], "p90_minutes": None}
     low, high = median_interval(minutes)
     return {
         "median_minutes": round(quantile(minutes, 0.5), 2),

@@ -12,14 +12,14 @@ from tocsin.core.timeline import Kind
 Permission = Literal[
     "see_incidents", "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "see_keys",
     "respond", "declare", "mute", "cover", "send_test_alert", "rehearse", "reach_self", "configure", "manage_access",
-    "import_incidents", "see_pay", "publish", "publish_public",
+    "import_incidents", "see_pay", "publish", "publish_public", "see_reviews",
 ]  # fmt: skip
 PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _STAKEHOLDER: frozenset[Permission] = frozenset({"see_incidents", "reach_self"})
 _OBSERVER: frozenset[Permission] = _STAKEHOLDER | {
-    "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse",
+    "see_alerts", "see_pages", "see_on_call", "see_services", "see_configuration", "rehearse", "see_reviews",
 }  # fmt: skip
 _RESPONDER: frozenset[Permission] = _OBSERVER | {"respond", "declare", "mute", "cover", "send_test_alert", "publish"}
 _MANAGER: frozenset[Permission] = _RESPONDER | {"see_keys", "configure", "see_pay", "publish_public"}
@@ -53,6 +53,7 @@ SAID: dict[Permission, str] = {
     "manage_access": "manage tokens and sign-in links",
     "import_incidents": "import past incidents",
     "see_pay": "see everybody's on-call pay",
+    "see_reviews": "see reviews",
     "publish": "tell people of an incident",
     "publish_public": "tell the public of an incident in which they have no leading role",
 }

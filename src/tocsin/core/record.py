@@ -71,6 +71,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     exact. `assigned_at` is when somebody first became the assignee. `pages`, `acknowledged_pages` and `undelivered` count pages.
     `runbooks`: runbooks that alerts named. `roles`: role -> who holds it. `responders` acted on it, of whom `newcomers` had not acted
     on an incident of these services before (None: not known). `surroundings`: changes and alerts around its onset, in order.
+    `people`: name of somebody who was on it -> what to call them where causes are told (S1-54).
     """
 
     id: str
@@ -106,6 +107,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     responders: int | None = None
     newcomers: int | None = None
     surroundings: Sequence[Told] = ()
+    people: Mapping[str, str] = {}
     findings: Sequence[tuple[str, str]] = ()
     """What was found out: (text, `fact` or `hypothesis`)."""
     targets: Targets = Targets()

@@ -6,15 +6,16 @@ What is measured is gathered anew whenever somebody looks; what people write int
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal, get_args
 
 import msgspec
 
 from tocsin.core.answers import improvable, traced, well
 from tocsin.core.markup import block, cell, line, prose
-from tocsin.core.record import NAMES, Record, Told, measured
+from tocsin.core.record import NAMES, Moment, Record, Told, measured
 from tocsin.core.report import duration, said, stamp
 
 NOT_FOUND = "Incident not found"
@@ -69,16 +70,20 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
 
 
+ActionState = Literal["open", "done", "dropped"]
+
+
 class Action(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     action: str
     owner: str | None = None
     due_on: date | None = None
-    state: Literal["open", "done", "dropped"] = "open"
+    state: ActionState = "open"
+    ended_at: datetime | None = None
 
 
 class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
-    """`done_by` is empty for one that was found to be done (S0-74)."""
+    """`done_by` is `tocsin` for one that was found to be done (S0-74)."""
 
     task: Task
     due_at: datetime | None = None
@@ -102,7 +107,8 @@ NOTHING = Written()
 
 
 def markdown(record: Record, written: Written, now: datetime) -> str:
-    """The whole review. Whether it may be made yet is for the caller to say."""
+    """The whole review. Whether it may be made yet is for the caller to say. Where causes are told people are called by their roles."""
+    written = impersonal(record.people, written)
     return "\n".join(
         (
             f"# Post-Incident Review: {line(record.title)}",
@@ -120,6 +126,27 @@ def markdown(record: Record, written: Written, now: datetime) -> str:
             *("", "## Follow-up Actions", "", *_follow_ups(written)),
             *_footer(record, written, now),
         )
+    )
+
+
+def impersonal(people: Mapping[str, str], written: Written) -> Written:
+    """Names replaced by roles in factors and root causes (S1-54)."""
+    if not people:
+        return written
+    names = "|".join(re.escape(name) for name in sorted(people, key=len, reverse=True))
+    pattern = re.compile(rf"(?<!\w)(?:{names})(?!\w)")
+
+    def said(text: str) -> str:
+        return pattern.sub(lambda found: people[found[0]], text)
+
+    causes: tuple[Section, ...] = ("root_cause", "contributing_factors")
+    return msgspec.structs.replace(
+        written,
+        sections={
+            **written.sections,
+            **{name: said(written.sections[name]) for name in causes if name in written.sections},
+        },
+        factors=[msgspec.structs.replace(one, text=said(one.text)) for one in written.factors],
     )
 
 
@@ -144,7 +171,7 @@ def summary(record: Record) -> list[str]:
     return lines
 
 
-def _between(record: Record, start: Any, end: Any) -> str:
+def _between(record: Record, start: Moment, end: Moment) -> str:
     traces = [traced(record, name) for name in (start, end)]
     return f" ({', '.join(traces)})" if all(record.moment(name) for name in (start, end)) else ""
 
@@ -172,7 +199,7 @@ NOISE = frozenset(
 
 
 def _onset(record: Record) -> list[Told]:
-    names = ("impact_started_at", "detected_at")
+    names: tuple[Moment, ...] = ("impact_started_at", "detected_at")
     return [
         Told(at=at, kind="moment", actor="", details=f"{NAMES[name]}{_sure(record, name)}")
         for name in names
@@ -180,7 +207,7 @@ def _onset(record: Record) -> list[Told]:
     ]
 
 
-def _sure(record: Record, name: Any) -> str:
+def _sure(record: Record, name: Moment) -> str:
     return "" if record.sure(name) == "exact" else f" ({record.sure(name)})"
 
 
@@ -233,6 +260,33 @@ def impact_words(impact: Mapping[str, Any]) -> str:
     if impact.get("money_per_hour") is not None:
         parts.append(f"{impact['money_per_hour']:,.0f} {impact.get('currency') or ''}".rstrip() + " per hour")
     return "; ".join(parts) + (f" (source: {impact['source']})" if parts and impact.get("source") else "")
+
+
+def follow_ups(
+    marked: Sequence[FollowUp], actions: Sequence[Action], *, timeline_by: datetime | None, meet_by: datetime | None,
+    publish_by: datetime | None, published_at: datetime | None,
+) -> list[FollowUp]:  # fmt: skip
+    """Every task with its date (S0-74); what can be seen to be done is done without anybody saying so."""
+    kept = {one.task: one for one in marked if one.done_at}
+    dated = [one.due_on for one in actions if one.due_on and one.state != "dropped"]
+    ended = [one.ended_at for one in actions if one.ended_at]
+    seen: dict[Task, datetime | None] = {
+        "actions": max(ended) if actions and len(ended) == len(actions) else None,
+        "share": published_at,
+    }
+    due: dict[Task, datetime | None] = {
+        "timeline": timeline_by,
+        "meeting": meet_by,
+        "actions": datetime.combine(max(dated), time(23, 59), UTC) if dated else None,
+        "runbooks": publish_by,
+        "share": publish_by,
+    }
+    made = []
+    for task, at in due.items():
+        done = kept[task].done_at if task in kept else seen.get(task)
+        by = kept[task].done_by if task in kept else "tocsin" if done else ""
+        made.append(FollowUp(task=task, due_at=at, done_at=done, done_by=by))
+    return made
 
 
 def _follow_ups(written: Written) -> list[str]:

@@ -170,7 +170,7 @@ async def remove_factor(tx: Tx, number: int, id: int) -> bool:
 
 async def actions(tx: Tx, number: int) -> list[Action]:
     rows = await tx.fetch(
-        "SELECT id, action, owner, due_on, state FROM review_actions WHERE incident = $1 ORDER BY id", number
+        "SELECT id, action, owner, due_on, state, ended_at FROM review_actions WHERE incident = $1 ORDER BY id", number
     )
     return [Action(**row) for row in rows]
 
@@ -180,7 +180,7 @@ async def add_action(
 ) -> Action:
     row = await tx.fetchrow(
         """INSERT INTO review_actions (incident, action, owner, due_on, actor, at) VALUES ($1, $2, $3, $4, $5, $6)
-           RETURNING id, action, owner, due_on, state""",
+           RETURNING id, action, owner, due_on, state, ended_at""",
         number, action, owner, due_on, actor, now,
     )  # fmt: skip
     return Action(**row)
@@ -191,7 +191,7 @@ async def change_action(tx: Tx, number: int, id: int, columns: Mapping[str, Any]
     names = [name for name in ("action", "owner", "due_on", "state", "ended_at", "ended_by") if name in columns]
     assignments = ", ".join(f"{name} = ${at}" for at, name in enumerate(names, 3))
     row = await tx.fetchrow(
-        f"UPDATE review_actions SET {assignments} WHERE incident = $1 AND id = $2 RETURNING id, action, owner, due_on, state",
+        f"UPDATE review_actions SET {assignments} WHERE incident = $1 AND id = $2 RETURNING id, action, owner, due_on, state, ended_at",
         number, id, *(columns[name] for name in names),
     )  # fmt: skip
     return Action(**row) if row else None

@@ -1,0 +1,59 @@
+"""Markdown documents as HTML: nothing but what the renderer makes itself gets through, so whoever wrote a text cannot write markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html import escape
+
+from markdown_it import MarkdownIt
+
+from tocsin.core.markup import visible
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable("image")
+_BOXES = re.compile(r"(<li>(?:\n<p>)?)\[([ x])\] ")
+
+STYLE = """
+:root { color-scheme: light dark; --text: #1b1f24; --muted: #59636e; --line: #d5dae0; --paper: #fff; --soft: #f5f7f9 }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e6e9ed; --muted: #9aa4b0; --line: #39414b; --paper: #14181d; --soft: #1c2229 }
+}
+body { margin: 0; background: var(--paper); color: var(--text); font: 16px/1.55 system-ui, sans-serif }
+main { max-width: 46rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; overflow-wrap: anywhere }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1.5rem }
+h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; padding-bottom: .3rem; border-bottom: 1px solid var(--line) }
+h3 { font-size: 1rem; margin: 1.4rem 0 .4rem }
+ul { padding-left: 1.2rem; margin: .4rem 0 } li { margin: .2rem 0; font-variant-numeric: tabular-nums }
+table { border-collapse: collapse; width: 100%; font-size: .95rem }
+th, td { text-align: left; padding: .4rem .6rem; border: 1px solid var(--line) }
+th { background: var(--soft) } hr { border: 0; border-top: 1px solid var(--line); margin: 2.5rem 0 1rem }
+hr ~ p { color: var(--muted); font-size: .9rem }
+a { color: inherit }
+@media print {
+  :root { --text: #000; --muted: #444; --line: #bbb; --paper: #fff; --soft: #f3f3f3 }
+  body { font-size: 10.5pt } main { max-width: none; padding: 0 } h1, h2, h3 { break-after: avoid } li, tr { break-inside: avoid }
+  @page { margin: 18mm 16mm }
+}
+"""
+POLICY = (
+    "default-src 'none'; style-src 'sha256-"
+    + base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The content policy of a document: its own style and nothing else."""
+
+
+def html_of(markdown: str) -> str:
+    """The body of a document. Links are kept when they lead to http(s) or mail."""
+    made: str = _MARKDOWN.render(markdown)
+    return _BOXES.sub(lambda found: f"{found[1]}{'☑' if found[2] == 'x' else '☐'} ", made)
+
+
+def page(title: str, markdown: str) -> str:
+    """A whole document that stands on its own, good to read, keep and print."""
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(" ".join(visible(title).split()))}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{html_of(markdown)}</main>\n</body>\n</html>\n"
+    )
