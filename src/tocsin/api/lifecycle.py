@@ -16,7 +16,7 @@ from tocsin.core.incident import parse_id
 from tocsin.core.moment import Change, read_change
 from tocsin.flow import closing, merge, restore, step, times
 from tocsin.flow.acts import Result
-from tocsin.manage import lifecycle, privacy
+from tocsin.manage import lifecycle, privacy, updates
 from tocsin.manage.lists import read_time
 
 
@@ -30,6 +30,13 @@ class Move(_Body, frozen=True, kw_only=True):
     status: str
     notes: str | None = None
     force: str | None = None
+
+
+class Resolution(_Body, frozen=True):
+    """`tell`: all audiences that were told anything of it hear the end at once."""
+
+    notes: str | None = None
+    tell: bool = False
 
 
 class Restoration(_Body, frozen=True):
@@ -114,9 +121,12 @@ async def restore_it(
 
 
 @post("/incidents/{id:str}/resolve", guards=may("respond"), summary="Resolve; its open alerts end too", status_code=200)
-async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Notes | None] = None) -> Response[bytes]:
-    ctx, actor, number, notes = context(request), principal_of(request).id, number_of(id), notes_of(data)
-    return await acted(request, number, lambda: closing.resolve(ctx, number, actor, notes))
+async def resolve(request: AnyRequest, id: FromPath[str], data: JSONBody[Resolution | None] = None) -> Response[bytes]:
+    """`tell`: all audiences that were told anything of it hear the end at once."""
+    ctx, principal, number, said = context(request), principal_of(request), number_of(id), data or Resolution()
+    return await acted(
+        request, number, lambda: updates.resolve(ctx, principal, number, said.notes or "", tell=said.tell)
+    )
 
 
 @post(

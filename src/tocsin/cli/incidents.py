@@ -86,36 +86,6 @@ def _print(found: dict[str, Any]) -> None:
     )
 
 
-@app.command("declare")
-def declare(
-    words: Annotated[str | None, typer.Argument(metavar="TITLE", help="What is broken, in one line.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The same as the argument.")] = None,
-    severity: Annotated[str, typer.Option("--severity", "-s", help="SEV1 to SEV4.")] = "SEV2",
-    description: Annotated[str, typer.Option("--description", "-d", help="What is known.")] = "",
-    service: Annotated[list[str] | None, typer.Option("--service", help="Affected service; may be repeated.")] = None,
-    reporter: Annotated[str | None, typer.Option("--reporter", help="Who noticed.")] = None,
-    page_user: Annotated[str | None, typer.Option("--page", help="Page this user, too.")] = None,
-    page_team: Annotated[str | None, typer.Option("--page-team", help="Page every member of this team, too.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Declare an incident; it pages like any other."""
-    said = title or words
-    if not said:
-        raise WrongInput("Say what is broken: tocsin incident declare TITLE")
-    body: dict[str, Any] = {
-        "title": said, "severity": severity, "description": description, "affected_services": service or [],
-    }  # fmt: skip
-    if reporter:
-        body["reporter"] = reporter
-    if page_user or page_team:
-        body["page"] = {"user": page_user} if page_user else {"team": page_team}
-    found = Client.from_environment().post("incidents", body)
-    if as_json:
-        return show.json(found)
-    paged = f", {found['assignee']} is paged" if found["assignee"] else ""
-    show.line(f"{found['id']} ({found['name']}) is declared{paged}: {found['url']}")
-
-
 def act(id: str, verb: str, body: dict[str, Any], as_json: bool) -> None:
     """Ask the server to act on an incident, and say what became of it."""
     told(Client.from_environment().post(path("incidents", id, verb), body), as_json)
@@ -139,9 +109,14 @@ def acknowledge(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
 
 
 @app.command("resolve")
-def resolve(id: Id, notes: Notes = None, as_json: AsJson = False) -> None:
+def resolve(
+    id: Id,
+    notes: Notes = None,
+    tell: Annotated[bool, typer.Option("--tell", help="All who were told of it hear the end at once.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Resolve; its open alerts end too."""
-    act(id, "resolve", _with_notes(notes), as_json)
+    act(id, "resolve", {**_with_notes(notes), **({"tell": True} if tell else {})}, as_json)
 
 
 @app.command("reopen")

@@ -17,9 +17,11 @@ from tocsin.core.role import holders
 from tocsin.core.severity import Severity
 from tocsin.core.update import Said, promises, read_next, too_long
 from tocsin.core.update_template import Moment, read_moment
-from tocsin.flow import composing, drafting, updates
+from tocsin.flow import closing, composing, drafting, updates
+from tocsin.flow.acts import Result
 from tocsin.flow.composing import Brief, Composed, own_words
 from tocsin.flow.context import Context
+from tocsin.flow.reminding import joined
 from tocsin.flow.rules import rules_for
 from tocsin.flow.telling import channels_of
 from tocsin.manage.lists import read_time, time_text
@@ -89,6 +91,22 @@ async def list_updates(ctx: Context, principal: Principal, number: int) -> dict[
         "next": None,
         "audiences": _audiences(ctx, incident, policy.audiences.names, found, now),
         "promises": promises_view([_said(one, incident) for one in found if one.state == "published"], now),
+    }
+
+
+async def room_part(ctx: Context, principal: Principal, number: int) -> dict[str, Any]:
+    """What the room shows of updates, in two questions to the database: `{audiences, drafts, latest, told}`. Raises NotFound."""
+    async with ctx.db.reading() as tx:
+        incident = await store.known(tx, number)
+        found = await stored.of_incident(tx, number)
+        policy = (await rules_for(ctx, tx, incident)).rows[Severity(incident.severity)]
+    insider = allowed(principal.role, "publish")
+    published = [one for one in found if one.state == "published"]
+    return {
+        "audiences": _audiences(ctx, incident, policy.audiences.names, found, ctx.clock.now()),
+        "drafts": [view(one) for one in found if one.state == "draft"] if insider else [],
+        "latest": [view(one) for one in published[:2]],
+        "told": len(published),
     }
 
 
@@ -245,6 +263,17 @@ async def tell_everyone(ctx: Context, principal: Principal, number: int) -> list
         roles = (await store.known(tx, number)).roles
     audiences = [name for name in AUDIENCES if name != "public" or speaks(principal, roles)]
     return [await shown(ctx, one) for one in await drafting.tell_everyone(ctx, number, principal.id, audiences)]
+
+
+async def resolve(ctx: Context, principal: Principal, number: int, notes: str, *, tell: bool) -> Result:
+    """Resolve; with `tell` everybody who was told anything of it hears the end in the same action (S0-97, S0-106). Raises as both."""
+    if tell:
+        require(principal, "publish")
+    result = await closing.resolve(ctx, number, principal.id, notes)
+    if not tell:
+        return result
+    told = joined([one["audience"] for one in await tell_everyone(ctx, principal, number)] or ["nobody"])
+    return Result(number, result.changed, f"{result.sentence}; told: {told}")
 
 
 def speaks(principal: Principal, roles: Mapping[str, Any]) -> bool:
