@@ -20,10 +20,16 @@ CONTRACT = {
 }  # fmt: skip
 OURS = {
     "acknowledged_by",
+    "acting_commander",
+    "commander_due",
+    "no_commander",
     "alarm",
     "drill",
     "durations",
     "escalation_suggested_at",
+    "external_id",
+    "origin",
+    "severity_suggestion",
     "handover",
     "merged_into",
     "name",

@@ -8,10 +8,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, JSONBody
 
-from tocsin.api.answers import AnyRequest, reply
+from tocsin.api.answers import AnyRequest, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.incidents import acted, number_of
-from tocsin.manage import declaring, edits, similar
+from tocsin.manage import declaring, edits, imports, similar
+
+LARGEST = 32 * 1024 * 1024
 
 
 class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,4 +68,20 @@ async def similar_like(request: AnyRequest, data: JSONBody[Description]) -> Resp
     return reply(await similar.like(context(request), data.text, data.affected_services or []))
 
 
-ROUTES = [guide, answers, tags, similar_to, similar_like]
+class Import(_Body, frozen=True):
+    """`items`: incidents of the past, as `core/past.PastItem` describes one. `source`: where they come from, in a word."""
+
+    items: list[dict[str, Any]]
+    source: str | None = None
+
+
+@post(
+    "/incidents/import", guards=may("import_incidents"), request_max_body_size=LARGEST,
+    summary="Import incidents of the past: all or nothing, each once, nobody is paged",
+)  # fmt: skip
+async def take(request: AnyRequest, data: JSONBody[Import]) -> Response[bytes]:
+    ctx, actor = context(request), principal_of(request).id
+    return await write(request, lambda: imports.take(ctx, actor, data.items, (data.source or "").strip()[:100]), 201)
+
+
+ROUTES = [take, guide, answers, tags, similar_to, similar_like]

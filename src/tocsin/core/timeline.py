@@ -18,7 +18,7 @@ Kind = Literal[
     "communication_added", "update_published", "restored", "resolved", "closed", "reopened", "relapsed", "snoozed",
     "not_restored", "times_corrected", "related", "made_private", "made_visible", "reader_added",
     "merged", "alerts_hidden", "corrected", "copied",
-    "response_step", "impact_changed", "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
+    "imported", "response_step", "impact_changed", "response_late", "update_due", "manager_informed", "target_missed", "business_hours_began",
     "role_offered", "role_handed_over", "role_offer_ended", "role_released", "no_commander", "message_posted",
     "room_opened", "room_failed", "finding_added", "finding_settled", "decision_made", "task_added", "task_changed", "check_in_due", "step_ticked",
     "update_drafted",

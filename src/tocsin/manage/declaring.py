@@ -9,16 +9,17 @@ import msgspec
 
 from tocsin.core import role
 from tocsin.core import severity as severities
-from tocsin.core.criteria import BY_ID, CRITERIA, Assessment, Suggestion, assess, suggest
+from tocsin.core.criteria import BY_ID, CRITERIA, Assessment, assess
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.impact import NOTHING, Impact, read_impact, stored_impact
+from tocsin.core.impact import NOTHING, Impact, read_impact
 from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, read_tag
 from tocsin.flow import declaring, summon
 from tocsin.flow.acts import checked, known
 from tocsin.flow.context import Context
 from tocsin.flow.declaring import Birth
+from tocsin.manage.birth import tier_1
 from tocsin.manage.lists import read_time
 
 LONGEST_PUBLIC_TITLE = 200
@@ -149,12 +150,6 @@ def _reporter(text: str | None) -> str | None:
 # --- what the guide says ----------------------------------------------------------------------------------------------
 
 
-def tier_1(directory: Directory, services: Iterable[str]) -> bool:
-    """Whether one of these services is marked tier 1, so that fewer users count for more (C-8)."""
-    found = (directory.services.get(one) for one in services)
-    return any(one is not None and one.tier == 1 for one in found)
-
-
 def assessment(directory: Directory, impact: Impact, services: Iterable[str]) -> Assessment | None:
     """What severity the answers mean for these services."""
     return assess(impact, tier_1(directory, services))
@@ -176,9 +171,3 @@ def guide() -> dict[str, Any]:
         for one in CRITERIA
     ]
     return {"items": items, "next": None}
-
-
-def suggestion(ctx: Context, incident: Mapping[str, Any]) -> Suggestion | None:
-    """What to propose for an incident as people see it (manage/incidents.view): None when its impact agrees with its severity."""
-    impact = stored_impact(incident["impact"])
-    return suggest(severities.parse(incident["severity"]), impact, tier_1(ctx.directory, incident["affected_services"]))

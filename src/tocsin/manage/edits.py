@@ -14,7 +14,8 @@ from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, by_hand, read_tag, retagged
 from tocsin.flow.acts import LONGEST_TEXT, Result, locked, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.manage.declaring import assessment, tier_1
+from tocsin.manage.birth import tier_1
+from tocsin.manage.declaring import assessment
 from tocsin.store import incidents
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident

@@ -19,6 +19,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
 from tocsin.manage import privacy
 from tocsin.manage.birth import birth_view
+from tocsin.manage.command import command_view
 from tocsin.manage.lifecycle import belongings_view, durations_view, moves_view, times_view
 from tocsin.manage.lists import (
     DEFAULT,
@@ -64,6 +65,7 @@ def view(row: Row, ctx: Context) -> dict[str, Any]:
         "assignee": row["assignee"],
         "responders": list(row["responders"]),
         "roles": row["roles"],
+        **command_view(row, ctx.clock.now()),
         "tags": list(row["tags"]),
         "impact": row["impact"],
         "reporter": row["reporter"],
