@@ -103,9 +103,7 @@ def test_a_change_says_when_and_how_certain() -> None:
 @given(st.permutations([0, 5, 10, 15, 20]))
 def test_times_cannot_run_backwards(minutes: list[int]) -> None:
     names = ("impact_started", "detected", "restored", "resolved", "closed")
-    times: dict[Any, Any] = dict.fromkeys(NAMES) | {
-        name: NOON for name in ("detected", "restored", "resolved", "closed")
-    }
+    times: dict[Any, Any] = dict.fromkeys(NAMES) | dict.fromkeys(("detected", "restored", "resolved", "closed"), NOON)
     changes = {
         name: Change(name, NOON + timedelta(minutes=at), "exact")  # type: ignore[arg-type]
         for name, at in zip(names, minutes, strict=True)

@@ -63,7 +63,9 @@ def relate(
 
 def times(
     id: Id,
-    name: Annotated[str | None, typer.Argument(metavar="TIME", help="The time to correct, like impact_started.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="TIME", help="The time to correct, like impact_started.")
+    ] = None,
     at: Annotated[str | None, typer.Argument(metavar="AT", help="When; `unknown` when nobody knows.")] = None,
     estimated: Annotated[bool, typer.Option("--estimated", help="It is an estimate.")] = False,
     notes: Notes = None,

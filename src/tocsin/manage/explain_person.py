@@ -17,7 +17,7 @@ from tocsin.core.preset import steps_of
 from tocsin.core.rehearsal import foresee
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
-from tocsin.manage import explain
+from tocsin.manage import explain, privacy
 from tocsin.manage.lists import time_text
 from tocsin.store import history, reading_incidents
 from tocsin.store.reading_incidents import Row
@@ -41,9 +41,15 @@ async def explain_person(ctx: Context, user: str, at: datetime | None = None) ->
     when = (at or ctx.clock.now()).replace(second=0, microsecond=0)
     async with ctx.db.reading() as tx:
         then = await history.directory_at(tx, when + MINUTE, ctx.directory)
-        pages = await history.pages_of(tx, user, when - AROUND, when + AROUND, MOST)
+        hidden = await privacy.hidden(tx)
+        pages = [
+            page
+            for page in await history.pages_of(tx, user, when - AROUND, when + AROUND, MOST)
+            if page["incident_id"] not in hidden
+        ]
         told = await reading_incidents.notifications(tx, [page["id"] for page in pages])
-        open_then = await history.incidents_open_at(tx, when, when + MINUTE, when - LOOK_BACK, MOST)
+        then_open = await history.incidents_open_at(tx, when, when + MINUTE, when - LOOK_BACK, MOST)
+        open_then = [row for row in then_open if row["id"] not in hidden]
         paged = await history.who_was_paged(tx, [row["id"] for row in open_then], when + MINUTE)
         muted = await history.muted_alerts(tx, when - AROUND, when + MINUTE, MOST)
     if user not in then.users and user not in ctx.directory.users:

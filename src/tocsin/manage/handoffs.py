@@ -31,6 +31,7 @@ from tocsin.core.permission import Principal, allowed
 from tocsin.core.severity import Severity
 from tocsin.flow import relieve
 from tocsin.flow.context import Context
+from tocsin.manage import privacy
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, read_cursor, time_text, words, write_cursor
 from tocsin.store import handoffs, mutes
 from tocsin.store import reading_handoffs as reading
@@ -206,7 +207,9 @@ def _services(directory: Directory, schedule: str) -> list[str]:
 
 
 async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], dict[int, str]]:
-    rows = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
+    hidden = await privacy.hidden(tx)
+    found = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
+    rows = [row for row in found if row["id"] not in hidden]
     items = [
         Item(
             key=f"incident:{row['id']}",

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.incident import parse_id, public_id
 from tocsin.core.permission import Principal
+from tocsin.core.timeline import Kind
 from tocsin.flow.acts import Result, checked, known, locked, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.store import incidents
@@ -85,7 +86,7 @@ async def make_private(ctx: Context, number: int, actor: str, private: bool, not
         readers = [*incident.readers, own] if private and own and own not in incident.readers else incident.readers
         await incidents.update(tx, incident, private=private, readers=readers)
         text = "Private: only those who are on it see it" if private else "No longer private: everybody sees it"
-        kind = "made_private" if private else "made_visible"
+        kind: Kind = "made_private" if private else "made_visible"
         await tell(tx, incident, ctx.clock.now(), kind, actor, text + (f". {notes}" if notes else ""), notes=notes)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")

@@ -38,7 +38,8 @@ async def depths(tx: Tx, now: datetime) -> Depths:
 
 async def open_by_severity(tx: Tx) -> dict[int, int]:
     rows = await tx.fetch(
-        "SELECT severity, count(*) FROM incidents WHERE status NOT IN ('resolved', 'closed') AND NOT drill GROUP BY severity"
+        "SELECT severity, count(*) FROM incidents WHERE status NOT IN ('resolved', 'closed') AND NOT drill AND NOT private"
+        " GROUP BY severity"
     )
     return {row[0]: row[1] for row in rows}
 

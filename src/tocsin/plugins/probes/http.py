@@ -33,7 +33,7 @@ class HttpProbe:
 
     type = "http"
     label = "HTTP"
-    fields = (
+    fields: tuple[Field, ...] = (
         Field(name="url", label="URL", kind="url", help="https://shop.example.com/healthz"),
         Field(name="status", label="Good statuses", kind="text", required=False, help="200-399 when left out"),
         Field(name="contains", label="Words in the answer", kind="text", required=False),

@@ -14,7 +14,7 @@ class TcpProbe:
 
     type = "tcp"
     label = "TCP"
-    fields = (
+    fields: tuple[Field, ...] = (
         Field(name="host", label="Host", kind="text", help="db.example.com"),
         Field(name="port", label="Port", kind="text", help="5432"),
     )
