@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tocsin.core.errors import NotFound
-from tocsin.core.role import ABOUT, ROLES, SEVERAL, Roles, acting_commander, commander_due, holders
+from tocsin.core.role import ABOUT, ROLES, SEVERAL, Roles, holders
 from tocsin.core.severity import Severity
 from tocsin.core.stopwatch import Times, stopwatches
 from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
 from tocsin.manage.checklists import checklist_of, checklist_view
+from tocsin.manage.command import command_view
 from tocsin.manage.facts import Facts, facts_of
 from tocsin.manage.lists import time_text
 from tocsin.manage.onsets import onset_of
@@ -46,16 +47,9 @@ def task_view(one: Task) -> dict[str, Any]:
 
 
 def roles_view(ctx: Context, row: Row, offers: list[Offer]) -> dict[str, Any]:
-    """`{"items": [{role, name, short, duty, several, users, offer}], "acting_commander", "commander_due", "no_commander"}`.
-
-    `acting_commander`: who stands in while nobody has taken command. `commander_due`: by when somebody has to; `no_commander`: that
-    time has passed.
-    """
+    """`{"items": [{role, name, short, duty, several, users, offer}]}` with what `command_view` says."""
     roles: Roles = row["roles"]
     asked = {one.role: one for one in offers}
-    over = row["status"] in ("monitoring", "resolved", "closed") or row["drill"]
-    since = row["clocks_since"] or row["created_at"]
-    due = None if over else commander_due(row["severity"], roles, since, row["uncommanded_at"])
     return {
         "items": [
             {
@@ -64,9 +58,7 @@ def roles_view(ctx: Context, row: Row, offers: list[Offer]) -> dict[str, Any]:
             }
             for role, about in ((role, ABOUT[role]) for role in ROLES)
         ],
-        "acting_commander": acting_commander(roles, row["acknowledged_by"], row["assignee"]),
-        "commander_due": time_text(due),
-        "no_commander": due is not None and due <= ctx.clock.now(),
+        **command_view(row, ctx.clock.now()),
     }  # fmt: skip
 
 
