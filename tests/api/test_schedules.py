@@ -164,7 +164,7 @@ async def test_a_preview_says_who_gains_and_who_loses_and_changes_nothing(rota: 
 async def test_the_way_back(rota: Desk) -> None:
     first = (await rota.get("/schedules/week/versions"))["items"][0]["revision"]
     layer = {"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}
-    await rota.call("PATCH", "/schedules/week", {"layers": [layer]}, role="manager")
+    await rota.call("PATCH", "/schedules/week", {"layers": [layer]}, role="manager", confirm="true")
     assert (await shifts(rota, "2026-03-02", "2026-03-09"))[-1][0] == "bob"
     refusal = await rota.refused("POST", "/schedules/week/revert", 409, {"revision": first}, role="manager")
     assert "Bob is on call now" in refusal["detail"]
@@ -190,7 +190,7 @@ async def test_a_responder_takes_back_an_override_and_nothing_else(rota: Desk) -
     await rota.post("/schedules/week/revert", {"revision": before})
     assert (await rota.get("/schedules/week/overrides"))["items"] == []
     layer = {"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}
-    await rota.call("PATCH", "/schedules/week", {"layers": [layer]}, role="manager")
+    await rota.call("PATCH", "/schedules/week", {"layers": [layer]}, role="manager", confirm="true")
     await rota.refused("POST", "/schedules/week/revert", 403, {"revision": before, "confirm": True})
     assert (await rota.call("POST", "/schedules/week/overrides", body, role="observer")).status_code == 403
 
@@ -343,3 +343,22 @@ async def test_applying_a_file_says_who_loses_the_running_shift(rota: Desk) -> N
     turned = {"name": "filed.yaml", "text": FILE.replace("[alice, bob]", "[bob, alice]")}
     plan = await rota.post("/apply", {"files": [turned]}, role="manager", dry_run="true")
     assert plan["notes"] == ["filed: alice is on call now, until 2026-03-09 09:00 UTC, and loses this shift to bob"]
+
+
+async def test_writing_a_schedule_asks_before_a_running_shift_changes_hands(rota: Desk) -> None:
+    layer = {"id": "weekly", "users": ["alice", "bob"], "starts": "2026-01-05T09:00"}
+    made = await rota.post("/schedules", {"id": "asked", "layers": [layer]}, 201, role="manager")
+    assert made["id"] == "asked"
+    other = {**layer, "users": ["bob", "alice"]}
+    for method, body in (("PATCH", {"layers": [other]}), ("PUT", {"layers": [other]})):
+        refused = await rota.refused(method, "/schedules/asked", 409, body, role="manager")
+        for part in ("is on call now, until", "?confirm=true", "Alice -> Bob"):
+            assert part in refused["detail"], part
+    quiet = await rota.call("PATCH", "/schedules/asked", {"name": "Asked", "layers": [layer]}, role="manager")
+    assert quiet.status_code == 200, "nobody loses anything"
+    done = await rota.call("PATCH", "/schedules/asked", {"layers": [other]}, role="manager", confirm="true")
+    assert done.status_code == 200
+    assert done.json()["layers"][0]["users"] == ["bob", "alice"]
+    bad = await rota.refused("PUT", "/schedules/asked", 422, {"layers": [{"id": "x"}]}, role="manager")
+    assert bad["errors"]
+    await rota.refused("PATCH", "/schedules/nothing", 404, {"name": "x"}, role="manager")

@@ -58,7 +58,7 @@ async def test_an_override_and_the_way_back(shell: Terminal) -> None:
 
 async def test_a_running_shift_is_asked_for(shell: Terminal) -> None:
     body = {"layers": [{"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}]}
-    assert (await shell.desk.call("PATCH", "/schedules/week", body, role="manager")).status_code == 200
+    assert (await shell.desk.call("PATCH", "/schedules/week", body, role="manager", confirm="true")).status_code == 200
     first = (await shell.ok("schedule", "versions", "week", "--json")).json()["items"][-1]["revision"]
     said = await shell.run("schedule", "revert", "week", str(first), role="manager")
     assert (said.code, "Bob is on call now" in said.err) == (1, True)

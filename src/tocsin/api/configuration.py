@@ -11,7 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.core.configuration import KINDS, LABELS
-from tocsin.manage import configuration, objects
+from tocsin.core.permission import require
+from tocsin.manage import configuration, objects, versions
 from tocsin.manage.files import File
 
 LARGEST = 16 * 1024 * 1024
@@ -86,8 +87,9 @@ def _writing(kind: str) -> list[HTTPRouteHandler]:
         return await write(request, act, 201)
 
     @put(f"/{kind}/{{id:str}}", guards=guards, summary=f"Replace one {label}", operation_id=f"replace_{kind}")
-    async def replace(request: AnyRequest, id: str, data: Any) -> Response[bytes]:
+    async def replace(request: AnyRequest, id: str, data: Any, confirm: bool = False) -> Response[bytes]:
         async def act() -> Json:
+            _ask_first(request, kind, id, data, confirm, whole=True)
             return _shown(request, await objects.replace(context(request), principal_of(request), kind, id, data))
 
         return await write(request, act)
@@ -96,8 +98,9 @@ def _writing(kind: str) -> list[HTTPRouteHandler]:
         f"/{kind}/{{id:str}}", guards=guards, operation_id=f"update_{kind}",
         summary=f"Change some fields of one {label}; null sets a field back to its default",
     )  # fmt: skip
-    async def update(request: AnyRequest, id: str, data: Any) -> Response[bytes]:
+    async def update(request: AnyRequest, id: str, data: Any, confirm: bool = False) -> Response[bytes]:
         async def act() -> Json:
+            _ask_first(request, kind, id, data, confirm, whole=False)
             return _shown(request, await objects.update(context(request), principal_of(request), kind, id, data))
 
         return await write(request, act)
@@ -113,6 +116,14 @@ def _writing(kind: str) -> list[HTTPRouteHandler]:
         return await write(request, act)
 
     return [create, replace, update, remove]
+
+
+def _ask_first(request: AnyRequest, kind: str, id: str, data: Any, confirm: bool, *, whole: bool) -> None:
+    """A schedule whose running shift would change hands is written when that is meant: 409 until `confirm`."""
+    if kind == "schedules" and not confirm and id in context(request).directory.schedules:
+        require(principal_of(request), "configure")
+        objects.refuse_of_file(context(request).directory, kind, id)
+        versions.ask_first(context(request), id, data, whole=whole)
 
 
 def _shown(request: AnyRequest, stored: objects.Stored) -> Json:

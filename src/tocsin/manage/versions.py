@@ -28,6 +28,8 @@ from tocsin.store.versions import Version
 
 WEEKS = timedelta(weeks=4)
 """How far a comparison looks when nothing else is asked for."""
+MOST_TOLD = 8
+"""Changes of shifts that a question before a change spells out."""
 
 
 async def list_versions(ctx: Context, id: str, limit: int = 20, cursor: str | None = None) -> dict[str, Any]:
@@ -216,6 +218,31 @@ async def revert(
 
     await change(ctx, principal, decide, needs="cover")
     return told
+
+
+def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
+    """Raise Conflict, saying who would win and lose, when writing `body` would end the running shift of somebody.
+
+    `whole`: it replaces the schedule, else only its top-level fields. What cannot be read is refused elsewhere.
+    """
+    old, now = ctx.directory.schedules.get(id), ctx.clock.now()
+    if old is None or not isinstance(body, dict):
+        return
+    try:
+        directory = replace(ctx.directory, schedules={}) if whole else ctx.directory
+        new: Schedule = merged(directory, "schedules", id, body)
+    except Invalid:
+        return
+    try:
+        refuse_interruption(ctx, old, new, now)
+    except Conflict as error:
+        told = rota.changes(old, new, now, now + WEEKS)
+        shown = "; ".join(
+            f"{time_text(one.start)} to {time_text(one.end)}: {_name(ctx, one.before)} -> {_name(ctx, one.after)}"
+            for one in told[:MOST_TOLD]
+        )
+        more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
+        raise Conflict(f"{error} Send it again with ?confirm=true. In the next four weeks: {shown}{more}.") from None
 
 
 def refuse_interruption(ctx: Context, old: Schedule | None, new: Schedule | None, now: datetime) -> None:
