@@ -25,10 +25,10 @@ STATES = {
 }
 KINDS = {
     "open": "opening",
-    "topic": "topic",
-    "invite": "invitation",
-    "pin": "summary",
-    "message": "message",
+    "topic": "topics",
+    "invite": "invitations",
+    "pin": "summaries",
+    "message": "messages",
     "close": "closing",
 }
 
@@ -39,8 +39,19 @@ async def list_rooms(request: AnyRequest) -> Response[bytes]:
     ctx, viewer = context(request), viewer_of(request)
     found = (await rooms.list_rooms(ctx, viewer.someone, limit=200))["items"]
     found.sort(key=lambda one: (("troubled", "well", "idle").index(one["state"]), one["id"]))
-    failed = await rooms.failures(ctx) if viewer.may("see_pages") else []
-    return await show(request, viewer, "rooms/list.html", items=found, failed=failed, states=STATES, kinds=KINDS)
+    failed = _together(await rooms.failures(ctx)) if viewer.may("see_pages") else []
+    return await show(request, viewer, "rooms/list.html", items=found, failed=failed, states=STATES)
+
+
+def _together(failures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line for each room of an incident: how much failed there, of which kinds, and what was said last."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in failures:
+        line = found.setdefault((one["incident"], one["room"]), {**one, "count": 0, "kinds": []})
+        line["count"] += 1
+        if KINDS[one["kind"]] not in line["kinds"]:
+            line["kinds"].append(KINDS[one["kind"]])
+    return list(found.values())
 
 
 @post(
