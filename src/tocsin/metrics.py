@@ -99,6 +99,15 @@ CLOCK_OFFSET = Gauge(
     "tocsin_clock_offset_seconds", "The database's clock minus this node's wall clock.", registry=REGISTRY
 )
 
+TIME_TO_RESTORE = Histogram(
+    "tocsin_time_to_restore_seconds",
+    "From detection to restoration, of incidents as they are resolved; drills are left out.",
+    ["severity"],
+    buckets=(60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 604800),
+    registry=REGISTRY,
+)
+"""`severity`: `sev1_critical` ... `sev4_low`."""
+
 STREAM_READERS = Gauge("tocsin_stream_readers", "Who listens to the stream on this node.", registry=REGISTRY)
 
 

@@ -191,3 +191,25 @@ async def test_what_an_alert_says_cannot_steer_the_terminal(terminal: Terminal) 
 def test_one_line_per_value() -> None:
     assert show.clean("a\nb\tc\x00d") == "a b c\N{REPLACEMENT CHARACTER}d"
     assert (show.clean(None), show.clean(""), show.clean(0)) == ("-", "-", "0")
+
+
+async def test_the_life_of_an_incident_from_a_terminal(terminal: Terminal) -> None:
+    for title in ("One", "Two", "Three"):
+        await terminal.ok("incident", "declare", title, "--severity", "SEV3", "--service", "api")
+    assert "It is identified now. It is identified." in (await terminal.ok("incident", "status", "1", "identified")).out
+    said = await terminal.ok("incident", "restore", "1", "--notes", "bought something")
+    assert "estimated. It is monitoring." in said.out
+    assert "It is resolved." in (await terminal.ok("incident", "resolve", "1")).out
+    assert "It is closed." in (await terminal.ok("incident", "close", "1")).out
+    assert "cannot become" in (await terminal.run("incident", "status", "1", "identified")).err
+    assert "Merged into" in (await terminal.ok("incident", "merge", "2", "3", "--notes", "the same")).out
+    assert "Linked with" in (await terminal.ok("incident", "relate", "3", "1")).out
+    assert "No longer linked" in (await terminal.ok("incident", "relate", "3", "1", "--remove")).out
+    said = await terminal.ok("incident", "times", "3", "impact_started", "2026-03-02T09:53:00Z", "--estimated")
+    assert "Corrected" in said.out
+    assert "estimated" in (await terminal.ok("incident", "times", "3")).out
+    found = (await terminal.ok("incident", "times", "3", "--json")).json()["items"]
+    assert found[0]["at"] == "2026-03-02T09:53:00Z"
+    assert (await terminal.run("incident", "times", "3", "engaged")).code == 2
+    assert "Bob may see it now" in (await terminal.ok("incident", "private", "3", "--let-in", "bob", role="admin")).out
+    assert (await terminal.run("incident", "show", "3", role="observer")).code == 1

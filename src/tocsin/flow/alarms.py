@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from tocsin.core.lifecycle import WATCH
 from tocsin.core.timeline import Entry
+from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
-from tocsin.flow.closing import finish
 from tocsin.flow.settling import alerts_ended
 from tocsin.store import incidents, intake, timers
 from tocsin.store.notifications import Held

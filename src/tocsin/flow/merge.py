@@ -1,4 +1,4 @@
-"""Two incidents are one: the second goes into the first, with its alerts. And links between incidents that only have to do with each other."""
+"""Two incidents are one: the second goes into the first, with its alerts. And links between incidents that have to do with each other."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tocsin.core.incident import Status
+from tocsin.core.severity import Severity
 from tocsin.flow import due_updates, review
 from tocsin.flow.context import Context
+from tocsin.metrics import TIME_TO_RESTORE
 from tocsin.store import rooms
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -36,7 +38,16 @@ async def all_moved(ctx: Context, tx: Tx, moves: Sequence[Move], actor: str, now
     """Several incidents changed their status together: when everything recovers at once there are many, so what is done here is done
     for all of them by one statement, and nothing is asked of the database when there is nothing to do.
     """
+    _measure(moves)
     await due_updates.follow(tx, moves, now)
     await review.follow(ctx, tx, moves, now)
     if ctx.directory.rooms and (back := [move.incident.id for move in moves if move.old == "closed"]):
         await rooms.reopen(tx, back)
+
+
+def _measure(moves: Sequence[Move]) -> None:
+    """How long it took until it worked again, once nobody doubts it."""
+    for incident, _, new in moves:
+        if new == "resolved" and incident.restored_at is not None and not incident.drill:
+            seconds = (incident.restored_at - incident.detected_at).total_seconds()
+            TIME_TO_RESTORE.labels(Severity(incident.severity).key).observe(max(0.0, seconds))
