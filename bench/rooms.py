@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import statistics
 import time
 from contextlib import AsyncExitStack
@@ -16,8 +17,8 @@ from bench.sitting import Measured, Row, Sink, Sitting
 
 WATCHERS = 200
 ENTRIES = 5_000
-SETTLING = 0.25
-"""Seconds after which a browser draws the state anew (static/tocsin.js), up to twice as many."""
+SETTLING, TURN = 0.25, 0.025
+"""Seconds after which a browser draws the state anew (static/tocsin.js), and the share of each watcher (web/streams.py)."""
 _SESSION = """INSERT INTO sessions (token_hash, user_id, via, created_at, seen_at, expires_at, user_agent)
               VALUES ($1, 'alice', 'link', now(), now(), now() + interval '1 day', 'bench')"""
 _STORY = """INSERT INTO timeline (incident_id, seq, at, kind, actor, details, data, hash)
@@ -83,7 +84,7 @@ async def _watch(http: aiohttp.ClientSession, watched: Watched, room: str) -> No
 
 
 async def _redraw(http: aiohttp.ClientSession, watched: Watched, room: str) -> None:
-    await asyncio.sleep(SETTLING * (1 + len(watched.redrawn) % 10 / 10))
+    await asyncio.sleep(SETTLING + TURN * WATCHERS * (0.5 + random.random() / 2))
     began = time.perf_counter()
     async with http.get(f"{watched.url}/incidents/{room}/state", headers={"HX-Request": "true"}) as answer:
         await answer.read()
@@ -93,7 +94,7 @@ async def _redraw(http: aiohttp.ClientSession, watched: Watched, room: str) -> N
 async def _told(
     url: str, cookie: dict[str, str], room: str, entries: int, pause: float
 ) -> tuple[Watched, list[list[float]]]:
-    """Say `entries` things to everybody; how many seconds each took to each watcher."""
+    """Write down `entries` findings; how many seconds each took to each watcher."""
     watched, took = Watched(url, cookie), []
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
@@ -109,7 +110,7 @@ async def _told(
             word = f"bench-{number}"
             watched.seen[word] = []
             began = time.perf_counter()
-            async with api.post(f"{url}/api/v1/incidents/{room}/messages", json={"text": f"{word} is said"}) as answer:
+            async with api.post(f"{url}/api/v1/incidents/{room}/findings", json={"text": f"{word} is known"}) as answer:
                 answer.raise_for_status()
             await asyncio.sleep(pause)
             took.append([at - began for at in watched.seen[word]])
@@ -120,7 +121,7 @@ async def _told(
 
 
 def _watching(sitting: Sitting) -> Measured:
-    entries, pause = (5, 3.0) if sitting.quick else (20, 3.0)
+    entries, pause = (10, 1.0) if sitting.quick else (60, 1.0)
     with Sink(sitting.folder) as sink, Tocsin(sitting.folder / "ours", sink.port) as server:
         room = asyncio.run(_declared(server.url))
         watched, took = asyncio.run(_told(server.url, _signed_in(server), room, entries, pause))

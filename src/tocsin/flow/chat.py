@@ -11,6 +11,7 @@ from tocsin.store.writing import notify
 
 async def post(ctx: Context, number: int, actor: str, text: str, origin: str = "room") -> Result:
     """Say something to everyone in the room; allowed when it is over, too. `origin`: the room in which it was said.
+    The `first` one may be what begins the work: then more changes than the talk.
 
     Raises NotFound; Invalid when it is empty or too long.
     """
@@ -18,7 +19,8 @@ async def post(ctx: Context, number: int, actor: str, text: str, origin: str = "
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
         now = ctx.clock.now()
-        await tell(tx, incident, now, "message_posted", actor, text, origin=origin)
+        first = {"first": True} if incident.engaged_at is None else {}
+        await tell(tx, incident, now, "message_posted", actor, text, origin=origin, **first)
         await engaged(tx, incident, actor, now)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")

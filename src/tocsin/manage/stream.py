@@ -104,6 +104,11 @@ class Stream:
         self._news = ctx.wake.event("timeline")
         ctx.wake.on("stopping", self.stop)
 
+    @property
+    def listening(self) -> int:
+        """How many listen here."""
+        return len(self._listeners)
+
     def stop(self) -> None:
         """End every connection (they come back to another node, or to this one after its restart)."""
         self._stopping = True

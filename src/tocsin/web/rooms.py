@@ -15,13 +15,14 @@ from tocsin.core.severity import parse
 from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
-from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle, updates
+from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle, reviews, updates
 from tocsin.manage import room as rooms
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
 from tocsin.web.onsets import drawing
 from tocsin.web.outside import outside_part
 from tocsin.web.pages import go, show
+from tocsin.web.streams import spread
 from tocsin.web.viewer import Flash
 
 SHOWN_ALERTS = 20
@@ -80,10 +81,12 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
     held = await rooms.room(ctx, number, viewer.may("see_alerts"))
     return {
         "room": held,
+        "spread": spread(request),
         "kin": await lifecycle.kin(ctx, number),
         "onset_drawing": drawing(held["onset"], viewer.now) if held["onset"] else None,
         "told_part": await updates.room_part(ctx, viewer.someone, number),
         "outside": await outside_part(ctx, viewer, number),
+        "aftermath": await reviews.state_of(ctx, number) if incident["resolved_at"] else None,
         "incident": incident,
         "is_open": incident["status"] in OPEN,
         "ladder": ladder,

@@ -64,6 +64,18 @@ def stream_of(request: AnyRequest) -> Stream:
     return found
 
 
+FEW = 20
+"""Watchers who may all draw a state anew at once."""
+EACH = 25
+"""Milliseconds that each one more adds to the time over which they take turns."""
+
+
+def spread(request: AnyRequest) -> int:
+    """Over how many milliseconds those who watch draw anew what changed."""
+    many = stream_of(request).listening
+    return EACH * many if many > FEW else 0
+
+
 async def _frames(
     request: AnyRequest, viewer: Viewer, signals: AsyncIterator[Signal], drawn: bool
 ) -> AsyncIterator[bytes]:

@@ -58,7 +58,7 @@
         if (event.lastEventId) this.last = event.lastEventId;
         this.hear();
         if (name === "reload") location.reload();
-        if (name === "entry") refreshSoon();
+        if (name === "entry" && !event.data.includes("data-talk")) refreshSoon();
         this.dispatchEvent(new MessageEvent(name, { data: event.data, lastEventId: event.lastEventId }));
       });
     }
@@ -85,7 +85,9 @@
     close() { this.readyState = 2; clearTimeout(this.again); this.drop(); document.removeEventListener("visibilitychange", this.wake); window.removeEventListener("online", this.wake); window.removeEventListener("offline", this.gone); }
   }
   let soon = null; // many entries at once are one refresh, and the last of them is never missed
-  const refreshSoon = () => { soon ??= setTimeout(() => { soon = null; refresh(); }, 250); };
+  // Where very many watch, they take turns: the server says over how many milliseconds.
+  const spread = () => { const said = document.querySelector("main [data-spread]"); return said ? Number(said.dataset.spread) * (0.5 + Math.random() / 2) : 0; };
+  const refreshSoon = () => { soon ??= setTimeout(() => { soon = null; refresh(); }, 250 + spread()); };
   const refresh = () => { for (const e of $$("[data-refresh]")) window.htmx.trigger(e, "refresh"); };
   if (window.htmx) {
     window.htmx.createEventSource = (url) => new Live(url);
