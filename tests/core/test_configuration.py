@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.checking import is_email, zones
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
@@ -27,7 +28,7 @@ from tocsin.core.configuration import (
 )
 from tocsin.core.shape import faults, known_part, text_fault, unknown
 from tocsin.core.spelling import ClockTime, Duration, WallTime, decode, plain
-from tocsin.core.validation import Finding, World, check, is_email, zones
+from tocsin.core.validation import Finding, World, check
 
 WORLD = World({}, frozenset({"pagerduty"}))
 ALICE, BOB = User(id="alice"), User(id="bob")

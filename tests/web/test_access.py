@@ -28,7 +28,10 @@ OPEN = {
     "ical",
 }
 OPEN |= {"push_arrived", "push_renewed", "manifest", "service_worker", "offline"}
-WITHOUT_FORM = {"answer_form", "push_arrived", "push_renewed"}
+SUBSCRIBING = {"status_subscribe", "status_confirmed", "status_unsubscribed"}
+"""Forms on a page that is the same for everybody, and links in letters: they do nothing in anybody's name."""
+OPEN |= {"status", "status_confirm", "status_unsubscribe"} | SUBSCRIBING
+WITHOUT_FORM = {"answer_form", "push_arrived", "push_renewed"} | SUBSCRIBING
 """What telephones, browsers and links send without a form of ours."""
 
 

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
-from zoneinfo import available_timezones
 
 from tocsin.core.audience import FIELDS, Channel
+from tocsin.core.checking import (
+    Known,
+    between,
+    is_email,
+    refer,
+    refer_all,
+    repeated,
+    slug_faults,
+    zone_faults,
+)
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
@@ -49,15 +56,12 @@ from tocsin.core.tier import TIERS
 from tocsin.core.update_checks import channel_faults, template_faults
 from tocsin.core.update_template import UpdateTemplate
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
-_EMAIL = re.compile(r"[^@\s<>()\[\],;:\"\\]{1,64}@[^@\s<>()\[\],;:\"\\.]+(\.[^@\s<>()\[\],;:\"\\.]+)*")
 LONGEST_BUNDLING = 600
 """Seconds that incidents may wait for each other on their way to one person."""
 ENOUGH = 200
 """Findings after which no further object is looked at."""
 
-_HOST_ZONES = {"localtime", "posixrules", "Factory"}
 
 
 class Setting(Protocol):
@@ -103,9 +107,6 @@ class Finding(NamedTuple):
     first: tuple[str, int] | None = None
 
 
-Known = Mapping[str, Collection[str]]
-
-
 def check(
     objects: Mapping[str, Sequence[Any]],
     world: World,
@@ -132,13 +133,13 @@ def check(
     ]
     found += [
         Finding("default_escalation_policy", -1, *fault)
-        for fault in _refer(known, "escalation_policies", default_escalation_policy, ())
+        for fault in refer(known, "escalation_policies", default_escalation_policy, ())
     ]
     return found
 
 
 def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
-    yield from _slug(one.id, ("id",))
+    yield from slug_faults(one.id, ("id",))
     match one:
         case User():
             yield from _user(one, world)
@@ -155,11 +156,11 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
         case MuteRule():
             yield from _mute(one, known)
         case Heartbeat():
-            yield from _refer(known, "services", one.service, ("service",))
-            yield from _zone(one.time_zone, ("time_zone",))
+            yield from refer(known, "services", one.service, ("service",))
+            yield from zone_faults(one.time_zone, ("time_zone",))
             yield from heartbeat_faults(one)
         case Room():
-            yield from _refer_all(known, "services", one.services, ("services",))
+            yield from refer_all(known, "services", one.services, ("services",))
             yield from room_faults(one, world.rooms)
         case Channel():
             yield from _channel(one, known, world)
@@ -168,66 +169,14 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
         case TagRule():
             yield from rule_faults(one)
         case StatusPage():
-            yield from _zone(one.time_zone, ("time_zone",))
+            yield from zone_faults(one.time_zone, ("time_zone",))
             for position, component in enumerate(one.components):
-                yield from _slug(component.id, ("components", position, "id"))
-                yield from _refer_all(known, "services", component.services, ("components", position, "services"))
+                yield from slug_faults(component.id, ("components", position, "id"))
+                yield from refer_all(known, "services", component.services, ("components", position, "services"))
             yield from page_faults(one)
 
 
-# --- what every kind shares -------------------------------------------------------------------------------------------
-
-
-def _slug(text: str, path: Path) -> Iterator[Fault]:
-    if not _SLUG.fullmatch(text):
-        yield Fault(
-            path,
-            f"{short(text)} is not an id: use 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a"
-            " letter or digit",
-        )
-
-
-def _refer(known: Known, kind: str, name: str | None, path: Path) -> Iterator[Fault]:
-    if name is not None and name not in known[kind]:
-        yield Fault(path, f"{unknown(LABELS[kind], name, known[kind])} (correct the name, or define it under {kind})")
-
-
-def _refer_all(known: Known, kind: str, names: Iterable[str], path: Path) -> Iterator[Fault]:
-    for position, name in enumerate(names):
-        yield from _refer(known, kind, name, (*path, position))
-
-
-def _repeated(names: Sequence[str], what: str, path: Path, field: str | None = "id") -> Iterator[Fault]:
-    seen: set[str] = set()
-    for position, name in enumerate(names):
-        if name in seen:
-            at = (*path, position) if field is None else (*path, position, field)
-            yield Fault(at, f"the {what} {short(name)} stands here twice: remove or rename one")
-        seen.add(name)
-
-
-def _between(value: int, least: int, most: int, path: Path) -> Iterator[Fault]:
-    if not least <= value <= most:
-        yield Fault(path, f"{value} is out of range: write a whole number from {least} to {most}")
-
-
-def _zone(name: str, path: Path) -> Iterator[Fault]:
-    if name not in zones():
-        yield Fault(path, _zone_message(name))
-
-
-def _zone_message(name: str) -> str:
-    city = name.rpartition("/")[2].replace(" ", "_").lower()
-    near = sorted(zone for zone in zones() if zone.rpartition("/")[2].lower() == city)
-    near = near or get_close_matches(name[:64], zones(), n=1, cutoff=0.8)
-    hint = f" did you mean {near[0]!r}?" if near else ""
-    return f"{short(name)} is not a time zone:{hint} write an IANA name like Europe/Berlin, America/New_York or UTC"
-
-
-@cache
-def zones() -> frozenset[str]:
-    """The IANA time zones, without the names that mean something else on every host."""
-    return frozenset(available_timezones() - _HOST_ZONES)
+# --- what must be unique among several ---------------------------------------------------------------------------------
 
 
 def _same_ids(kind: str, objects: Sequence[Any]) -> Iterator[Finding]:
@@ -258,13 +207,13 @@ def _same_keys(services: Sequence[Service], heartbeats: Sequence[Heartbeat]) -> 
 
 
 def _user(user: User, world: World) -> Iterator[Fault]:
-    yield from _zone(user.time_zone, ("time_zone",))
+    yield from zone_faults(user.time_zone, ("time_zone",))
     if user.email and not is_email(user.email):
         yield Fault(("email",), f"{short(user.email)} is not an e-mail address: write it like alice@example.com")
     methods = user.contact_methods
     for position, method in enumerate(methods):
         yield from _method(method, world, ("contact_methods", position))
-    yield from _repeated([m.id for m in methods], "contact method", ("contact_methods",))
+    yield from repeated([m.id for m in methods], "contact method", ("contact_methods",))
     names = {m.id for m in methods}
     ruled = names | ({TYPE} & world.channels.keys())
     for urgency, rules in (("high", user.notification_rules.high), ("low", user.notification_rules.low)):
@@ -299,18 +248,18 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
         path = ("limits", position)
         if limit.type not in world.channels:
             yield Fault((*path, "type"), unknown("type of contact method", limit.type, world.channels))
-        yield from _between(limit.count, 1, 1000, (*path, "count"))
+        yield from between(limit.count, 1, 1000, (*path, "count"))
         if not 60 <= limit.within <= 86400:
             yield Fault((*path, "within"), f"{limit.within} is out of range: write a duration from 1m to 1d")
-    yield from _repeated([limit.type for limit in user.limits], "limit for", ("limits",), "type")
+    yield from repeated([limit.type for limit in user.limits], "limit for", ("limits",), "type")
     for position, name in enumerate(user.updates):
         if name not in names:
             yield Fault(("updates", position), unknown("contact method", name, names))
-    yield from _repeated(user.updates, "contact method", ("updates",), field=None)
+    yield from repeated(user.updates, "contact method", ("updates",), field=None)
 
 
 def _channel(one: Channel, known: Known, world: World) -> Iterator[Fault]:
-    yield from _refer_all(known, "services", one.services, ("services",))
+    yield from refer_all(known, "services", one.services, ("services",))
     wrong = list(channel_faults(one))
     yield from wrong
     if not wrong and (channel := world.channels.get(one.type)) and (problem := channel.problem(one.settings)):
@@ -318,13 +267,8 @@ def _channel(one: Channel, known: Known, world: World) -> Iterator[Fault]:
         yield Fault((field,) if colon and field in FIELDS[one.type] else (), message if colon else problem)
 
 
-def is_email(text: str) -> bool:
-    """Whether this may be an e-mail address (by its shape; only mail to it can tell)."""
-    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
-
-
 def _method(method: ContactMethod, world: World, path: Path) -> Iterator[Fault]:
-    yield from _slug(method.id, (*path, "id"))
+    yield from slug_faults(method.id, (*path, "id"))
     channel = world.channels.get(method.type)
     if channel is None:
         yield Fault((*path, "type"), unknown("type of contact method", method.type, world.channels))
@@ -345,13 +289,13 @@ def _method(method: ContactMethod, world: World, path: Path) -> Iterator[Fault]:
 
 
 def _team(team: Team, known: Known) -> Iterator[Fault]:
-    yield from _refer_all(known, "users", team.members, ("members",))
-    yield from _repeated(team.members, "member", ("members",), field=None)
-    yield from _refer(known, "users", team.manager, ("manager",))
+    yield from refer_all(known, "users", team.members, ("members",))
+    yield from repeated(team.members, "member", ("members",), field=None)
+    yield from refer(known, "users", team.manager, ("manager",))
     if team.business_hours is not None:
         yield from _business_hours(team.business_hours, ("business_hours",))
     for position, item in enumerate(team.readiness or ()):
-        yield from _slug(item.id, ("readiness", position, "id"))
+        yield from slug_faults(item.id, ("readiness", position, "id"))
     yield from readiness_faults(team.readiness or (), ("readiness",))
 
 
@@ -361,8 +305,8 @@ def _business_hours(hours: BusinessHours, path: Path) -> Iterator[Fault]:
     if hours.start.minutes == 1440:
         yield Fault((*path, "from"), 'business hours cannot begin at 24:00: write from: "00:00" and the next day')
     if hours.time_zone is not None:
-        yield from _zone(hours.time_zone, (*path, "time_zone"))
-    yield from _repeated([str(day) for day in hours.holidays], "holiday", (*path, "holidays"), field=None)
+        yield from zone_faults(hours.time_zone, (*path, "time_zone"))
+    yield from repeated([str(day) for day in hours.holidays], "holiday", (*path, "holidays"), field=None)
 
 
 def _not_yet(what: str) -> str:
@@ -370,34 +314,34 @@ def _not_yet(what: str) -> str:
 
 
 def _schedule(schedule: Schedule, known: Known) -> Iterator[Fault]:
-    yield from _zone(schedule.time_zone, ("time_zone",))
+    yield from zone_faults(schedule.time_zone, ("time_zone",))
     if schedule.limits is not None:
-        yield from _between(schedule.limits.nights, 0, 365, ("limits", "nights"))
-        yield from _between(schedule.limits.secondary_percent, 0, 100, ("limits", "secondary_percent"))
-    yield from _refer(known, "teams", schedule.team, ("team",))
+        yield from between(schedule.limits.nights, 0, 365, ("limits", "nights"))
+        yield from between(schedule.limits.secondary_percent, 0, 100, ("limits", "secondary_percent"))
+    yield from refer(known, "teams", schedule.team, ("team",))
     if not schedule.layers and not schedule.overrides:
         watched = ": shadows only watch, they never answer" if schedule.shadows else ""
         yield Fault(("layers",), f"nobody would ever be on call{watched}: add a layer with its users")
     for position, layer in enumerate(schedule.layers):
         yield from _layer(layer, known, ("layers", position))
-    yield from _repeated([layer.id for layer in schedule.layers], "layer", ("layers",))
+    yield from repeated([layer.id for layer in schedule.layers], "layer", ("layers",))
     for position, above in hidden(schedule.layers):
         hides, names = schedule.layers[position].id, ", ".join(above)
         message = f"the layer {hides!r} could never be on call: later layers win, and {names} would always have someone"
         yield Fault(("layers", position), f"{message} (move it below in the list, restrict the others, or remove it)")
-    for field, several in (("overrides", schedule.overrides), ("shadows", schedule.shadows)):
+    for name, several in (("overrides", schedule.overrides), ("shadows", schedule.shadows)):
         for position, one in enumerate(several):
-            yield from _refer(known, "users", one.user, (field, position, "user"))
+            yield from refer(known, "users", one.user, (name, position, "user"))
             if not one.start < one.end:
-                yield Fault((field, position, "to"), f"{one.end} is not after {one.start}: end it later")
+                yield Fault((name, position, "to"), f"{one.end} is not after {one.start}: end it later")
 
 
 def _layer(layer: Layer, known: Known, path: Path) -> Iterator[Fault]:
-    yield from _slug(layer.id, (*path, "id"))
+    yield from slug_faults(layer.id, (*path, "id"))
     if not layer.users:
         yield Fault((*path, "users"), "a rotation needs users: name at least one")
-    yield from _refer_all(known, "users", layer.users, (*path, "users"))
-    yield from _between(layer.rotation.every, 1, 1000, (*path, "rotation", "every"))
+    yield from refer_all(known, "users", layer.users, (*path, "users"))
+    yield from between(layer.rotation.every, 1, 1000, (*path, "rotation", "every"))
     for position, window in enumerate(layer.restrictions):
         at = (*path, "restrictions", position)
         if not window.days:
@@ -407,7 +351,7 @@ def _layer(layer: Layer, known: Known, path: Path) -> Iterator[Fault]:
 
 
 def _policy(policy: EscalationPolicy, known: Known) -> Iterator[Fault]:
-    yield from _between(policy.repeat, 0, 100, ("repeat",))
+    yield from between(policy.repeat, 0, 100, ("repeat",))
     if policy.preset is not None or policy.tiers is not None:
         yield from _preset(policy, known)
         return
@@ -448,41 +392,41 @@ def _target(target: Target, known: Known, path: Path) -> Iterator[Fault]:
     if sum(name is not None for name in named.values()) != 1:
         yield Fault(path, "a target is exactly one of user, team or schedule: write several targets for several")
     for kind, name in named.items():
-        yield from _refer(known, kind, name, (*path, kind.removesuffix("s")))
+        yield from refer(known, kind, name, (*path, kind.removesuffix("s")))
 
 
 def _service(service: Service, known: Known, world: World) -> Iterator[Fault]:
-    yield from _refer(known, "teams", service.team, ("team",))
-    yield from _refer(known, "escalation_policies", service.escalation_policy, ("escalation_policy",))
+    yield from refer(known, "teams", service.team, ("team",))
+    yield from refer(known, "escalation_policies", service.escalation_policy, ("escalation_policy",))
     if service.tier is not None:
-        yield from _between(service.tier, 0, 9, ("tier",))
-    yield from _refer_all(known, "services", service.depends_on, ("depends_on",))
-    yield from _repeated(service.depends_on, "service", ("depends_on",), field=None)
+        yield from between(service.tier, 0, 9, ("tier",))
+    yield from refer_all(known, "services", service.depends_on, ("depends_on",))
+    yield from repeated(service.depends_on, "service", ("depends_on",), field=None)
     if service.id in service.depends_on:
         yield Fault(
             ("depends_on", service.depends_on.index(service.id)), "a service cannot depend on itself: remove it"
         )
     for position, integration in enumerate(service.integrations):
         yield from _integration(integration, world, ("integrations", position))
-    yield from _repeated([i.id for i in service.integrations], "integration", ("integrations",))
+    yield from repeated([i.id for i in service.integrations], "integration", ("integrations",))
     for position, probe in enumerate(service.probes):
-        yield from _slug(probe.id, ("probes", position, "id"))
+        yield from slug_faults(probe.id, ("probes", position, "id"))
         yield from probe_faults(probe, world.probes, ("probes", position))
-    yield from _repeated([probe.id for probe in service.probes], "probe", ("probes",))
+    yield from repeated([probe.id for probe in service.probes], "probe", ("probes",))
     if service.grouping is not None and service.grouping.window == 0:
         yield Fault(("grouping", "window"), "a window of 0s groups nothing: write one like 5m, or leave grouping out")
 
 
 def _mute(rule: MuteRule, known: Known) -> Iterator[Fault]:
-    yield from _refer(known, "services", rule.service, ("service",))
-    yield from _refer_all(known, "services", rule.services, ("services",))
-    yield from _refer(known, "teams", rule.team, ("team",))
-    yield from _zone(rule.time_zone, ("time_zone",))
+    yield from refer(known, "services", rule.service, ("service",))
+    yield from refer_all(known, "services", rule.services, ("services",))
+    yield from refer(known, "teams", rule.team, ("team",))
+    yield from zone_faults(rule.time_zone, ("time_zone",))
     yield from mute_faults(rule)
 
 
 def _integration(integration: Integration, world: World, path: Path) -> Iterator[Fault]:
-    yield from _slug(integration.id, (*path, "id"))
+    yield from slug_faults(integration.id, (*path, "id"))
     if integration.type not in world.sources:
         yield Fault((*path, "type"), unknown("type of integration", integration.type, world.sources))
     if not _KEY.fullmatch(integration.key):

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from tocsin.core.checking import is_email
 from tocsin.core.errors import Conflict, Invalid, NotFound, TooMany
 from tocsin.core.permission import Principal, require
 from tocsin.core.shape import short, unknown
 from tocsin.core.status_page import StatusPage
-from tocsin.core.validation import is_email
 from tocsin.flow.context import Context
 from tocsin.flow.letterbox import Purpose, fits, number_of
 from tocsin.manage.lists import DEFAULT, check_limit, listing, read_cursor, time_text, write_cursor

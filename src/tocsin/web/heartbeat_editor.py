@@ -10,9 +10,9 @@ from uuid import uuid4
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from tocsin.core.checking import zones
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.spelling import plain
-from tocsin.core.validation import zones
 from tocsin.manage import heartbeats, objects
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.pages import go, show

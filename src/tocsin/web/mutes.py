@@ -11,9 +11,9 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.calendar import instant
+from tocsin.core.checking import zones
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.mute import Matcher
-from tocsin.core.validation import zones
 from tocsin.manage import alerts, mutes
 from tocsin.web import strips
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of

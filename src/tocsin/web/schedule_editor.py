@@ -12,11 +12,11 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from tocsin.core.checking import zones
 from tocsin.core.configuration import Schedule
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tocsin.core.spelling import WEEKDAYS, plain
 from tocsin.core.template import TEMPLATES
-from tocsin.core.validation import zones
 from tocsin.flow.context import Context
 from tocsin.manage import objects, overrides, templates, versions
 from tocsin.web import schedule_forms as forms
