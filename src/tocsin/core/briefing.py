@@ -177,9 +177,26 @@ def public_impact(impact: Impact, affected: Collection[str], own_words: Collecti
     who = who[:1].upper() + who[1:] if who else "Some users"
     where = f" in {', '.join(impact.regions)}" if impact.regions and not outside_any(impact.regions, own_words) else ""
     if what:
-        return f"{who}{where} are affected: {what.rstrip('.')}."
+        return f"{who}{where} {_noticed(what.rstrip('.'))}."
     things = f" with {', '.join(affected)}" if affected else ""
     return f"{who}{where} may experience problems{things}."
+
+
+_NOT = ("cannot ", "can't ", "can not ", "are unable to ")
+_DOING = frozenset(
+    ("access", "add", "book", "buy", "call", "change", "check", "complete", "connect", "create", "download", "find", "get", "load", "log",
+     "make", "open", "order", "pay", "place", "reach", "receive", "register", "save", "search", "see", "send", "sign", "start",
+     "submit", "update", "upload", "use", "view", "watch"),
+)  # fmt: skip
+
+
+def _noticed(what: str) -> str:
+    """What people cannot do, as somebody wrote it: `pay by card`, `Cannot pay` or `payments are declined`, behind who they are."""
+    small = what[:1].lower() + what[1:]
+    if small.startswith(_NOT):
+        return small
+    says = any(f" {verb} " in small for verb in ("is", "are", "was", "were", "has", "have", "does", "do"))
+    return f"cannot {small}" if small.split(" ")[0] in _DOING and not says else f"are affected: {what}"
 
 
 def outside(text: str, own_words: Collection[str]) -> str:

@@ -67,6 +67,7 @@ NEEDED_FOR: dict[Kind, Permission] = {
         ),
         "see_pages",
     ),
+    "update_drafted": "see_pages",
     **dict.fromkeys(("alerts_joined", "alerts_hidden", "alert_resolved", "alert_acknowledged"), "see_alerts"),
 }  # fmt: skip
 """Kinds of timeline entries that need more than `see_incidents`: they tell of pages and alerts."""

@@ -93,7 +93,7 @@ Next update by {{ next_update }}, or sooner if anything changes.
 
 _PUBLIC_RESOLUTION = """\
 This incident is resolved; the service works as usual again.
-{% set told = impact | replace(" are affected:", " were affected:") %}
+{% set told = impact | replace(" are affected:", " were affected:") | replace(" cannot ", " could not ") %}
 {{ told | replace(" may experience ", " may have experienced ") }} It lasted {{ duration }}, from {{ since }}{{ " to " ~ until if until }}.
 {% if cause %}
 The cause was {{ cause }}.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from tocsin.core.audience import AUDIENCES, Audience, read_audience
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.language import lint_update
+from tocsin.core.matrix import Rules, update_by
 from tocsin.core.permission import Principal, allowed, require, roles_with
 from tocsin.core.role import holders
 from tocsin.core.severity import Severity
@@ -33,6 +35,8 @@ from tocsin.store.updates import Update
 SPEAKERS = ("incident_commander", "comms_lead", "deputy")
 """Whoever leads an incident may speak of it in public."""
 MONTH = timedelta(days=30)
+ROOM = re.compile(r"#?\binc-\d{8}-[a-z0-9-]+")
+"""The name of an incident's room, which is no jargon."""
 
 
 def view(one: Update, receipts: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
@@ -81,7 +85,7 @@ async def list_updates(ctx: Context, principal: Principal, number: int) -> dict[
         incident = await store.known(tx, number)
         found = await stored.of_incident(tx, number, states)
         receipts = await stored.receipts(tx, updates=[one.id for one in found])
-        policy = (await rules_for(ctx, tx, incident)).rows[Severity(incident.severity)]
+        rules = await rules_for(ctx, tx, incident)
     now = ctx.clock.now()
     by_update: dict[int, list[Any]] = {}
     for row in receipts if allowed(principal.role, "publish") else ():
@@ -89,7 +93,7 @@ async def list_updates(ctx: Context, principal: Principal, number: int) -> dict[
     return {
         "items": [view(one, by_update.get(one.id, ())) for one in found],
         "next": None,
-        "audiences": _audiences(ctx, incident, policy.audiences.names, found, now),
+        "audiences": _audiences(ctx, incident, rules, found, now),
         "promises": promises_view([_said(one, incident) for one in found if one.state == "published"], now),
     }
 
@@ -99,11 +103,11 @@ async def room_part(ctx: Context, principal: Principal, number: int) -> dict[str
     async with ctx.db.reading() as tx:
         incident = await store.known(tx, number)
         found = await stored.of_incident(tx, number)
-        policy = (await rules_for(ctx, tx, incident)).rows[Severity(incident.severity)]
+        rules = await rules_for(ctx, tx, incident)
     insider = allowed(principal.role, "publish")
     published = [one for one in found if one.state == "published"]
     return {
-        "audiences": _audiences(ctx, incident, policy.audiences.names, found, ctx.clock.now()),
+        "audiences": _audiences(ctx, incident, rules, found, ctx.clock.now()),
         "drafts": [view(one) for one in found if one.state == "draft"] if insider else [],
         "latest": [view(one) for one in published[:2]],
         "told": len(published),
@@ -111,16 +115,21 @@ async def room_part(ctx: Context, principal: Principal, number: int) -> dict[str
 
 
 def _audiences(
-    ctx: Context, incident: Incident, required: Sequence[str], found: Sequence[Update], now: datetime
+    ctx: Context, incident: Incident, rules: Rules, found: Sequence[Update], now: datetime
 ) -> list[dict[str, Any]]:
     """Where each audience stands (S0-6): who is to be told, by which channels, what they heard last, when they are to hear more."""
+    policy = rules.rows[Severity(incident.severity)]
+    first, required = (
+        update_by(policy, rules.hours, incident.clocks_since or incident.created_at),
+        policy.audiences.names,
+    )
     shown = []
     for name in AUDIENCES:
         last = next((one for one in found if one.audience == name and one.state == "published"), None)
         promised = incident.promised.get(name)
         due = datetime.fromisoformat(promised) if promised else None
         if due is None and last is None and name in required and incident.open:
-            due = incident.next_update_at if not incident.promised else incident.created_at
+            due = first
         shown.append(
             {
                 "audience": name,
@@ -342,6 +351,11 @@ def findings(ctx: Context, text: str, audience: str, status: str | None, has_nex
     """What the language check says of a text: `{level, line, rule, message, suggestion, excerpt}`. It advises, and stops nothing."""
     people = [name for user in ctx.directory.users.values() if (name := user.name)] if audience != "responders" else []
     found = lint_update(
-        text, status=status, audience=audience, own_words=own_words(ctx.directory), has_next=has_next, people=people
+        ROOM.sub("the room", text),
+        status=status,
+        audience=audience,
+        own_words=own_words(ctx.directory),
+        has_next=has_next,
+        people=people,
     )
     return [msgspec.to_builtins(one) for one in found]

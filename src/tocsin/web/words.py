@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
+from tocsin.core import criteria
+
 SEVERITIES = {
     "sev1_critical": ("sev1", "SEV1", "Critical"),
     "sev2_high": ("sev2", "SEV2", "High"),
@@ -16,6 +18,9 @@ SEVERITIES = {
     "sev4_low": ("sev4", "SEV4", "Low"),
 }
 """Severity -> (class and shape, short name, word)."""
+
+CRITERIA = {one.id: one.text for one in criteria.CRITERIA}
+"""Question of the severity guide -> its wording."""
 
 STATUSES = {
     "detected": ("alarm", "bell", "Unanswered"),
@@ -53,6 +58,40 @@ HANDOFFS = {
     "void": ("calm", "cross", "Not needed"),
 }
 """State of a handoff -> (tone, icon, word)."""
+
+REVIEWS = {
+    "none": ("calm", "gap", "Not begun"),
+    "draft": ("busy", "note", "Draft"),
+    "in_review": ("watch", "eye", "Being read"),
+    "published": ("good", "check", "Published"),
+    "waived": ("calm", "cross", "Waived"),
+}
+"""State of a review -> (tone, icon, word)."""
+
+FACTORS = {
+    "technical": "Technical: system or infrastructure",
+    "process": "Process: procedures or documentation",
+    "knowledge": "Knowledge and communication",
+    "external": "External: somebody else's service",
+}
+
+RULES = {
+    "jargon": "Words of the trade",
+    "blame": "Blame",
+    "speculation": "A guess",
+    "over_promise": "Promises too much",
+    "missing_impact": "No impact",
+    "missing_next": "No next time",
+    "missing_apology": "No regret",
+    "missing_start": "No beginning",
+    "rote": "A set phrase",
+    "long_sentence": "A long sentence",
+    "wordy": "Wordy",
+    "hindsight": "Hindsight",
+    "counterfactual": "A past that was not",
+    "human_error": "Ends at a person",
+}
+"""Rule of the language check -> what it is about."""
 
 MUTES = {
     "active": ("busy", "mute", "Muting"),
@@ -130,11 +169,14 @@ ENTRIES = {
     "responder_added": ("busy", "person", "Responder added"),
     "note_added": ("note", "note", "Note"),
     "communication_added": ("note", "note", "Communication"),
-    "update_published": ("note", "note", "Update published"),
+    "update_published": ("note", "send", "Update published"),
     "restored": ("good", "check", "Restored"),
     "resolved": ("good", "check", "Resolved"),
     "closed": ("good", "box", "Closed"),
     "reopened": ("bad", "bell", "Reopened"),
+    "review_drafted": ("note", "note", "Review drafted"),
+    "review_published": ("good", "check", "Review published"),
+    "review_waived": ("calm", "cross", "Review waived"),
     "relapsed": ("bad", "bell", "Came back"),
     "responder_removed": ("", "person", "Responder removed"),
     "snoozed": ("", "clock", "Snoozed"),
@@ -156,6 +198,7 @@ ENTRIES = {
     "copied": ("", "eye", "Copy for a shadow"),
     "response_late": ("bad", "clock", "Not acknowledged in time"),
     "update_due": ("", "clock", "Update due"),
+    "update_drafted": ("", "note", "Drafts ready"),
     "manager_informed": ("note", "person", "Manager informed"),
     "target_missed": ("bad", "clock", "Not restored in time"),
     "business_hours_began": ("", "clock", "Business hours began"),
@@ -233,6 +276,12 @@ def rhythm(beat: Mapping[str, Any]) -> str:
 def moment(value: str | datetime | None) -> datetime | None:
     """A time from a view (RFC 3339 text) or as it is."""
     return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+def local(value: str | datetime | None, zone: ZoneInfo) -> str:
+    """A time as a `datetime-local` field holds it, in that zone; empty for none."""
+    at = moment(value)
+    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
 
 
 def offset(at: datetime) -> str:
