@@ -17,7 +17,9 @@ from tests.story.world import ORGANISATION, World, directory
 from tests.web.visitor import ROLES, Site, text_of
 
 from tocsin.core.errors import Unavailable
+from tocsin.core.incident import public_id
 from tocsin.flow import closing, updates
+from tocsin.flow.silence_alarm import keep_watch
 from tocsin.manage import configuration
 from tocsin.manage.files import File, write
 from tocsin.serving import create_app
@@ -362,3 +364,23 @@ async def test_the_overview_says_what_stands_behind_each_component(stand: Stand)
     assert "Major outage" in said
     assert "Payments API" in said
     assert json.loads((await stand.get("/api/v2/status.json")).text)["status"]["indicator"] == "critical"
+
+
+async def test_the_silence_alarm_shows_on_now_and_in_the_room_until_somebody_says_why(stand: Stand) -> None:
+    await keep_watch(stand.world.ctx)
+    path = await stand.site.room()
+    await stand.world.acknowledge(1)
+    await stand.world.wait(minutes=16)
+    alice = await stand.site.someone("alice")
+    assert "the status page shows nothing of this SEV1" in text_of(await alice.get("/"))
+    assert "The status page is green, and nobody said why" in text_of(await alice.get(path))
+    said = await alice.says(await alice.send(f"{path}/silence", {"reason": "Only our own CI is down"}, page=path))
+    assert "Not on the status page, says" in said
+    assert "Only our own CI is down" in said
+    assert "the status page shows nothing" not in text_of(await alice.get("/"))
+
+
+async def test_the_room_says_since_when_the_public_knows(stand: Stand) -> None:
+    number = await stand.says("Refused.", cards="major_outage")
+    alice = await stand.site.someone("alice")
+    assert "0 minutes after the beginning" in text_of(await alice.get(f"/incidents/{public_id(number)}"))

@@ -42,24 +42,25 @@
 40. `findings`   what we know becomes fact or falls; what is decided on it
 41. `tasks`      who does what, and the check-in that is missed
 42. `progress`   the second clock: acknowledged, not restored
-43. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-44. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-45. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-46. `plans`      planned mutes become silences, window after window
-47. `overrun`    a maintenance window is over, and what it held back still fires
-48. `heartbeats` pings come in; a missing one raises an alert
-49. `following`  the configuration changed: what stands in the database because of it changes too
-50. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-51. `improve`    a shift that hurt asks for something to be changed
-52. `drill`      a marked incident that pages for real and ends by itself
-53. `forewarn`   before the night each team is told what would go wrong
-54. `public_words`the public was told of an incident: its subscribers are written to
-55. `maintenance`maintenance as the public hears of it: announced, changed, begun, completed
-56. `letterbox`  the signed links in letters to subscribers
-57. `mailings`   carry letters to subscribers of the status page
-58. `silence_alarm`a SEV1 or SEV2 is open and the status page is green for too long
-59. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-60. `talking`    tell rooms what happened, one event after the other, in nobody's way
-61. `review`     it is over: its review is drafted, with its dates
-62. `tick`       claims what is due and hands it to the stage that owns it
+43. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
+44. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+45. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+46. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+47. `plans`      planned mutes become silences, window after window
+48. `overrun`    a maintenance window is over, and what it held back still fires
+49. `heartbeats` pings come in; a missing one raises an alert
+50. `following`  the configuration changed: what stands in the database because of it changes too
+51. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+52. `improve`    a shift that hurt asks for something to be changed
+53. `drill`      a marked incident that pages for real and ends by itself
+54. `forewarn`   before the night each team is told what would go wrong
+55. `public_words` the public was told of an incident: its subscribers are written to
+56. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+57. `letterbox`  the signed links in letters to subscribers
+58. `mailings`   carry letters to subscribers of the status page
+59. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+60. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+61. `talking`    tell rooms what happened, one event after the other, in nobody's way
+62. `review`     it is over: its review is drafted, with its dates
+63. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -162,5 +162,8 @@ async def ringing(tx: Tx) -> list[Any]:
 
 
 async def silence_of(tx: Tx, number: int) -> Any:
-    """`{public_at, silence}` of an incident, or None."""
-    return await tx.fetchrow("SELECT public_at, silence, severity, status FROM incidents WHERE id = $1", number)
+    """What the public knows of an incident, and its alarm; `shown`: it is on the page. None when there is no such incident."""
+    return await tx.fetchrow(
+        f"SELECT i.public_at, i.silence, i.severity, i.status, i.created_at, {_PUBLIC} AS shown FROM incidents i WHERE i.id = $1",
+        number,
+    )

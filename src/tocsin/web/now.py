@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 
-from tocsin.manage import desk, handoffs, oncall
+from tocsin.manage import desk, handoffs, oncall, public_side
 from tocsin.web.authentication import AnyRequest, context, may, viewer_of
 from tocsin.web.pages import show
 
@@ -17,7 +17,8 @@ async def now_data(request: AnyRequest) -> dict[str, Any]:
     seen = await desk.overview(ctx, viewer.someone.role)
     on_call = (await oncall.now(ctx))["items"] if viewer.may("see_on_call") else None
     unsigned = await handoffs.unsigned(ctx) if viewer.may("see_on_call") else []
-    return {**seen, "on_call": on_call, "unsigned": unsigned, "services": len(ctx.directory.services)}
+    silent = await public_side.silent(ctx)
+    return {**seen, "silent": silent, "on_call": on_call, "unsigned": unsigned, "services": len(ctx.directory.services)}
 
 
 @get("/", guards=may("see_incidents"), name="now", include_in_schema=False)

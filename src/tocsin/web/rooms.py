@@ -15,7 +15,7 @@ from tocsin.core.severity import parse
 from tocsin.flow import closing, respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
-from tocsin.manage import alerts, desk, explain, incidents, ladders, lifecycle, reviews, updates
+from tocsin.manage import alerts, desk, explain, firsts, incidents, ladders, lifecycle, public_side, reviews, updates
 from tocsin.manage import room as rooms
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.now import now_data
@@ -84,9 +84,11 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
         "spread": spread(request),
         "kin": await lifecycle.kin(ctx, number),
         "onset_drawing": drawing(held["onset"], viewer.now) if held["onset"] else None,
+        "public_side": await public_side.of_incident(ctx, number),
         "told_part": await updates.room_part(ctx, viewer.someone, number),
         "outside": await outside_part(ctx, viewer, number),
         "aftermath": await reviews.state_of(ctx, number) if incident["resolved_at"] else None,
+        "firsts": await firsts.of_incident(ctx, incident),
         "incident": incident,
         "is_open": incident["status"] in OPEN,
         "ladder": ladder,
