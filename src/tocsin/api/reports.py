@@ -10,7 +10,7 @@ from tocsin.api.answers import AnyRequest, reply
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.incidents import number_of
 from tocsin.api.parameters import From, To
-from tocsin.manage import language, rendering, reports, reviews, statistics
+from tocsin.manage import language, meetings, rendering, reports, reviews, statistics
 from tocsin.manage.lists import read_time
 from tocsin.manage.reports import MEDIA, Form
 
@@ -82,6 +82,15 @@ async def review_json(request: AnyRequest, id: FromPath[str]) -> Response[bytes]
     return await _review(request, id, "json")
 
 
+@get("/incidents/{id:str}/review.ics", guards=may("see_reviews"), summary="The review's meeting, for calendars")
+async def review_meeting(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    """409 while no meeting is planned."""
+    number = number_of(id)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="review-{number}.ics"'}
+    body = await meetings.meeting_of(context(request), number)
+    return Response(body, media_type="text/calendar; charset=utf-8", headers=headers)
+
+
 @post("/lint", guards=may("see_incidents"), status_code=200, summary="Check the language of an update or a review")
 async def lint(request: AnyRequest, data: JSONBody[Words]) -> Response[bytes]:
     """`items` are findings, `hints` good advice. Nothing is stopped by them. The names of our services and people are known."""
@@ -114,5 +123,5 @@ async def incident_metrics(
 
 
 ROUTES = [
-    report_markdown, report_html, report_json, review_markdown, review_html, review_json, lint, incident_metrics,
+    report_markdown, report_html, report_json, review_markdown, review_html, review_json, review_meeting, lint, incident_metrics,
 ]  # fmt: skip

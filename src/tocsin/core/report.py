@@ -114,13 +114,13 @@ def timeline(entries: Sequence[Told], whole: bool = False) -> list[str]:
     if len(entries) > LONG and not whole:
         lines += [f"{len(entries)} entries; runs of notifications, alerts, messages and notes are drawn together.", ""]
     dated = _days(entry.at for entry in entries)
-    for run in _runs(entries, LONG if not whole else len(entries)):
+    for run in runs(entries, LONG if not whole else len(entries)):
         lines += dated(run[0].at)
         lines.append(_entry(run[0]) if len(run) == 1 else _crowd(run))
     return lines
 
 
-def _runs(entries: Sequence[Told], most: int) -> Iterator[Sequence[Told]]:
+def runs(entries: Sequence[Told], most: int = LONG) -> Iterator[Sequence[Told]]:
     """Each entry alone; in a timeline of more than `most` entries, three or more lesser ones in a row together (a day at most)."""
     if len(entries) <= most:
         yield from ([entry] for entry in entries)

@@ -16,7 +16,7 @@ import msgspec
 from tocsin.core.answers import improvable, traced, well
 from tocsin.core.markup import block, cell, line, prose
 from tocsin.core.record import NAMES, Moment, Record, Told, measured
-from tocsin.core.report import duration, said, stamp
+from tocsin.core.report import duration, runs, said, stamp
 
 NOT_FOUND = "Incident not found"
 REFUSAL = "Incident must be closed before generating PIR"
@@ -106,24 +106,49 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Written()
 
 
+Part = Section | Literal["timeline", "follow_up"]
+
+
+def gathered(record: Record, written: Written) -> dict[Part, list[str]]:
+    """By part of the document, the lines of Markdown that are made from what is known."""
+    return {
+        "executive_summary": summary(record),
+        "what_happened": _happened(record),
+        "timeline": events(record),
+        "contributing_factors": _factors(written),
+        "root_cause": [],
+        "went_well": _answers(well(record)),
+        "could_be_improved": _answers(improvable(record)),
+        "action_items": _actions(written),
+        "key_metrics": metrics(record),
+        "lessons_learned": [],
+        "follow_up": _follow_ups(written),
+    }
+
+
 def markdown(record: Record, written: Written, now: datetime) -> str:
     """The whole review. Whether it may be made yet is for the caller to say. Where causes are told people are called by their roles."""
-    written = impersonal(record.people, written)
+    said = impersonal(record.people, written)
+    known = gathered(record, said)
+
+    def section(marks: str, name: Section) -> list[str]:
+        return _section(f"{marks} {SECTIONS[name]}", known[name], said, name)
+
     return "\n".join(
         (
             f"# Post-Incident Review: {line(record.title)}",
-            *_section("## Executive Summary", summary(record), written, "executive_summary"),
-            *_section("## What Happened", _happened(record), written, "what_happened"),
-            *("", "## Timeline of Events", "", *events(record)),
+            *section("##", "executive_summary"),
+            *section("##", "what_happened"),
+            *("", "## Timeline of Events", "", *known["timeline"]),
             *("", "## Root Cause Analysis"),
-            *_section("### Contributing Factors", _factors(written), written, "contributing_factors"),
-            *_section("### Root Cause", [], written, "root_cause"),
-            *_section("## What Went Well", _answers(well(record)), written, "went_well"),
-            *_section("## What Could Be Improved", _answers(improvable(record)), written, "could_be_improved"),
-            *_section("## Action Items", _actions(written), written, "action_items"),
-            *_section("## Key Metrics", metrics(record), written, "key_metrics"),
-            *_section("## Lessons Learned", [], written, "lessons_learned"),
-            *("", "## Follow-up Actions", "", *_follow_ups(written)),
+            *section("###", "contributing_factors"),
+            *section("###", "root_cause"),
+            *section("##", "went_well"),
+            *section("##", "could_be_improved"),
+            *section("##", "action_items"),
+            *section("##", "key_metrics"),
+            *section("##", "lessons_learned"),
+            *("", "## Follow-up Actions", "", *known["follow_up"]),
             *_footer(record, written, now),
         )
     )
@@ -187,9 +212,14 @@ def events(record: Record) -> list[str]:
     the metrics did around the onset."""
     merged = sorted([*_onset(record), *record.surroundings, *record.timeline], key=lambda entry: entry.at)
     told = [entry for entry in merged if entry.kind not in NOISE]
-    return [f"- **{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}** - {line(entry.details)}" for entry in told] or [
-        "No entries."
-    ]
+    return [_event(run) for run in runs(told)] or ["No entries."]
+
+
+def _event(run: Sequence[Told]) -> str:
+    details = line(run[0].details)
+    if len(run) > 1:
+        details = f"{len(run)} entries until {run[-1].at.astimezone(UTC):%H:%M:%S}, beginning with: {details}"
+    return f"- **{run[0].at.astimezone(UTC):%Y-%m-%d %H:%M:%S}** - {details}"
 
 
 NOISE = frozenset(

@@ -53,7 +53,7 @@ async def review_of(ctx: Context, number: int, role: Role, form: Form) -> bytes:
     if form == "json":
         return as_json(await get(ctx, number, role))
     async with ctx.db.reading() as tx:
-        record, found, written = await _read(ctx, tx, number, role)
+        record, found, written = await read(ctx, tx, number, role)
     if found is not None and found.state == "published" and found.kept is not None:
         text = str(found.kept["markdown"])
     else:
@@ -68,7 +68,7 @@ async def get(ctx: Context, number: int, role: Role) -> dict[str, Any]:
     (each section with its version and what the language check says of it). Raises NotFound; Conflict while the incident is open.
     """
     async with ctx.db.reading() as tx:
-        record, found, written = await _read(ctx, tx, number, role)
+        record, found, written = await read(ctx, tx, number, role)
         versions = await reviews.sections(tx, number)
     if found is not None and found.state == "published" and found.kept is not None:
         document = found.kept["document"]
@@ -89,11 +89,12 @@ async def get(ctx: Context, number: int, role: Role) -> dict[str, Any]:
             }
             for name, heading in SECTIONS.items()
         ],
-        "follow_up_actions": [_task(one) for one in written.follow_ups],
+        "follow_up_actions": [follow_up_view(one) for one in written.follow_ups],
     }  # fmt: skip
 
 
-def _task(one: review.FollowUp) -> dict[str, Any]:
+def follow_up_view(one: review.FollowUp) -> dict[str, Any]:
+    """`{task, text, due_at, done_at, done_by}`."""
     return {
         "task": one.task, "text": TASKS[one.task], "due_at": time_text(one.due_at), "done_at": time_text(one.done_at),
         "done_by": short(one.done_by) or None,
@@ -120,7 +121,8 @@ _HEAD = (
 )  # fmt: skip
 
 
-async def _read(ctx: Context, tx: Tx, number: int, role: Role) -> tuple[Record, Review | None, Written]:
+async def read(ctx: Context, tx: Tx, number: int, role: Role) -> tuple[Record, Review | None, Written]:
+    """All that a review is made from. Raises NotFound; Conflict while the incident is open."""
     row = await reading.get(tx, number)
     if row is None:
         raise NotFound(review.NOT_FOUND)
