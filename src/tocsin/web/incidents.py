@@ -7,15 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from litestar import Response, get, post
+from litestar import Response, get
 
-from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
-from tocsin.core.incident import STATUSES, public_id
-from tocsin.flow import declaring, summon
+from tocsin.core.incident import STATUSES
 from tocsin.manage import incidents
-from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
-from tocsin.web.pages import go, show
+from tocsin.web.authentication import AnyRequest, asked, context, may, viewer_of
+from tocsin.web.pages import show
 
 PER_PAGE = 50
 FILTERS = ("q", "status", "severity", "service", "from", "to")
@@ -57,39 +55,3 @@ def day(text: str, zone: ZoneInfo, name: str, plus: int = 0) -> datetime | None:
         return date + timedelta(days=plus)
     except (ValueError, OverflowError):
         raise Invalid(f"{text!r} is not a day: write it like 2026-03-02", f"/{name}") from None
-
-
-@get("/incidents/new", guards=may("declare"), name="declare", include_in_schema=False)
-async def new(request: AnyRequest) -> Response[bytes]:
-    return await _form(request, {"severity": "sev2_high", "service": asked(request, "service")}, {})
-
-
-@post("/incidents/new", guards=may("declare"), name="declare_form", status_code=200, include_in_schema=False)
-async def declare(request: AnyRequest) -> Response[Any]:
-    ctx, given = context(request), await fields(request)
-    service = given.get("service", "")
-    actor, (kind, _, name) = viewer_of(request).someone.id, given.get("page", "").partition(":")
-    try:
-        user, team = (name if kind == "user" else None), (name if kind == "team" else None)
-        asked = summon.people(ctx.directory, user, team, "/page") if kind else []
-        number = await declaring.declare(
-            ctx, actor, given.get("title", ""), given.get("description", ""),
-            severities.parse(given.get("severity", "")), [service] if service else [],
-            asked=asked, note=summon.said(ctx.directory, actor, given.get("description", "")),
-        )  # fmt: skip
-    except Invalid as error:
-        name = error.pointer.strip("/").split("/")[0].replace("affected_services", "service")
-        return await _form(request, given, {name: str(error)}, 422)
-    return go(f"/incidents/{public_id(number)}", "Declared: people are being paged as its service says.")
-
-
-async def _form(
-    request: AnyRequest, given: dict[str, str], wrong: dict[str, str], status: int = 200
-) -> Response[bytes]:
-    directory = context(request).directory
-    services = sorted(directory.services.values(), key=lambda s: s.label.lower())
-    return await show(
-        request, viewer_of(request), "incidents/new.html", status, given=given, wrong=wrong, services=services,
-        people=sorted(directory.users.values(), key=lambda user: user.label.lower()),
-        teams=sorted(directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
-    )  # fmt: skip

@@ -1,0 +1,94 @@
+"""The page that declares an incident, and the impact in its room."""
+
+from __future__ import annotations
+
+import re
+
+from .visitor import Site, text_of
+
+
+async def test_without_javascript_the_computed_severity_is_seen_before_anything_is_sent(site: Site) -> None:
+    alice = await site.someone("alice")
+    await alice.get("/incidents/new")
+    given = {
+        "title": "Checkout fails",
+        "what": "Nobody can pay",
+        "service": "api",
+        "q-critical_features_out": "yes",
+        "percent": "12 %",
+    }
+    page = (await alice.send("/incidents/new", given)).text
+    said = text_of(page)
+    assert "This is what your answers mean" in said
+    assert "SEV2, because: critical features out while the core works, 12% of users (SEV2 from 10%)" in said
+    assert "Declare SEV2 and page" in said
+    seen = re.search(r'name="seen" value="(\w+)"', page)
+    assert seen is not None
+    again = await alice.send("/incidents/new", {**given, "seen": seen[1]})
+    assert again.status_code == 303
+    room = text_of(await alice.get(again.headers["location"]))
+    assert "Nobody can pay" in room
+    assert "First minutes" in room
+    assert "critical features out while the core works" in room
+
+
+async def test_htmx_shows_what_answers_mean_and_declares_nothing(site: Site) -> None:
+    alice = await site.someone("alice")
+    await alice.get("/incidents/new")
+    given = {"title": "Odd", "service": "api", "q-breach": "unsure", "seen": "sev1_critical"}
+    page = await alice.send("/incidents/new", given, HX_Request="true")
+    said = text_of(page.text)
+    assert "It becomes private" in said
+    assert "Nothing fits" in text_of(await alice.get("/incidents?q=Odd"))
+
+
+async def test_a_milder_severity_needs_a_reason_and_bad_numbers_are_named(site: Site) -> None:
+    alice = await site.someone("alice")
+    await alice.get("/incidents/new")
+    given = {"title": "Odd", "service": "api", "percent": "60", "severity": "sev4_low"}
+    answer = await alice.send("/incidents/new", given)
+    assert (answer.status_code, "say why SEV4 is enough" in text_of(answer.text)) == (422, True)
+    answer = await alice.send("/incidents/new", {**given, "severity_reason": "Only robots"})
+    assert answer.status_code == 303
+    answer = await alice.send("/incidents/new", {**given, "percent": "lots"})
+    assert (answer.status_code, "is not a number" in text_of(answer.text)) == (422, True)
+    answer = await alice.send("/incidents/new", {"title": "x", "service": "api"})
+    assert (answer.status_code, "answer a question" in text_of(answer.text)) == (422, True)
+
+
+async def test_the_past_is_offered_while_declaring_and_in_the_room(site: Site) -> None:
+    alice = await site.someone("alice")
+    await alice.get("/incidents/new")
+    old = {
+        "title": "Connection pool exhausted",
+        "service": "api",
+        "severity": "sev3_medium",
+        "workaround": "Restart <b>it</b>",
+    }
+    await alice.send("/incidents/new", old)
+    page = (await alice.send("/incidents/new", {"title": "The connection pool is exhausted", "step": "check"})).text
+    assert "Restart &lt;b&gt;it&lt;/b&gt;" in page
+    made = await alice.send("/incidents/new", {**old, "title": "Connection pool exhausted again", "workaround": ""})
+    room = made.headers["location"]
+    assert "Restart" in text_of(await alice.get(f"{room}/similar"))
+    part = await alice.get(f"{room}/similar", HX_Request="true")
+    assert "<html" not in part
+
+
+async def test_in_the_room_the_impact_is_learnt_and_suggests(site: Site) -> None:
+    alice = await site.someone("alice")
+    await alice.get("/incidents/new")
+    made = await alice.send(
+        "/incidents/new", {"title": "Slow", "service": "api", "severity": "sev3_medium", "percent": "2"}
+    )
+    room = made.headers["location"]
+    await alice.send(f"{room}/impact", {"what": "Nobody can pay", "percent": "70"})
+    page = text_of(await alice.get(room))
+    assert "it is SEV3: raise it" in page
+    assert "Raise to SEV1" in page
+    await alice.send(f"{room}/suggested", {"severity": "sev1_critical", "reason": "70% now"})
+    page = text_of(await alice.get(room))
+    assert "Raise to SEV1" not in page
+    await alice.send(f"{room}/tags", {"add": "Peak, money"})
+    await alice.send(f"{room}/tags", {"remove": "peak"})
+    assert ">money " in re.sub(r"\s+", " ", await alice.get(room))
