@@ -86,7 +86,7 @@ def _usual(name: Name, row: Mapping[str, Any]) -> tuple[str, Certainty]:
         case "acknowledged":
             return row["acknowledged_by"] or "", "exact"
         case "engaged":
-            return "acknowledgement", "estimated"
+            return "first act", "exact"
         case "restored":
             return "", "estimated"
         case _:

@@ -10,7 +10,7 @@ from tocsin.core.errors import Conflict
 from tocsin.core.lifecycle import WATCH, check_move
 from tocsin.core.moment import kept
 from tocsin.flow import watching
-from tocsin.flow.acts import Result, checked, label, locked, tell, user_of
+from tocsin.flow.acts import Result, checked, engaged, label, locked, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.probing import Measured, measure, probes_of
 from tocsin.flow.respond import answered
@@ -113,6 +113,7 @@ async def _restored(ctx: Context, tx: Tx, incident: Incident, actor: str, now: d
         moments=kept(incident.moments, "restored", source, "exact" if certainty == "exact" else "estimated"),
         **incidents.AT_REST,
     )  # fmt: skip
+    await engaged(tx, incident, actor, now)
     await watching.begin(ctx, tx, incident, now)
     await _tell(ctx, tx, incident, actor, now, check)
     await moved(ctx, tx, incident, old, "monitoring", actor, now)

@@ -8,7 +8,7 @@ from tocsin.core.incident import Status
 from tocsin.core.lifecycle import check_move, parse_status
 from tocsin.core.moment import without
 from tocsin.flow import watching
-from tocsin.flow.acts import Result, checked, locked, tell
+from tocsin.flow.acts import Result, checked, engaged, locked, tell
 from tocsin.flow.closing import closed, reopened, resolved
 from tocsin.flow.context import Context
 from tocsin.flow.respond import answered
@@ -74,4 +74,6 @@ async def _stepped(ctx: Context, tx: Tx, incident: Incident, wanted: Status, act
         await watching.end(tx, incident)
         await timers.set_timer(tx, "progress", incident.id, incident.id, now)
     await incidents.update(tx, incident, **changes)
+    if wanted != "acknowledged":
+        await engaged(tx, incident, actor, now)
     await moved(ctx, tx, incident, old, wanted, actor, now)
