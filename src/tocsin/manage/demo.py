@@ -30,7 +30,7 @@ from tocsin.flow import closing, heartbeats, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration, handoffs, newcomers, pay
+from tocsin.manage import configuration, demo_room, handoffs, newcomers, pay
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
@@ -86,7 +86,8 @@ def _organisation(now: datetime, name: str = "demo.yaml") -> str:
 
 
 class _Act(NamedTuple):
-    """One thing that happens in an episode: `fire`, `answer`, `note`, `recover` (its source resolves) or `resolve` (a person)."""
+    """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `change`, `recover` (its source resolves)
+    or `resolve` (a person)."""
 
     at: datetime
     kind: str
@@ -107,6 +108,11 @@ def _acts(now: datetime) -> Iterator[_Act]:
             yield _Act(at(episode.answered), "answer", episode)
         for minutes, text in episode.notes:
             yield _Act(at(minutes), "note", episode, text)
+        if episode.title == demo_room.TITLE:
+            for place, (minutes, _) in enumerate(demo_room.ACTS):
+                yield _Act(at(minutes), "room", episode, str(place))
+            for minutes, text in demo_room.CHANGES:
+                yield _Act(at(minutes), "change", episode, text)
         if episode.recovered is not None:
             yield _Act(at(episode.recovered), "recover", episode)
         if episode.resolved is not None:
@@ -179,11 +185,20 @@ class _Replay:
                     await self._send(episode, "resolve", label)
             case "answer":
                 await respond.acknowledge(self._ctx, self.numbers[episode], self._person(episode))
+            case "room":
+                await demo_room.ACTS[int(act.text)][1](self._ctx, self.numbers[episode])
+            case "change":
+                await self._change(episode, act.text)
             case "note":
                 await respond.note(self._ctx, self.numbers[episode], self._person(episode), act.text)
             case "resolve":
                 await closing.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
         await self._settle()
+
+    async def _change(self, episode: Episode, text: str) -> None:
+        service = self._ctx.directory.services[episode.service]
+        event = Event(action="change", dedup_key=secrets.token_hex(8), title=text, source="deploy-bot")
+        await self._intake.accept(IntegrationRef(service, service.integrations[0]), [event], self._clock.now())
 
     async def _send(self, episode: Episode, action: Action, label: str) -> None:
         service = self._ctx.directory.services[episode.service]
