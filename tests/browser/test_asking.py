@@ -70,7 +70,7 @@ async def test_a_sev2_that_is_not_restored_is_escalated_with_one_tap(stage: Stag
     await expect(alice.get_by_text("Escalate to senior?").first).to_be_visible()
     assert await violations(alice) == []
     await alice.get_by_role("button", name="Escalate now").click()
-    await expect(alice.locator("#messages")).to_contain_text("Escalated to carol")
+    await expect(alice.locator("#messages")).to_contain_text("Escalated to Carol")
     await stage.site.world.settle()
     assert stage.site.world.phone("carol").rang()
 

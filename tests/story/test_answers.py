@@ -30,7 +30,7 @@ async def test_escalating_pages_the_next_rung_now_and_later_ones_keep_their_time
     await world.wait(minutes=2)
     result = await respond.escalate(world.ctx, outcome.incident, "user:alice", "I need help with the database")
     await world.settle()
-    assert result.sentence == "Escalated to bob"
+    assert result.sentence == "Escalated to Bob"
     assert world.phone("bob").rang()
     assert world.phone("bob").last.reason == "Someone escalated this incident. Alice: I need help with the database"
     assert world.phone("bob").last.role.startswith("You are here as primary or secondary on-call: service knowledge;")

@@ -173,7 +173,7 @@ async def test_a_person_who_escalates_goes_above_the_second_clock(world: World) 
     assert world.phone("carol").rang()
     result = await respond.escalate(world.ctx, outcome.incident, "user:alice", "I am stuck")
     await world.settle()
-    assert result.sentence == "Escalated to dave"
+    assert result.sentence == "Escalated to Dave"
     entry = (await world.rows("SELECT details, data FROM timeline WHERE kind = 'escalated' ORDER BY seq DESC LIMIT 1"))[
         0
     ]
@@ -207,6 +207,8 @@ async def test_on_a_sev2_whoever_leads_it_is_asked_and_nobody_is_paged(world: Wo
     assert (await world.incident())["prompted_at"] is not None
     [asked] = [m for m in world.phone("alice").messages if m.reason == "Not restored after 30m. Escalate to senior?"]
     assert asked.type == "update"
+    assert asked.news is not None
+    assert asked.news.url.startswith("http://tocsin.test/e/1.1.alice."), "a link of one's own, signed"
     await world.wait(hours=3)
     assert [world.phone(p).times for p in ("bob", "carol", "dave", "erin")] == [0, 0, 0, 0]
     assert (await world.kinds(outcome.incident)).count("escalation_suggested") == 1

@@ -22,6 +22,8 @@ OPEN = {
     "use_link",
     "answer",
     "answer_form",
+    "suggested",
+    "suggested_form",
     "static",
     "favicon",
     "robots",
@@ -31,7 +33,7 @@ OPEN |= {"push_arrived", "push_renewed", "manifest", "service_worker", "offline"
 SUBSCRIBING = {"status_subscribe", "status_confirmed", "status_unsubscribed"}
 """Forms on a page that is the same for everybody, and links in letters: they do nothing in anybody's name."""
 OPEN |= {"status", "status_confirm", "status_unsubscribe"} | SUBSCRIBING
-WITHOUT_FORM = {"answer_form", "push_arrived", "push_renewed"} | SUBSCRIBING
+WITHOUT_FORM = {"answer_form", "suggested_form", "push_arrived", "push_renewed"} | SUBSCRIBING
 """What telephones, browsers and links send without a form of ours."""
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from tocsin.core.spelling import plain
+
+from ..story.world import directory
 from .visitor import Site, text_of
 
 
@@ -66,3 +69,35 @@ async def test_the_link_is_not_told_to_other_sites(site: Site) -> None:
     answer = await site.stranger().http.get(await link_of(site))
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_whoever_leads_a_sev2_escalates_by_the_link_they_were_sent(site: Site) -> None:
+    world = site.world
+    users = [plain(user) for user in world.ctx.directory.users.values()]
+    users = [{**user, "updates": ["phone"]} if user["id"] == "alice" else user for user in users]
+    steps = [{"targets": [{"schedule": "primary"}]}, {"after": "15m", "tier": "senior", "targets": [{"user": "bob"}]}]
+    world.ctx.directory = directory({"users": users, "escalation_policies": [{"id": "payments", "steps": steps}]})
+    number = (await world.fire(severity="error")).incident
+    assert number is not None
+    await world.acknowledge(number)
+    await world.wait(minutes=30)
+    (asked,) = [m for m in world.phone("alice").messages if m.news is not None]
+    link = asked.news.url.removeprefix("http://tocsin.test") if asked.news else ""
+    stranger = site.stranger()
+    words = text_of(await stranger.get(link))
+    assert "You decide as Alice" in words
+    assert world.phone("bob").times == 0, "looking does nothing"
+    cut = await stranger.http.get(link[:-1])
+    assert cut.status_code == 404
+    assert (await stranger.http.get(link.replace(".alice.", ".erin."))).status_code == 404
+    done = await stranger.http.post(link, data={"reason": "The bank is silent"})
+    assert done.status_code == 200
+    assert "Escalated to" in text_of(done.text)
+    await world.settle()
+    assert world.phone("bob").times == 1
+    again = await stranger.http.post(link)
+    assert (again.status_code, "This was decided already" in text_of(again.text)) == (200, True)
+    assert world.phone("carol").times == 0
+    (entry,) = await world.rows("SELECT actor, details FROM timeline WHERE kind = 'escalated'")
+    assert entry["actor"] == "user:alice"
+    assert "The bank is silent" in entry["details"]

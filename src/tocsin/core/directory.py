@@ -127,6 +127,14 @@ class Directory:
         owner = self.services.get(service) if service else None
         return self.teams.get(owner.team) if owner and owner.team else None
 
+    def called(self, target: str) -> str:
+        """What people call `schedule:night`, `team:ops` or `user:bo` (`by name`: somebody asked for this very person)."""
+        kind, _, id = target.partition(":")
+        if kind == "user":
+            return "by name"
+        found = self.schedules.get(id) if kind == "schedule" else self.teams.get(id) if kind == "team" else None
+        return (found.name or id) if found is not None else target.replace(":", " ")
+
     def method(self, user: str, method: str) -> ContactMethod | None:
         """The contact method `method` of `user`, or None when either is gone."""
         owner = self.users.get(user)

@@ -19,6 +19,7 @@ from tocsin.core.configuration import ContactMethod
 from tocsin.core.errors import Unavailable
 from tocsin.core.notification import for_news
 from tocsin.core.severity import Severity
+from tocsin.flow import suggested
 from tocsin.flow.context import Context
 from tocsin.flow.message import case_of
 from tocsin.plugins.channels.base import Brief, DeliveryError, Message, News
@@ -176,8 +177,10 @@ def compose(ctx: Context, notice: Notice) -> Message:
     now = ctx.clock.now()
     user = ctx.directory.users.get(notice.user_id)
     url = ctx.settings.external_url + notice.path
-    if notice.incident_id is not None and notice.title is not None:
-        told = News(heading=notice.heading, text=notice.text, url=url) if notice.kind == TOLD else None
+    about = notice.incident_id is not None and notice.title is not None
+    if notice.incident_id is not None and about:
+        carries = notice.kind == TOLD or notice.path.startswith(suggested.PREFIX)
+        told = News(heading=notice.heading, text=notice.text, url=url) if carries else None
         brief, news = case_of(ctx, notice.incident_id, notice), told
     else:
         news = News(heading=notice.heading, text=notice.text, url=url)
@@ -187,7 +190,7 @@ def compose(ctx: Context, notice: Notice) -> Message:
         )  # fmt: skip
     return Message(
         type="update", key=f"{ctx.instance}-u{notice.id}", page_id=f"{notice.page_id or ''}",
-        reason=notice.heading if news is None else "", step=notice.step, user=notice.user_id,
+        reason=notice.heading if about and notice.kind != TOLD else "", step=notice.step, user=notice.user_id,
         user_name=_name(ctx, notice), time_zone=user.time_zone if user else "UTC", incident=brief,
         acknowledge_url="", sent_at=now, instance=ctx.instance, news=news,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from tocsin.core.progress import climb, first_due, onward, resumed
 from tocsin.core.severity import Severity
 from tocsin.core.tier import ABOUT, rank
 from tocsin.core.timeline import Entry
+from tocsin.flow import suggested
 from tocsin.flow.acts import label, tell
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ladder_of, policy_of
@@ -34,6 +35,7 @@ from tocsin.store.writing import NewTimer, Writing, notify, write_paging, write_
 
 PROMPT_PATIENCE = timedelta(minutes=30)
 """How long the question to whoever leads an incident is tried."""
+YES = "Open the link to escalate, or to see what it is about. Nobody is paged unless you say so."
 
 
 @dataclass
@@ -248,8 +250,8 @@ def _notices(ctx: Context, incident: Incident, user: str | None, heading: str, n
     return [
         NewNotice(
             key=f"escalate?:{incident.id}:{incident.cycle}:{method.id}", kind="escalation_suggested", user_id=person.id,
-            method=method.id, channel=method.type, heading=heading, incident_id=incident.id, created_at=now, due_at=now,
-            deadline_at=now + PROMPT_PATIENCE,
+            method=method.id, channel=method.type, heading=heading, text=YES, path=suggested.path(ctx, incident, person.id),
+            incident_id=incident.id, created_at=now, due_at=now, deadline_at=now + PROMPT_PATIENCE,
         )
         for method in (subscribed(person) if person else ())
         if person is not None

@@ -136,7 +136,7 @@ async def assign(ctx: Context, number: int, actor: str, user: str, *, page: bool
         incident = await locked_open(tx, number)
         name = label(ctx.directory, user)
         if incident.assignee == user and not page:
-            return Result(number, False, f"Already assigned to {user}")
+            return Result(number, False, f"Already assigned to {label(ctx.directory, user)}")
         now, old = ctx.clock.now(), incident.assignee
         if incident.handover is not None:
             await handover.forget(tx, incident, now)
@@ -184,7 +184,8 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str, tier: str
         await incidents.update(tx, incident, assignee=incident.assignee or before)
         await notify(tx, "timeline")
     summon.sent(ctx, held)
-    return Result(number, True, f"Escalated to {incident.assignee}" if incident.assignee else "Escalated")
+    to = label(ctx.directory, incident.assignee)
+    return Result(number, True, f"Escalated to {to}" if incident.assignee else "Escalated")
 
 
 def _exhausted(ctx: Context, incident: Incident, climbs: Sequence[Escalation]) -> str:
@@ -193,7 +194,8 @@ def _exhausted(ctx: Context, incident: Incident, climbs: Sequence[Escalation]) -
     for climb in climbs:
         steps = policy_of(ctx, incident, climb).steps
         last = f" after step {len(steps)} ({ABOUT[steps[-1].tier].name.lower()})" if steps else ""
-        ends.append(f"{climb.policy}{last}")
+        known = ctx.directory.escalation_policies.get(climb.policy)
+        ends.append(f"{(known.name if known else '') or climb.policy}{last}")
     return (
         f"The escalation policy is exhausted: {', '.join(ends)}; nobody is left to page."
         " Assign somebody instead, or page a person or a team."

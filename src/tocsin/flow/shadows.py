@@ -59,7 +59,7 @@ def copies(
         user = directory.users[reader]
         data = {"page": page.page, "user": reader, "via": page.via}
         entries.append(
-            Entry(at=now, kind="copied", actor="tocsin", details=f"{user.label} {does} {page.via}", data=data)
+            Entry(at=now, kind="copied", actor="tocsin", details=f"{user.label} {does} {title}", data=data)
         )
     return notices, entries
 
