@@ -95,7 +95,9 @@ def told(found: dict[str, Any], as_json: bool) -> None:
     """The answer to an action on an incident."""
     if as_json:
         return show.json(found)
-    show.line(f"{found['id']} ({found['name']}): {found['result']['sentence']}. It is {found['status']}.")
+    sentence = found["result"]["sentence"]
+    state = "" if found["status"] in sentence.split() else f" It is {found['status']}."
+    show.line(f"{found['id']} ({found['name']}): {sentence}.{state}")
 
 
 def _with_notes(notes: str | None) -> dict[str, Any]:

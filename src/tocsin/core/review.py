@@ -126,8 +126,8 @@ def gathered(record: Record, written: Written) -> dict[Part, list[str]]:
     }
 
 
-def markdown(record: Record, written: Written, now: datetime) -> str:
-    """The whole review. Whether it may be made yet is for the caller to say. Where causes are told people are called by their roles."""
+def markdown(record: Record, written: Written, now: datetime, *, published: bool = False) -> str:
+    """The whole review. Whether it may be made yet is for the caller to say; `published`: it is published as it is. Where causes are told people are called by their roles."""
     said = impersonal(record.people, written)
     known = gathered(record, said)
 
@@ -149,7 +149,7 @@ def markdown(record: Record, written: Written, now: datetime) -> str:
             *section("##", "key_metrics"),
             *section("##", "lessons_learned"),
             *("", "## Follow-up Actions", "", *known["follow_up"]),
-            *_footer(record, written, now),
+            *_footer(record, written, now, published),
         )
     )
 
@@ -336,10 +336,12 @@ def _follow_up(task: Task, text: str, kept: FollowUp | None) -> str:
     return f"- [{'x' if done else ' '}] {text}{due}"
 
 
-def _footer(record: Record, written: Written, now: datetime) -> list[str]:
+def _footer(record: Record, written: Written, now: datetime, published: bool) -> list[str]:
     missing = [SECTIONS[name].lower() for name in incomplete(record.severity, written)]
     following = f"write {', '.join(missing)}; then publish" if missing else "publish"
     due = f" by {stamp(written.publish_by)}" if written.publish_by else ""
+    if published:
+        following, due = "do what is left to do above", ""
     return [
         "", "---", "",
         f"*PIR Template generated on {stamp(now)} from the data snapshot sha256:{snapshot(record, written)}*",

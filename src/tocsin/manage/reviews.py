@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, get_args
 
 import msgspec
@@ -270,7 +271,7 @@ async def publish(ctx: Context, number: int, actor: str, incomplete: str = "") -
         )
         published = await reviews.get(tx, number)
         record, written = await record_of(ctx, tx, number, "admin"), await _written(tx, number, published)
-        text = await asyncio.to_thread(review.markdown, record, written, now)
+        text = await asyncio.to_thread(partial(review.markdown, record, written, now, published=True))
         kept = {"markdown": text, "document": plain(review.document(record, written, now))}
         await reviews.change(tx, number, kept=msgspec.to_builtins(kept))
         gaps = {"missing": missing, "reason": reason} if missing else {}
