@@ -127,7 +127,9 @@ def gathered(record: Record, written: Written) -> dict[Part, list[str]]:
 
 
 def markdown(record: Record, written: Written, now: datetime, *, published: bool = False) -> str:
-    """The whole review. Whether it may be made yet is for the caller to say; `published`: it is published as it is. Where causes are told people are called by their roles."""
+    """The whole review. Whether it may be made yet is for the caller to say; `published`: it is published as it is. Where causes are
+    told people are called by their roles.
+    """
     said = impersonal(record.people, written)
     known = gathered(record, said)
 
