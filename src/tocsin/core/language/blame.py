@@ -179,7 +179,7 @@ def _of_fault(verb: str, rest: str) -> str:
 
 def _allowed(what: str, verb: str) -> str:
     """`The system allowed WHAT to be VERBED`, what comes after the object left where it is."""
-    verb = " ".join(verb.lower().split())
+    verb, what = " ".join(verb.lower().split()), what.split(",")[0].strip()
     if not what:
         return f"The system allowed it to be {_participle(verb)}"
     parts = re.split(
