@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tocsin.core.configuration import KINDS, Severities
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Invalid, Problem
+from tocsin.core.matrix import matrix_of
+from tocsin.core.severity import Severity
 from tocsin.core.spelling import decode
 from tocsin.core.validation import World
 from tocsin.manage.drafts import directory_of, draft
@@ -435,3 +437,12 @@ def test_what_is_written_about_the_status_page_reads_back_as_the_same() -> None:
     announced = made.mutes["upgrade"].announce
     assert announced is not None
     assert announced.components == ("cards",)
+
+
+def test_what_is_written_about_updates_reads_back_as_the_same() -> None:
+    made = load((GOLDEN / "good" / "updates.yml").read_text())
+    assert same(load(write(made)), made)
+    assert [one.audience for one in made.channels.values()] == ["responders", "executives", "social"]
+    assert made.update_templates["board"].body.startswith("{{ severity }}: {{ title }}.\n")
+    assert matrix_of(made, None)[Severity.SEV1].audiences.names == ("responders", "public")
+    assert matrix_of(made, None)[Severity.SEV4].audiences.names == ()

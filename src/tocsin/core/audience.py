@@ -36,7 +36,7 @@ def read_audience(text: str, pointer: str = "/audience") -> Audience:
 
 
 class Audiences(Spelled):
-    """Audiences as the matrix names them: a list, or a text with commas; `nobody` for none."""
+    """Audiences as the matrix names them: `responders, public`; `nobody` for none."""
 
     __slots__ = ("names",)
 
@@ -49,9 +49,9 @@ class Audiences(Spelled):
         if isinstance(value, str):
             value = [] if value.strip().lower() in ("nobody", "") else value.split(",")
         if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-            raise ValueError(f"write audiences as a list of {', '.join(AUDIENCES)}, or nobody")
+            raise ValueError(f"write audiences with commas between them, of {', '.join(AUDIENCES)}; or nobody")
         try:
-            return cls(read_audience(one) for one in value)
+            return cls(read_audience(one.strip()) for one in value)
         except Invalid as error:
             raise ValueError(str(error)) from None
 

@@ -261,6 +261,12 @@ def _comfort(user: User, world: World, names: Collection[str]) -> Iterator[Fault
 def _channel(one: Channel, known: Known, world: World) -> Iterator[Fault]:
     yield from refer_all(known, "services", one.services, ("services",))
     wrong = list(channel_faults(one))
+    fields = world.channels[one.type].fields if one.type in world.channels else ()
+    wrong += [
+        Fault((field.name,), f"the field {field.name!r} is missing: a channel of the type {one.type} needs it")
+        for field in fields
+        if field.required and field.name not in one.settings
+    ]
     yield from wrong
     if not wrong and (channel := world.channels.get(one.type)) and (problem := channel.problem(one.settings)):
         field, colon, message = problem.partition(": ")
