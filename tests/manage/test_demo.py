@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.clock import Clock
 from tocsin.flow.context import Context
-from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals
+from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals, status_pages
 from tocsin.manage.demo_month import MONTH
 from tocsin.plugins.channels import registry
 from tocsin.settings import Settings
@@ -85,3 +85,16 @@ async def test_its_shifts_were_handed_over_and_signed_but_the_last_ones(ctx: Con
     assert states["lapsed"] == 0
     assert states["unsigned"] + states["draft"] < 8
     assert {one["schedule"] for one in listed} >= {"shop-primary", "platform-primary"}
+
+
+async def test_the_status_page_of_the_demo_tells_of_the_month(ctx: Context) -> None:
+    await demo.load(ctx)
+    found = await status_pages.overview(ctx)
+    assert [(one["id"], one["state"]) for one in found["components"] if one["state"] != "operational"] == [
+        ("cards", "degraded_performance")
+    ]
+    assert [one["title"] for one in found["incidents"]] == ["Some payments fail"]
+    assert [one["title"] for one in found["maintenance"]] == ["Orders pause for some minutes"]
+    uptime = {one["id"]: one["uptime"] for one in found["components"]}
+    assert uptime["mail"] == "100 %"
+    assert uptime["shop"] not in ("100 %", "no data")

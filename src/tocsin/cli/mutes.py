@@ -80,6 +80,10 @@ def add_mute(
         str | None, typer.Option("--during", help="working_hours or off_hours of the services' team.")
     ] = None,
     time_zone: Annotated[str | None, typer.Option("--time-zone", help="Where --from of a planned one is read.")] = None,
+    announce: Annotated[
+        str | None, typer.Option("--announce", help="Show the maintenance on the status page under this title.")
+    ] = None,
+    message: Annotated[str | None, typer.Option("--message", help="What the status page says of it.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Only tell what it would mute now.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -89,6 +93,7 @@ def add_mute(
         "matchers": matchers or [], "reason": reason, "duration": duration, "ends_at": until, "services": services or [],
         "team": team, "kind": "maintenance" if maintenance else "silence", "rrule": rrule, "during": during,
         "time_zone": time_zone, ("from" if planned else "starts_at"): starts,
+        "announce": {"title": announce, **({"message": message} if message else {})} if announce else None,
     }  # fmt: skip
     given = {name: value for name, value in body.items() if value not in (None, [])}
     client = Client.from_environment()

@@ -30,7 +30,7 @@ from tocsin.flow import closing, heartbeats, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration, demo_room, handoffs, newcomers, pay
+from tocsin.manage import configuration, demo_public, demo_room, handoffs, newcomers, pay
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
@@ -86,8 +86,8 @@ def _organisation(now: datetime, name: str = "demo.yaml") -> str:
 
 
 class _Act(NamedTuple):
-    """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `change`, `recover` (its source resolves)
-    or `resolve` (a person)."""
+    """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `public` (of demo_public), `change`,
+    `recover` (its source resolves) or `resolve` (a person)."""
 
     at: datetime
     kind: str
@@ -113,6 +113,8 @@ def _acts(now: datetime) -> Iterator[_Act]:
                 yield _Act(at(minutes), "room", episode, str(place))
             for minutes, text in demo_room.CHANGES:
                 yield _Act(at(minutes), "change", episode, text)
+        for place, word in enumerate(demo_public.WORDS.get(episode.title, ("", ()))[1]):
+            yield _Act(at(word.minutes), "public", episode, str(place))
         if episode.recovered is not None:
             yield _Act(at(episode.recovered), "recover", episode)
         if episode.resolved is not None:
@@ -187,6 +189,8 @@ class _Replay:
                 await respond.acknowledge(self._ctx, self.numbers[episode], self._person(episode))
             case "room":
                 await demo_room.ACTS[int(act.text)][1](self._ctx, self.numbers[episode])
+            case "public":
+                await demo_public.say(self._ctx, self.numbers[episode], episode.title, int(act.text))
             case "change":
                 await self._change(episode, act.text)
             case "note":

@@ -122,10 +122,15 @@ def _body(request: AnyRequest, given: dict[str, str]) -> dict[str, Any]:
             body["time_zone"] = given.get("time_zone", "UTC")
         case "working_hours" | "off_hours" as during:
             body["during"] = during
-        case _ if given.get("until"):
-            body["ends_at"] = _instant(request, given["until"])
         case _:
-            body["duration"] = given.get("duration", "")
+            if given.get("begins"):
+                body["starts_at"] = _instant(request, given["begins"])
+            if given.get("until"):
+                body["ends_at"] = _instant(request, given["until"])
+            else:
+                body["duration"] = given.get("duration", "")
+    if given.get("announce", "").strip():
+        body["announce"] = {"title": given["announce"].strip(), "message": given.get("announce_message", "").strip()}
     return body
 
 
@@ -149,7 +154,7 @@ async def _form(
         request, viewer, "mutes/new.html", status, given=given, wrong=wrong, seen=seen, lengths=LENGTHS, rules=RULES,
         services=sorted(directory.services.values(), key=lambda s: s.label.lower()),
         teams=sorted(directory.teams.values(), key=lambda t: t.id),
-        time_zone=given.get("time_zone") or str(viewer.zone), zones=sorted(zones()),
+        time_zone=given.get("time_zone") or str(viewer.zone), zones=sorted(zones()), page=directory.status_page,
     )  # fmt: skip
 
 
