@@ -292,7 +292,7 @@ async def test_a_crash_between_sending_and_recording_repeats_one_event_with_its_
     await asyncio.sleep(0.05)
     room.slow = 0.0
     sent = room.keys[-1]
-    await world.wait(seconds=61)
+    await world.wait(seconds=11)
     assert room.keys.count(sent) == 2
     assert [text for kind, _, text in room.of("message") if kind == "note_added"] == ["once"]
 

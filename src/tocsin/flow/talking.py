@@ -32,7 +32,7 @@ from tocsin.store.timers import Timer
 log = structlog.get_logger(__name__)
 
 ACTOR = "tocsin"
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)
 """How long a room whose event is on its way belongs to this node: longer than any room's limit."""
 BACK = timedelta(seconds=1)
 """After how long rooms are looked at again for which there was no place."""

@@ -20,7 +20,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where an event goes. `room` is the id of the configured room, `name` what this incident's is called (`inc-20261120-payments-041`).
 
     `ref` and `url` are what `open` gave back (empty before). `reply_url` takes messages from there. `public_only`: a person typed the
-    address, so it may not lead into a private network. `key` is the same on every retry of this event; `order` counts the events
+    address, so it may not lead into a private network. `key` is the same on every retry of this event; `order` rises with the events
     of this incident in this room from 1.
     """
 

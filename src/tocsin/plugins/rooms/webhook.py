@@ -62,7 +62,7 @@ class WebhookRoom:
         ),
     )
     listens = True
-    timeout = 10.0
+    timeout = 5.0
     lane_limit = 8
 
     def __init__(self) -> None:
