@@ -32,6 +32,7 @@ async def test_a_phone_from_a_terminal(terminal: Terminal) -> None:
     assert (me["quiet_hours"]["from"], len(me["plan"]["high"])) == ("22:00", 2)
     assert (await terminal.ok("me", "quiet", "--off", "--json", **mine)).json()["quiet_hours"] is None
     assert "Nothing rang yet." in (await terminal.ok("me", "history", **mine)).err
+    assert (await terminal.ok("me", "news", "--json", **mine)).json() == {"items": [], "next": None}
     assert (await terminal.ok("me", "method", "list", "--json", **mine)).json()[0]["verified"]
     assert "No contact method" in (await terminal.ok("me", "method", "remove", "sms", **mine)).err
 

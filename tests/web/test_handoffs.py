@@ -44,6 +44,8 @@ async def test_the_outgoing_writes_and_the_incoming_reads_and_signs(shift: Site)
         "notes": "Call me.",
     }  # fmt: skip
     assert "Saved" in await alice.says(await alice.send("/handoffs/1/edit", form))
+    ada = await shift.someone("ada")
+    assert "Sign for Bob: the shift is theirs" in text_of(await ada.get("/handoffs/1"))
     words = text_of(await bob.get("/handoffs/1"))
     for part in ("the bank answers on Monday", "Sale on Wednesday", "Call me.", "Sign: the shift is mine"):
         assert part in words, part

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from tocsin.core.permission import Principal
+from tocsin.core.spelling import plain
 from tocsin.manage import configuration, objects
 from tocsin.manage.files import File
 
 from ..fakes.phones import Sms
+from ..story.world import directory
 from .visitor import Site, Visitor, text_of
 
 ADMIN = Principal("token:admin", "admin", None, "The token admin")
@@ -96,6 +98,20 @@ async def test_the_history_says_what_rang_and_why(site: Site) -> None:
     words = text_of(await visitor.get("/me/history"))
     assert "disk is broken Delivered You are on call." in words
     assert "rang" in words
+
+
+async def test_what_one_was_told_stands_with_its_receipts(site: Site) -> None:
+    world = site.world
+    visitor = await site.someone("alice")
+    assert "Nothing yet" in text_of(await visitor.get("/me/news"))
+    users = [{**plain(user), "updates": ["phone"]} for user in world.ctx.directory.users.values()]
+    world.ctx.directory = directory({"users": users})
+    await world.fire(severity="critical")
+    await world.wait(hours=1)
+    await (erin := await site.someone("erin")).get("/me/news")
+    words = text_of(erin.seen) + text_of(await visitor.get("/me/news"))
+    assert "Delivered" in words or "delivered" in words
+    assert "disk is broken" in words
 
 
 async def test_one_link_answers_all_that_a_message_named(site: Site) -> None:

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
-from tocsin.manage import contacts, people
+from tocsin.manage import contacts, news, people
 from tocsin.manage.lists import DEFAULT
 
 GUARDS = may("reach_self")
@@ -56,7 +56,16 @@ def _person(base: str, name: str, whose: str) -> list[HTTPRouteHandler]:
         ctx, principal = context(request), principal_of(request)
         return reply(await people.history(ctx, principal, user_of(request), cursor, limit))
 
-    return [show, change, history]
+    @get(
+        f"{base}/news", guards=GUARDS, operation_id=f"{name}_news",
+        summary="What was told without an answer being asked for, and what became of it; newest first",
+    )  # fmt: skip
+    async def told(
+        request: AnyRequest, cursor: FromQuery[str | None] = None, limit: FromQuery[int] = DEFAULT
+    ) -> Response[bytes]:
+        return reply(await news.told(context(request), principal_of(request), user_of(request), cursor, limit))
+
+    return [show, change, history, told]
 
 
 def _methods(base: str, name: str) -> list[HTTPRouteHandler]:

@@ -86,6 +86,20 @@ def history(user: User = None, limit: Limit = 50, as_json: AsJson = False) -> No
     show.table(("When", "Incident", "Title", "By", "State", "Receipt", "Why"), rows, "Nothing rang yet.")
 
 
+@app.command("news")
+def told(user: User = None, limit: Limit = 50, as_json: AsJson = False) -> None:
+    """What you were told without having to answer, and what became of it; newest first."""
+    found = Client.from_environment().items(_base(user, "news"), limit=limit)
+    if as_json:
+        return show.json(found)
+    rows = [
+        (when(n["sent_at"] or n["created_at"]), (n["incident"] or {}).get("id"), n["heading"], n["method"], n["state"],
+         n["receipt"] or n["error"])
+        for n in found["items"]
+    ]  # fmt: skip
+    show.table(("When", "Incident", "What", "By", "State", "Receipt"), rows, "Nothing yet.")
+
+
 @app.command("rules")
 def rules(
     urgency: Annotated[str, typer.Argument(help="high or low.")],

@@ -24,7 +24,7 @@ MOST_SPANS = 200
 def examine(directory: Directory, now: datetime, days: int = DAYS, facts: Facts | None = None) -> dict[str, Any]:
     """`{"items", "next", "at", "until", "days", "ok", "counts", "sentence"}`. Raises Invalid for a bad number of days.
 
-    An item: `{kind, level, object, from, to, sentence, fix, spans, span_count, teams, file, line}`; `ok` is False when something
+    An item: `{kind, level, object, name, from, to, sentence, fix, spans, span_count, teams, file, line}`; `ok` is False when something
     would fail at night (an item of level `error`).
     """
     findings = check(directory, now, days, facts)
@@ -56,6 +56,17 @@ def _count(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}" if count else ""
 
 
+def called(directory: Directory, object: str) -> str:
+    """What people call what a finding is about: `schedule:primary` -> `Schedule Primary`."""
+    kind, _, id = object.partition(":")
+    id, _, part = id.partition("/")
+    found = directory.kind(_KINDS[kind]).get(id) if kind in _KINDS else None
+    name = (getattr(found, "name", "") if found is not None else "") or id
+    if kind == "integration":
+        return f"Integration {part} of {name}"
+    return name if kind in ("user", "service") else f"{kind.replace('_', ' ').capitalize()} {name}"
+
+
 def view(directory: Directory, finding: Finding) -> dict[str, Any]:
     kind, _, name = finding.object.partition(":")
     origin = directory.origins.get((_KINDS.get(kind, ""), name.partition("/")[0]))
@@ -64,6 +75,7 @@ def view(directory: Directory, finding: Finding) -> dict[str, Any]:
         "kind": finding.kind,
         "level": finding.level,
         "object": finding.object,
+        "name": called(directory, finding.object),
         "from": time_text(first[0]),
         "to": time_text(first[1]),
         "sentence": finding.sentence,

@@ -10,9 +10,9 @@ from tocsin.flow.context import Context
 from tocsin.flow.forewarn import facts_of
 from tocsin.manage import foresight
 from tocsin.manage.foresight import Question
-from tocsin.manage.lists import read_time
+from tocsin.manage.lists import read_time, time_text
 from tocsin.manage.readiness import examine
-from tocsin.store import mutes
+from tocsin.store import mutes, readiness
 
 
 async def rehearse(ctx: Context, question: Question) -> dict[str, Any]:
@@ -32,8 +32,12 @@ async def rehearse(ctx: Context, question: Question) -> dict[str, Any]:
 
 
 async def check(ctx: Context, days: int = DAYS) -> dict[str, Any]:
-    """`manage.readiness.examine` with all that this server knows. Changes nothing. Raises Invalid."""
+    """`manage.readiness.examine` with all that this server knows, and `reports`: what each team was last told, `{team, at, findings}`
+    (team None: the administrators). Changes nothing. Raises Invalid."""
     now = ctx.clock.now()
     async with ctx.db.reading() as tx:
         facts = await facts_of(tx, ctx.directory, now)
-    return await asyncio.to_thread(examine, ctx.directory, now, days, facts)
+        told = await readiness.last_told(tx)
+    found = await asyncio.to_thread(examine, ctx.directory, now, days, facts)
+    reports = [{"team": team or None, "at": time_text(at), "findings": count} for team, at, count in told]
+    return {**found, "reports": reports}

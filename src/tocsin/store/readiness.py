@@ -108,6 +108,14 @@ async def reports(tx: Tx) -> dict[str, Report]:
     return {row[0]: Report(row[1], row[2], row[3]) for row in rows}
 
 
+async def last_told(tx: Tx) -> list[tuple[str, datetime, int]]:
+    """(team, when it was last looked at, how many findings there were)."""
+    rows = await tx.fetch(
+        "SELECT team, told_at, (SELECT count(*) FROM jsonb_object_keys(findings)) AS n FROM check_reports ORDER BY team"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 async def save_report(tx: Tx, team: str, findings: Mapping[str, Any], until: datetime, now: datetime) -> None:
     await tx.execute(
         """INSERT INTO check_reports (team, findings, until, told_at) VALUES ($1, $2, $3, $4)

@@ -64,6 +64,7 @@ async def check(request: AnyRequest) -> Response[bytes]:
         request, viewer, "foresight/check.html", found=found, items=items, days=days, horizons=HORIZONS, team=team,
         weeks=futures.weeks(start.astimezone(viewer.zone), end.astimezone(viewer.zone)),
         teams=sorted(ctx.directory.teams.values(), key=lambda one: (one.name or one.id).lower()),
+        names={team.id: team.name or team.id for team in ctx.directory.teams.values()},
     )  # fmt: skip
 
 

@@ -96,10 +96,11 @@ def _change(given: dict[str, str]) -> Change:
 @post("/handoffs/{id:int}/sign", guards=may("respond"), status_code=200, include_in_schema=False)
 async def sign(request: AnyRequest, id: FromPath[int]) -> Response[Any]:
     try:
-        await handoffs.sign(context(request), min(id, 2**63 - 1), viewer_of(request).someone)
+        signed = await handoffs.sign(context(request), min(id, 2**63 - 1), viewer_of(request).someone)
     except (Conflict, Forbidden) as error:
         return await _page(request, id, 422, str(error))
-    return go(f"/handoffs/{id}", "Signed: the shift is yours.")
+    own = viewer_of(request).user == signed["incoming"]
+    return go(f"/handoffs/{id}", "Signed: the shift is yours." if own else "Signed in their name: it is in the records.")
 
 
 @post("/planned-events", guards=may("respond"), status_code=200, include_in_schema=False)

@@ -54,6 +54,7 @@ PLACES = (
         "reach_self",
     ),
     Place("/me/history", "bell", "What rang you", "history notifications receipts why", "reach_self"),
+    Place("/me/news", "note", "What you were told", "news copies updates reminders receipts", "reach_self"),
     Place("/account", "person", "Your account", "password theme zone dark light sign out"),
     Place("/welcome", "link", "What to do first", "help welcome set up"),
 )

@@ -1,0 +1,44 @@
+"""What one person was told without having to answer (copies, shifts that changed, reminders, updates), and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tocsin.core.incident import public_id
+from tocsin.core.permission import Principal
+from tocsin.flow.context import Context
+from tocsin.manage.lists import DEFAULT, RowId, check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.manage.people import person_named
+from tocsin.store import reading_notices
+
+
+async def told(
+    ctx: Context, principal: Principal, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT
+) -> dict[str, Any]:
+    """`{"items", "next"}`, newest first: `{id, kind, heading, incident, method, type, state, created_at, sent_at, attempts, receipt,
+    error}`; `incident` is `{id, title}` or null. Raises NotFound, Invalid, Forbidden."""
+    check_limit(limit)
+    person = person_named(ctx, principal, user)
+    (below,) = read_cursor(cursor, tuple[RowId]) or (None,)
+    async with ctx.db.reading() as tx:
+        rows = await reading_notices.of_person(tx, person.id, below, limit + 1)
+    return listing(rows, limit, _view, lambda row: write_cursor(row["id"]))
+
+
+def _view(row: Mapping[str, Any]) -> dict[str, Any]:
+    about = row["incident_id"]
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "heading": row["heading"],
+        "incident": None if about is None else {"id": public_id(about), "title": row["title"]},
+        "method": row["method"],
+        "type": row["channel"],
+        "state": row["state"],
+        "created_at": time_text(row["created_at"]),
+        "sent_at": time_text(row["ended_at"]) if row["state"] == "delivered" else None,
+        "attempts": row["attempts"],
+        "receipt": row["receipt"],
+        "error": row["error"],
+    }
