@@ -93,9 +93,9 @@ async def until(tx: Tx) -> datetime:
 
 # --- alike ------------------------------------------------------------------------------------------------------------
 
-RARE = 300
-"""A word that more incidents have than this says little."""
-MOST_WORDS = 20
+BUDGET = 2000
+"""How many incidents are compared at most: those that have the rarest words."""
+MOST_WORDS = 12
 _YOUNG_ONES = 200
 
 
@@ -112,16 +112,27 @@ async def alike(tx: Tx, text: str, without: Iterable[int], limit: int) -> list[A
     if not words:
         return []
     rows = await tx.fetch(
-        """SELECT a.word, ARRAY(SELECT incident_id FROM incident_words WHERE words @@ plainto_tsquery('simple', a.word)
-                                LIMIT $2) AS found FROM unnest($1::text[]) AS a(word)""",
-        words, RARE + 1,
+        """SELECT a.word, (SELECT count(*) FROM (SELECT FROM incident_words WHERE words @@ plainto_tsquery('simple', a.word)
+                                                 LIMIT $2) AS h) AS hits FROM unnest($1::text[]) AS a(word)""",
+        words, BUDGET + 1,
     )  # fmt: skip
-    found: dict[str, list[int]] = {row["word"]: row["found"] for row in rows}
-    weights = {word: math.log(1 + 1000 / (1 + len(found[word]))) for word in words}
-    candidates = {one for hits in found.values() if len(hits) <= RARE for one in hits}
+    hits: dict[str, int] = {row["word"]: row["hits"] for row in rows}
+    weights = {word: math.log(1 + 10_000 / (1 + hits[word])) for word in words}
+    candidates = await _with_any(tx, _rarest(hits))
     if len(candidates) < limit:
-        candidates.update(await _with_most(tx, [word for word in words if len(found[word]) > RARE]))
+        candidates |= await _with_all(tx, [word for word in words if hits[word] > BUDGET])
     return await _scored(tx, weights, candidates, list(without), limit)
+
+
+def _rarest(hits: Mapping[str, int]) -> list[str]:
+    """The rarest words, as many as together lead to no more incidents than we want to compare."""
+    chosen, sum_of = [], 0
+    for word, count in sorted(hits.items(), key=lambda one: one[1]):
+        sum_of += count
+        if sum_of > BUDGET:
+            break
+        chosen.append(word)
+    return chosen
 
 
 async def _lexemes(tx: Tx, text: str) -> list[str]:
@@ -134,16 +145,26 @@ async def _lexemes(tx: Tx, text: str) -> list[str]:
     return [word for word in words if len(word) > 1 and not (word.isdigit() and len(word) < 4)][:MOST_WORDS]
 
 
-async def _with_most(tx: Tx, words: Sequence[str]) -> list[int]:
-    """The newest incidents that have all of these common words."""
-    if not words:
-        return []
+async def _with_any(tx: Tx, words: Sequence[str]) -> set[int]:
     rows = await tx.fetch(
-        """SELECT incident_id FROM incident_words WHERE words @@ plainto_tsquery('simple', $1)
-           ORDER BY incident_id DESC LIMIT $2""",
-        " ".join(words), RARE,
-    )  # fmt: skip
-    return [row[0] for row in rows]
+        """SELECT incident_id FROM incident_words w JOIN unnest($1::text[]) AS a(word)
+           ON w.words @@ plainto_tsquery('simple', a.word)""",
+        list(words),
+    )
+    return {row[0] for row in rows}
+
+
+async def _with_all(tx: Tx, words: Sequence[str]) -> set[int]:
+    """The newest incidents that have all of these common words; else those that have the first three."""
+    for asked in (words, words[:3]):
+        rows = await tx.fetch(
+            """SELECT incident_id FROM incident_words WHERE words @@ plainto_tsquery('simple', $1)
+               ORDER BY incident_id DESC LIMIT 300""",
+            " ".join(asked),
+        )
+        if rows or len(words) <= 3:
+            break
+    return {row[0] for row in rows}
 
 
 async def _scored(
