@@ -43,6 +43,9 @@ async def test_the_severity_follows_the_answers(stage: Stage, size: dict[str, in
     await page.get_by_role("heading", name="First minutes").wait_for()
     await page.get_by_text("Has this happened before?").click()
     await page.get_by_text("Pay by invoice").wait_for()
+    await page.get_by_role("button", name="Acknowledge: I am on it").click()
+    await page.get_by_text("answered at").wait_for()
+    assert await page.get_by_text("Pay by invoice").is_visible(), "what was opened stays when the room is drawn anew"
     assert await violations(page) == []
     if LOOK:
         await page.screenshot(path=f"{LOOK}/room-{theme}-{size['width']}.png", full_page=True)
