@@ -18,6 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tocsin.plugins.channels.base import Brief, Message, News
 
 _POLICY = SMTP.clone(cte_type="7bit")
+_LONG_LINES = _POLICY.clone(max_line_length=900)
+"""An address in a header stays whole: folded, it would be written as an encoded word, which mail programs do not follow."""
 _SUBJECT_LETTERS = 180
 _DESCRIPTION_LETTERS = 4000
 _SHAPES = {"SEV1": "■", "SEV2": "▲", "SEV3": "●", "SEV4": "○"}
@@ -41,7 +43,8 @@ class _Case(NamedTuple):
 
 def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     """The whole mail. The same notification always gets the same Message-ID, so that a repeated mail is seen to be one."""
-    mail = EmailMessage(policy=_POLICY)
+    listed = message.news is not None and message.news.unsubscribe
+    mail = EmailMessage(policy=_LONG_LINES if listed else _POLICY)
     named = header(message.news.sender)[:100] if message.news else ""
     mail["From"] = Address(display_name=named, addr_spec=sender.addr_spec) if named else sender
     mail["To"] = Address(display_name=header(message.user_name)[:100], addr_spec=recipient)
