@@ -14,6 +14,7 @@ from tocsin import metrics
 from tocsin.core import finding, limits, timeline
 from tocsin.core.alert import NoPage, Reason
 from tocsin.core.escalation import PageReason
+from tocsin.core.language import text as language
 from tocsin.plugins.channels import registry as channels
 from tocsin.plugins.sources import registry as sources
 from tocsin.settings import Settings, names
@@ -108,3 +109,7 @@ def test_every_kind_of_finding_is_documented() -> None:
 
 def test_every_rule_of_fair_shifts_is_documented() -> None:
     assert first_column("guide/fairness.md", "Limits") == set(get_args(limits.Rule))
+
+
+def test_every_rule_of_the_language_check_is_documented() -> None:
+    assert first_column("guide/language.md", "Rules") == set(get_args(language.Rule))

@@ -218,7 +218,7 @@ def events(record: Record) -> list[str]:
 
 
 def _event(run: Sequence[Told]) -> str:
-    details = line(run[0].details)
+    details = f"{'Paged: ' if run[0].kind == 'paged' else ''}{line(run[0].details)}"
     if len(run) > 1:
         details = f"{len(run)} entries until {run[-1].at.astimezone(UTC):%H:%M:%S}, beginning with: {details}"
     return f"- **{run[0].at.astimezone(UTC):%Y-%m-%d %H:%M:%S}** - {details}"
