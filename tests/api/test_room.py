@@ -50,6 +50,19 @@ async def test_a_role_may_go_to_whoever_is_on_call(desk: Desk) -> None:
     assert found["result"]["sentence"] == "Alice is comms lead and was paged"
 
 
+async def test_a_report_and_too_many_people_for_one(desk: Desk) -> None:
+    path = await opened(desk)
+    said = await desk.post(f"{path}/can", {"conditions": "db-1 is full", "needs": "a disk"}, 201)
+    assert said["details"] == "Conditions: db-1 is full\nNeeds: a disk"
+    assert said["data"]["can"] == {"conditions": "db-1 is full", "actions": "", "needs": "a disk"}
+    await desk.post(f"{path}/roles", {"role": "ic", "user": "alice"})
+    for user in ("alice", "bob", "carol"):
+        await desk.post(f"{path}/roles", {"role": "sme", "user": user})
+    await desk.post(f"{path}/tasks", {"text": "x", "owner": "erin"}, 201)
+    roles = (await desk.get(f"{path}/room"))["roles"]
+    assert (roles["direct"], roles["span"]) == (3, 7)
+
+
 async def test_what_the_room_holds(desk: Desk) -> None:
     path = await opened(desk)
     said = await desk.post(f"{path}/messages", {"text": "db-1 is full"}, 201)
@@ -95,6 +108,7 @@ WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "/tasks", {"text": "x", "owner": "nobody"}, 422, "/owner"),
     ("POST", "/tasks", {"text": "x", "workstream": "y" * 200}, 422, "/workstream"),
     ("POST", "/decisions", {"why": "x"}, 422, "/text"),
+    ("POST", "/can", {}, 422, "/conditions"),
 ]
 
 

@@ -72,12 +72,12 @@ async def test_two_windows_see_the_same_story_as_it_is_told(stage: Stage) -> Non
     alice, bob = await stage.someone("alice"), await stage.someone("bob", DESK)
     for window in (alice, bob):
         await window.goto(room)
-    await alice.get_by_label("Note for everyone").fill("I see it in the logs.")
-    await alice.get_by_role("button", name="Add note").click()
+    await alice.get_by_label("Message to everyone").fill("I see it in the logs.")
+    await alice.get_by_role("button", name="Keep as a note").click()
     for window in (alice, bob):
         await expect(window.locator("#timeline")).to_contain_text("I see it in the logs.")
     assert await alice.locator("#timeline > li", has_text="I see it in the logs.").count() == 1
-    assert await alice.get_by_label("Note for everyone").input_value() == ""
+    assert await alice.get_by_label("Message to everyone").input_value() == ""
     await bob.get_by_role("button", name="Acknowledge: I am on it").click()
     await expect(alice.get_by_text("Bob answered at")).to_be_visible()
     await expect(alice.get_by_role("button", name="Acknowledge: I am on it")).not_to_be_visible()

@@ -40,7 +40,8 @@ async def test_acknowledging_stops_the_climb(world: World) -> None:
     assert not world.phone("bob").rang()
     told = await world.kinds(outcome.incident)
     assert told[:5] == ["incident_created", "response_triggered", "paged", "notified", "acknowledged"]
-    assert set(told[5:]) == {"manager_informed", "update_due", "target_missed"}, "the severity's other clocks go on"
+    others = {"manager_informed", "update_drafted", "update_due", "target_missed", "no_commander"}
+    assert set(told[5:]) == others, "the severity's other clocks go on"
     page = await world.row("SELECT * FROM pages")
     assert page["state"] == "acknowledged"
     assert await world.rows("SELECT FROM timers WHERE kind <> 'clock'") == []

@@ -52,6 +52,20 @@ async def test_alice_works_the_whole_board(site: Site) -> None:
     assert "Not ticked any more" in await talked(alice, room, "tick", {"untick": "changes"})
 
 
+async def test_a_role_goes_to_whoever_is_on_call_and_reports_say_what_is_needed(site: Site) -> None:
+    room = await site.room()
+    bob = await site.someone("bob")
+    assert "Alice is comms lead and was paged." in await talked(
+        bob, room, "roles", {"role": "comms", "user": "schedule:primary"}
+    )
+    assert "Bob is subject matter expert." in await talked(bob, room, "roles", {"role": "sme", "user": "bob"})
+    report = {"as": "can", "conditions": "The pool is full", "actions": "", "needs": "Somebody who knows pgbouncer"}
+    said = await talked(bob, room, "message", report)
+    assert "Conditions: The pool is full Needs: Somebody who knows pgbouncer" in said
+    assert "Actions:" not in said.split("Conditions: The pool")[1].split("Incident opened")[0]
+    assert "say what you see" in await talked(bob, room, "message", {"as": "can", "needs": " "})
+
+
 async def test_command_is_handed_over_with_read_back(site: Site) -> None:
     room = await site.room()
     alice, bob = await site.someone("alice"), await site.someone("bob")

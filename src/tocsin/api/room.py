@@ -22,6 +22,14 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     pass
 
 
+class Report(_Body, frozen=True, kw_only=True):
+    """A CAN report: what one sees, what one does, what one needs."""
+
+    conditions: str = ""
+    actions: str = ""
+    needs: str = ""
+
+
 class Message(_Body, frozen=True):
     text: str
 
@@ -101,6 +109,20 @@ async def message(request: AnyRequest, id: FromPath[str], data: JSONBody[Message
 
     async def act() -> Json:
         await chat.post(ctx, number, actor, data.text)
+        return await incidents.last_entry(ctx, number, "message_posted", actor)
+
+    return await write(request, act, 201)
+
+
+@post(
+    "/incidents/{id:str}/can", guards=may("respond"), operation_id="can_report",
+    summary="Report conditions, actions and needs to everyone in the room",
+)  # fmt: skip
+async def report(request: AnyRequest, id: FromPath[str], data: JSONBody[Report]) -> Response[bytes]:
+    ctx, actor, number = context(request), principal_of(request).id, number_of(id)
+
+    async def act() -> Json:
+        await chat.report(ctx, number, actor, data.conditions, data.actions, data.needs)
         return await incidents.last_entry(ctx, number, "message_posted", actor)
 
     return await write(request, act, 201)
@@ -265,6 +287,6 @@ async def onset(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
 
 
 ROUTES = [
-    room, message, correct, pin, list_findings, add_finding, settle, list_decisions, decide, list_tasks, add_task,
+    room, message, report, correct, pin, list_findings, add_finding, settle, list_decisions, decide, list_tasks, add_task,
     change_task, checklist, tick, onset,
 ]  # fmt: skip

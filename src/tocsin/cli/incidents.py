@@ -180,8 +180,8 @@ def timeline(id: Id, as_json: AsJson = False) -> None:
     found = Client.from_environment().items(path("incidents", id, "timeline"))
     if as_json:
         return show.json(found)
-    rows = [(when(e["at"]), e["kind"], e["actor"], e["details"]) for e in found["items"]]
-    show.table(("At", "Kind", "By", "What"), rows, "Nothing happened yet.")
+    rows = [(e["id"], when(e["at"]), e["kind"], e["actor"], e["details"]) for e in found["items"]]
+    show.table(("Id", "At", "Kind", "By", "What"), rows, "Nothing happened yet.")
 
 
 @app.command("pages")

@@ -86,10 +86,17 @@ def _offered(offer: dict[str, Any] | None) -> str:
 def chat(
     id: Id,
     text: Annotated[str | None, typer.Argument(help="What to say; left out: what was said.")] = None,
+    conditions: Annotated[str | None, typer.Option("--conditions", help="A CAN report: what you see.")] = None,
+    actions: Annotated[str | None, typer.Option("--actions", help="A CAN report: what you do.")] = None,
+    needs: Annotated[str | None, typer.Option("--needs", help="A CAN report: what you need.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say something to everyone in the room, or read what was said."""
     client = Client.from_environment()
+    report = {"conditions": conditions, "actions": actions, "needs": needs}
+    if any(report.values()):
+        said = client.post(path("incidents", id, "can"), {key: value for key, value in report.items() if value})
+        return show.json(said) if as_json else show.line("Sent.")
     if text is not None:
         said = client.post(path("incidents", id, "messages"), {"text": text})
         return show.json(said) if as_json else show.line("Sent.")

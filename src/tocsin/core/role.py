@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
@@ -20,6 +20,10 @@ PATIENCE = timedelta(minutes=5)
 """How long a SEV1 or SEV2 may go without anybody having taken command."""
 
 
+SPAN = 7
+"""More people than that nobody leads directly: they need sub-teams."""
+
+
 class About(msgspec.Struct, frozen=True):
     """What people read of a role."""
 
@@ -34,7 +38,7 @@ ABOUT: dict[RoomRole, About] = {
     "comms_lead": About("Comms lead", "Comms", "Updates the status page and stakeholders"),
     "scribe": About("Scribe", "Scribe", "Writes down what happens and why"),
     "deputy": About("Deputy", "Deputy", "Backs the commander, takes over when needed"),
-    "sme": About("Subject matter experts", "SME", "Know a component deeply"),
+    "sme": About("Subject matter expert", "SME", "Knows a component deeply"),
 }
 
 _ALIASES: dict[str, RoomRole] = {
@@ -87,6 +91,14 @@ def without(roles: Roles, role: RoomRole, user: str | None = None) -> dict[str, 
     left = [one for one in holders(roles, role) if user is not None and one != user]
     rest = {name: held for name, held in roles.items() if name != role}
     return {**rest, role: left if role in SEVERAL else left[0]} if left else rest
+
+
+def direct(roles: Roles, *others: Iterable[str | None]) -> int:
+    """How many people work directly under the commander: whoever holds a role, helps, or has something to do."""
+    people = {user for role in ROLES for user in holders(roles, role)} | {
+        user for many in others for user in many if user
+    }
+    return len(people - {holder(roles, COMMANDER)})
 
 
 def acting_commander(roles: Roles, acknowledged_by: str | None, assignee: str | None) -> str | None:

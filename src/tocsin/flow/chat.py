@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from tocsin.core.errors import Conflict, NotFound
+from typing import Any
+
+from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.flow.acts import Result, checked, engaged, locked, tell
 from tocsin.flow.context import Context
 from tocsin.store import room
 from tocsin.store.writing import notify
+
+
+async def report(ctx: Context, number: int, actor: str, conditions: str, actions: str = "", needs: str = "") -> Result:
+    """A CAN report: what one sees, what one does, what one needs. At least one of them. Raises NotFound; Invalid."""
+    given = {"conditions": conditions, "actions": actions, "needs": needs}
+    said = {name: checked(text, f"/{name}", needed=False) for name, text in given.items()}
+    text = "\n".join(f"{name.capitalize()}: {text}" for name, text in said.items() if text)
+    if not text:
+        raise Invalid("say what you see, what you do, or what you need", "/conditions")
+    return await _say(ctx, number, actor, text, {"origin": "room", "can": said})
 
 
 async def post(ctx: Context, number: int, actor: str, text: str, origin: str = "room") -> Result:
@@ -15,12 +27,16 @@ async def post(ctx: Context, number: int, actor: str, text: str, origin: str = "
 
     Raises NotFound; Invalid when it is empty or too long.
     """
-    text = checked(text, "/text")
+    return await _say(ctx, number, actor, checked(text, "/text"), {"origin": origin})
+
+
+async def _say(ctx: Context, number: int, actor: str, text: str, data: dict[str, Any]) -> Result:
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
         now = ctx.clock.now()
-        first = {"first": True} if incident.engaged_at is None else {}
-        await tell(tx, incident, now, "message_posted", actor, text, origin=origin, **first)
+        if incident.engaged_at is None:
+            data["first"] = True
+        await tell(tx, incident, now, "message_posted", actor, text, **data)
         await engaged(tx, incident, actor, now)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")

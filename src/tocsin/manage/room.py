@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tocsin.core.errors import NotFound
-from tocsin.core.role import ABOUT, ROLES, SEVERAL, Roles, holders
+from tocsin.core.role import ABOUT, ROLES, SEVERAL, SPAN, Roles, direct, holders
 from tocsin.core.severity import Severity
 from tocsin.core.stopwatch import Times, stopwatches
 from tocsin.flow.context import Context
@@ -46,8 +46,11 @@ def task_view(one: Task) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def roles_view(ctx: Context, row: Row, offers: list[Offer]) -> dict[str, Any]:
-    """`{"items": [{role, name, short, duty, several, users, offer}]}` with what `command_view` says."""
+def roles_view(ctx: Context, row: Row, offers: list[Offer], tasks: list[Task]) -> dict[str, Any]:
+    """`{"items": [{role, name, short, duty, several, users, offer}]}` with what `command_view` says.
+
+    `direct`: how many people work directly under the commander; more than `span` should be sub-teams.
+    """
     roles: Roles = row["roles"]
     asked = {one.role: one for one in offers}
     return {
@@ -59,6 +62,8 @@ def roles_view(ctx: Context, row: Row, offers: list[Offer]) -> dict[str, Any]:
             for role, about in ((role, ABOUT[role]) for role in ROLES)
         ],
         **command_view(row, ctx.clock.now()),
+        "direct": direct(roles, row["responders"], [one.owner for one in tasks if one.state == "open"]),
+        "span": SPAN,
     }  # fmt: skip
 
 
@@ -109,7 +114,7 @@ async def room(ctx: Context, number: int, alerts: bool = True) -> dict[str, Any]
         onset = await onset_of(ctx, tx, row) if alerts else None
     return {
         "clocks": clocks_view(ctx, row),
-        "roles": roles_view(ctx, row, offers),
+        "roles": roles_view(ctx, row, offers, found.tasks),
         "checklist": checklist_view(ticked),
         **facts_view(found),
         "onset": onset,

@@ -29,10 +29,13 @@ def _id(given: dict[str, str], name: str) -> int:
 
 @post("/incidents/{id:str}/message", guards=may("respond"), status_code=200, include_in_schema=False)
 async def message(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
-    """`as`: `note` keeps it as a note, else it is a message."""
+    """`as`: `note` keeps it as a note, `can` is a report of conditions, actions and needs, else it is a message."""
     ctx = context(request)
 
     async def done(number: int, actor: str, given: dict[str, str]) -> Result:
+        if given.get("as") == "can":
+            said = (given.get("conditions", ""), given.get("actions", ""), given.get("needs", ""))
+            return await chat.report(ctx, number, actor, *said)
         say = respond.note if given.get("as") == "note" else chat.post
         return await say(ctx, number, actor, given.get("text", ""))
 

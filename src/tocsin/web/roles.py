@@ -15,15 +15,17 @@ from tocsin.web.rooms import act
 
 @post("/incidents/{id:str}/roles", guards=may("respond"), status_code=200, include_in_schema=False)
 async def assign(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
-    """`user` empty: whoever holds the role lets go of it."""
+    """`user` may be `schedule:ID`: whoever is on call there, who is paged; empty: whoever holds the role lets go of it."""
     ctx = context(request)
-    return await act(
-        request, id,
-        lambda number, actor, given: roles.assign(
-            ctx, number, actor, given.get("role", ""), given.get("user") or None, take=bool(given.get("take")),
-            page=bool(given.get("page")),
-        ),
-    )  # fmt: skip
+
+    async def done(number: int, actor: str, given: dict[str, str]) -> Result:
+        role, user, take = given.get("role", ""), given.get("user") or None, bool(given.get("take"))
+        if user is not None and user.startswith("schedule:"):
+            schedule = user.removeprefix("schedule:")
+            return await roles.assign_on_call(ctx, number, actor, role, schedule, take=take)
+        return await roles.assign(ctx, number, actor, role, user, take=take, page=bool(given.get("page")))
+
+    return await act(request, id, done)
 
 
 @post("/incidents/{id:str}/roles/release", guards=may("respond"), status_code=200, include_in_schema=False)

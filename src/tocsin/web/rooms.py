@@ -95,6 +95,7 @@ async def state_data(request: AnyRequest, number: int) -> dict[str, Any]:
         "next_tier": ladders.next_tier(ladder) if ladder else None,
         "tier_above": ladders.next_tier(ladder, above=True) if ladder else None,
         "asked_of_me": _asked(viewer.user, pages["items"] if pages else []),
+        "schedules": sorted(ctx.directory.schedules.values(), key=lambda one: (one.name or one.id).lower()),
         "teams": sorted(ctx.directory.teams.values(), key=lambda team: (team.name or team.id).lower()),
         "pages": pages,
         "hidden": await alerts.hidden_under(ctx, number) if viewer.may("see_alerts") else [],
