@@ -123,7 +123,7 @@ async def test_the_clocks_of_a_sev1_nobody_answers(db: Database) -> None:
         assert [(at, kind) for at, kind, _ in await told(world, outcome.incident, *CLOCKS)] == [
             (5, "response_late"), (10, "manager_informed"), (15, "update_due"), (30, "target_missed"),
         ]  # fmt: skip
-        updates = [m for m in world.phone("erin").messages if m.type == "update" and "command" not in m.reason]
+        updates = [m for m in world.phone("erin").messages if m.type == "update" and "taken command" not in m.reason]
         assert len(updates) == 1, "informed at ten minutes, not paged"
         assert updates[0].acknowledge_url == ""
 
@@ -279,3 +279,19 @@ async def test_reminders_are_silent_while_the_incident_is_snoozed(db: Database) 
         await world.wait(minutes=39)
         assert [m.reason for m in world.phone("alice").messages[1:] if "pdate" in m.reason] == []
         assert await told(world, outcome.incident, "update_due"), "still told on the timeline"
+
+
+async def test_what_the_matrix_says_of_reviews_is_what_closing_asks_for(world: World) -> None:
+    world.ctx.directory = subscribed(sev2_high={"review": "optional"}, sev3_medium={"review": "required"})
+    for severity, number in (("error", 1), ("warning", 2)):
+        await world.fire(f"alert-{number}", severity=severity)
+        await closing.resolve(world.ctx, number, "user:alice", "Fixed")
+    await closing.close(world.ctx, 1, "user:alice")
+    assert (await world.incident(1))["status"] == "closed"
+    with pytest.raises(Conflict, match="A SEV3 is closed once its review is published"):
+        await closing.close(world.ctx, 2, "user:alice")
+
+
+async def test_who_responds_stands_in_the_page(world: World) -> None:
+    await world.fire()
+    assert world.phone("alice").last.role.endswith("Who responds to a SEV1: Incident commander and all teams concerned.")

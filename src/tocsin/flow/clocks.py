@@ -134,7 +134,7 @@ def _inform(
     queue = promise is Promise.QUEUE
     severity = Severity(incident.severity).name
     waited = f"Nobody acknowledged it within {row.escalation_time} of business hours, and it pages nobody"
-    heading = f"{waited}: you own the queue." if queue else f"For your information: {severity} in what your team owns."
+    heading = f"{waited}: you own the queue." if queue else f"For your information: {severity} in what your team owns.{_response(row)}"
     made = list(update_to(directory, user, f"{promise.value}:{incident.id}:{at.isoformat()}", heading, incident, now))
     person = directory.users.get(user) if user else None
     if person is None:
@@ -147,6 +147,12 @@ def _inform(
     text = f"{waited}. {told}" if queue else told
     struck.entries.append(_entry(now, "manager_informed", text, at, **data))
     struck.notices += made
+
+
+def _response(row: Row) -> str:
+    """What the matrix says of the severity, for who reads of it."""
+    said = ((" Who responds", row.who), (" Who is told", row.how))
+    return "".join(f"{what}: {text.rstrip('.')}." for what, text in said if text)
 
 
 def _command(directory: Directory, incident: Incident, at: datetime, now: datetime, struck: Struck) -> None:

@@ -14,15 +14,13 @@ from tocsin.core.severity import Severity
 from tocsin.flow import watching
 from tocsin.flow.acts import Result, checked, locked, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.rules import CLOCK, rules_for, strike
+from tocsin.flow.review import form_of
+from tocsin.flow.rules import CLOCK, learn, rules_for, strike
 from tocsin.flow.transitions import moved
 from tocsin.store import incidents, intake, reviews, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import Writing, notify, write_paging
-
-GATED = (Severity.SEV1, Severity.SEV2)
-"""Severities of which an incident is closed only once its review is settled."""
 
 
 async def finish(
@@ -74,7 +72,8 @@ async def resolved(ctx: Context, tx: Tx, incident: Incident, actor: str, now: da
 async def close(ctx: Context, number: int, actor: str, notes: str = "") -> Result:
     """Nothing is left to do about a resolved incident. Again: no change.
 
-    Raises NotFound; Conflict when it is not resolved, or when it was a SEV1 or SEV2 whose review is neither published nor waived.
+    Raises NotFound; Conflict when it is not resolved, or when its severity requires a review (SEV1 and SEV2
+    unless the matrix says otherwise) that is neither published nor waived.
     """
     notes = checked(notes, "/notes", needed=False)
     async with ctx.db.transaction() as tx:
@@ -91,7 +90,8 @@ async def closed(ctx: Context, tx: Tx, incident: Incident, actor: str, now: date
         return Result(incident.id, False, "Already closed")
     if incident.open:
         raise Conflict(f"The incident is {incident.status}: closing needs it to be resolved. Resolve it first.")
-    gated = Severity(incident.severity) in GATED and not incident.drill
+    await learn(ctx, tx, [incident.matrix])
+    gated = form_of(ctx, incident) == "required" and not incident.drill
     if gated and not await reviews.settled(tx, incident.id):
         raise Conflict(
             f"A {Severity(incident.severity).name} is closed once its review is published, or waived with a reason:"

@@ -11,6 +11,7 @@ from typing import Any
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import display_name, public_id
+from tocsin.core.matrix import matrix_of
 from tocsin.core.severity import Severity
 from tocsin.core.tier import ABOUT
 from tocsin.flow.context import Context
@@ -86,10 +87,14 @@ def reason(directory: Directory, letter: Letter) -> str:
     return f"{sentence} {letter.note}" if letter.note else sentence
 
 
-def role(letter: Letter) -> str:
-    """Why this very person, as far as their tier says it; empty when no rung of the ladder paged them."""
+def role(directory: Directory, letter: Letter) -> str:
+    """Why this very person, as far as their tier says it, and who responds to such a severity by the matrix; empty when no rung of
+    the ladder paged them."""
     about = ABOUT.get(letter.tier)
-    return about.sentence if about is not None and PageReason(letter.reason).from_ladder else ""
+    if about is None or not PageReason(letter.reason).from_ladder:
+        return ""
+    who = matrix_of(directory, letter.service)[Severity(letter.severity)].who
+    return f"{about.sentence} Who responds to a {Severity(letter.severity).name}: {who.rstrip('.')}." if who else about.sentence
 
 
 def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
@@ -101,7 +106,7 @@ def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:
         step=first.step, user=first.user_id, user_name=user.label if user else first.user_id,
         time_zone=user.time_zone if user else "UTC", incident=brief(ctx, first),
         acknowledge_url=_link(ctx, letters), sent_at=now, instance=ctx.instance, bundled=_others(ctx, letters),
-        public_only=is_typed(ctx, first.user_id, first.method), role=role(first),
+        public_only=is_typed(ctx, first.user_id, first.method), role=role(ctx.directory, first),
     )  # fmt: skip
 
 

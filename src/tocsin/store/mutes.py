@@ -219,7 +219,7 @@ async def held_back(tx: Tx, mute: int, listed: int) -> dict[str, Any]:
     )
     items = await tx.fetch(
         """SELECT id, title, service, severity, count, first_at, last_at, resolved_at FROM alerts WHERE mute = $1
-           ORDER BY resolved_at IS NOT NULL, severity, id LIMIT $2""",
+           ORDER BY resolved_at IS NOT NULL, severity, first_at, id LIMIT $2""",
         mute, listed,
     )  # fmt: skip
     return {
