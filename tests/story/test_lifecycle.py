@@ -15,6 +15,7 @@ from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.incident import public_id
 from tocsin.core.moment import Change, moments
 from tocsin.flow import closing, merge, respond, restore, step, times
+from tocsin.manage import privacy
 from tocsin.plugins.probes.base import Field, Sample
 from tocsin.store.database import Database, in_transaction
 
@@ -316,3 +317,21 @@ async def test_two_people_restore_at_once_and_it_is_restored_once(probed: tuple[
     assert sorted(one.changed for one in results) == [False, True]
     assert len(await story(world, number, "restored")) == 1
     assert isinstance((await world.incident())["restored_at"], datetime)
+
+
+async def test_of_a_private_incident_nobody_is_told_who_is_not_on_it(db: Database) -> None:
+    users = [{**user, "updates": ["phone"]} for user in ORGANISATION["users"]]
+    async with World(db, directory({"users": users})) as world:
+        number = (await world.fire()).incident
+        assert number is not None
+        await privacy.make_private(world.ctx, number, ALICE, True)
+        await world.acknowledge(number)
+        await world.wait(minutes=11)
+        assert not world.phone("erin").rang()
+        (told,) = await story(world, number, "manager_informed")
+        assert told["details"] == "It is private: Erin, who manages the team, is not told"
+        other = (await world.fire("other")).incident
+        assert other is not None
+        await world.acknowledge(other)
+        await world.wait(minutes=11)
+        assert world.phone("erin").rang()

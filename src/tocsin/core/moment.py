@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -138,6 +139,6 @@ def check_changes(
     after = {name: changes[name].at if name in changes else at for name, at in times.items()}
     order: tuple[Name, ...] = ("impact_started", "detected", "restored", "resolved", "closed")
     known = [(name, at) for name in order if (at := after[name]) is not None]
-    for (first, one), (then, other) in zip(known, known[1:], strict=False):
+    for (first, one), (then, other) in pairwise(known):
         if one > other and (first in changes or then in changes) and (first, then) != ("impact_started", "detected"):
             raise Invalid(f"{then} cannot be before {first}", f"/{then if then in changes else first}")

@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.role import ROLES, holders
 from tocsin.core.timeline import Entry, Kind
 from tocsin.store import incidents
 from tocsin.store.database import Tx
@@ -77,6 +78,16 @@ def label(directory: Directory, user: str | None) -> str:
     """What people call a user; the id of one who is gone; `nobody` for none."""
     one = directory.users.get(user) if user else None
     return one.label if one else user or "nobody"
+
+
+def reads(directory: Directory, incident: Incident, user: str) -> bool:
+    """May this user be told of the incident? Of a private one only whoever is on it, or was let in, and administrators."""
+    if not incident.private:
+        return True
+    known = directory.users.get(user)
+    held = [name for role in ROLES for name in holders(incident.roles, role)]
+    on_it = (incident.assignee, *incident.responders, *held, *incident.readers, user_of(incident.acknowledged_by or ""))
+    return user in on_it or incident.reporter in (user, f"user:{user}") or (known is not None and known.role == "admin")
 
 
 async def engaged(tx: Tx, incident: Incident, actor: str, now: datetime) -> None:

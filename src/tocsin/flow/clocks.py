@@ -14,7 +14,7 @@ from tocsin.core.promise import Promise, due
 from tocsin.core.role import PATIENCE, acting_commander
 from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Kind
-from tocsin.flow.acts import label
+from tocsin.flow.acts import label, reads
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.reminding import joined, reminder
@@ -141,6 +141,8 @@ def _inform(
         told = "There is no manager to inform"
     elif made:
         told = f"{person.label} is informed, who manages the team"
+    elif not reads(directory, incident, person.id):
+        told = f"It is private: {person.label}, who manages the team, is not told"
     else:
         told = f"{person.label}, who manages the team, has no contact method that gets updates"
     data = {"user": user, "reason": promise.value, "methods": [notice.method for notice in made]}
@@ -179,8 +181,8 @@ def minutes(length: timedelta) -> str:
 def update_to(
     directory: Directory, user: str | None, key: str, heading: str, incident: Incident, now: datetime
 ) -> Iterator[NewNotice]:
-    """An update to a person, by each contact method that its owner wants updates on."""
-    person = directory.users.get(user) if user else None
+    """An update to a person who may see the incident, by each contact method that its owner wants updates on."""
+    person = directory.users.get(user) if user and reads(directory, incident, user) else None
     for method in subscribed(person) if person else ():
         yield NewNotice(
             key=f"{key}:{method.id}", kind=key.partition(":")[0], user_id=person.id if person else "", method=method.id,

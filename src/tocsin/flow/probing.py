@@ -14,6 +14,10 @@ from tocsin.flow.context import Context
 from tocsin.plugins.probes.base import Sample
 
 
+AT_ONCE = 20
+"""Probes sampled at the same time."""
+
+
 class Measured(msgspec.Struct, frozen=True):
     """What one probe of one service showed. `good`: `samples` good ones in a row; `bad`: as many bad ones in a row."""
 
@@ -54,10 +58,18 @@ def probes_of(directory: Directory, services: Iterable[str]) -> list[tuple[str, 
 
 async def measure(ctx: Context, probes: Sequence[tuple[str, Probe]], want: bool) -> list[Measured]:
     """Sample all of them at the same time, each until one sample is not as it is wanted (good, or bad), or it has enough."""
-    return list(await asyncio.gather(*(_run(ctx, service, probe, want) for service, probe in probes)))
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(service: str, probe: Probe) -> Measured:
+        async with places:
+            return await _run(ctx, service, probe, want)
+
+    return list(await asyncio.gather(*(one(service, probe) for service, probe in probes)))
 
 
 async def _run(ctx: Context, service: str, probe: Probe, want: bool) -> Measured:
+    if probe.type not in ctx.probes:  # another release configured it
+        return Measured(service, probe, (Sample(False, f"this release has no probe of type {probe.type}"),))
     samples: list[Sample] = []
     while len(samples) < probe.samples:
         if samples:
