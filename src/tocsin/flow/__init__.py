@@ -25,42 +25,45 @@
 23. `devices`    a browser is gone: struck off, its owner told
 24. `notices`    carry news that nobody has to answer
 25. `respond`    people answer: acknowledge, escalate, assign, note
-26. `transitions` what happens whenever a status changes, by whatever path: one list
-27. `closing`    an incident ends, and comes back: resolve, close, reopen
-28. `probing`    samples of the probes of what an incident affects
-29. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
-30. `restore`    it works again: a person checks, probes are sampled, the watch begins
-31. `step`       a person moves an incident along its lifecycle
-32. `times`      people correct the times of an incident
-33. `merge`      two incidents are one, or have to do with each other
-34. `acts`       what every act of a person shares
-35. `summon`     people ask for people: page somebody, responders, all hands
-36. `handover`   somebody else takes over, once they accept
-37. `snooze`     nothing rings until then; then paging starts again
-38. `roles`      who does what: a role is taken, handed over with read-back, let go
-39. `chat`       what people say in the room, and what they correct
-40. `findings`   what we know becomes fact or falls; what is decided on it
-41. `tasks`      who does what, and the check-in that is missed
-42. `progress`   the second clock: acknowledged, not restored
-43. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
-44. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-45. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-46. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-47. `plans`      planned mutes become silences, window after window
-48. `overrun`    a maintenance window is over, and what it held back still fires
-49. `heartbeats` pings come in; a missing one raises an alert
-50. `following`  the configuration changed: what stands in the database because of it changes too
-51. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-52. `improve`    a shift that hurt asks for something to be changed
-53. `drill`      a marked incident that pages for real and ends by itself
-54. `forewarn`   before the night each team is told what would go wrong
-55. `public_words` the public was told of an incident: its subscribers are written to
-56. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-57. `letterbox`  the signed links in letters to subscribers
-58. `mailings`   carry letters to subscribers of the status page
-59. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-60. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-61. `talking`    tell rooms what happened, one event after the other, in nobody's way
-62. `review`     it is over: its review is drafted, with its dates
-63. `tick`       claims what is due and hands it to the stage that owns it
+26. `declaring`  a person declares an incident: severity, roles and pages at once
+27. `responding` the first steps besides paging, each a job: those inside are told, the status page is drafted
+28. `transitions` what happens whenever a status changes, by whatever path: one list
+29. `closing`    an incident ends, and comes back: resolve, close, reopen
+30. `probing`    samples of the probes of what an incident affects
+31. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
+32. `restore`    it works again: a person checks, probes are sampled, the watch begins
+33. `step`       a person moves an incident along its lifecycle
+34. `times`      people correct the times of an incident
+35. `merge`      two incidents are one, or have to do with each other
+36. `acts`       what every act of a person shares
+37. `summon`     people ask for people: page somebody, responders, all hands
+38. `handover`   somebody else takes over, once they accept
+39. `snooze`     nothing rings until then; then paging starts again
+40. `roles`      who does what: a role is taken, handed over with read-back, let go
+41. `chat`       what people say in the room, and what they correct
+42. `findings`   what we know becomes fact or falls; what is decided on it
+43. `tasks`      who does what, and the check-in that is missed
+44. `progress`   the second clock: acknowledged, not restored
+45. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
+46. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+47. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+48. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+49. `plans`      planned mutes become silences, window after window
+50. `overrun`    a maintenance window is over, and what it held back still fires
+51. `heartbeats` pings come in; a missing one raises an alert
+52. `following`  the configuration changed: what stands in the database because of it changes too
+53. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+54. `improve`    a shift that hurt asks for something to be changed
+55. `drill`      a marked incident that pages for real and ends by itself
+56. `forewarn`   before the night each team is told what would go wrong
+57. `searching`  incidents get the words that they are found by
+58. `public_words` the public was told of an incident: its subscribers are written to
+59. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+60. `letterbox`  the signed links in letters to subscribers
+61. `mailings`   carry letters to subscribers of the status page
+62. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+63. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+64. `talking`    tell rooms what happened, one event after the other, in nobody's way
+65. `review`     it is over: its review is drafted, with its dates
+66. `tick`       claims what is due and hands it to the stage that owns it
 """
