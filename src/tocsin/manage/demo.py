@@ -30,7 +30,7 @@ from tocsin.flow import closing, heartbeats, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration, demo_public, demo_room, handoffs, newcomers, pay
+from tocsin.manage import configuration, demo_public, demo_room, demo_updates, handoffs, newcomers, pay
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
@@ -86,8 +86,8 @@ def _organisation(now: datetime, name: str = "demo.yaml") -> str:
 
 
 class _Act(NamedTuple):
-    """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `public` (of demo_public), `change`,
-    `recover` (its source resolves) or `resolve` (a person)."""
+    """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `public` (of demo_public), `tell` (of
+    demo_updates), `change`, `recover` (its source resolves) or `resolve` (a person)."""
 
     at: datetime
     kind: str
@@ -115,6 +115,9 @@ def _acts(now: datetime) -> Iterator[_Act]:
                 yield _Act(at(minutes), "change", episode, text)
         for place, word in enumerate(demo_public.WORDS.get(episode.title, ("", ()))[1]):
             yield _Act(at(word.minutes), "public", episode, str(place))
+        for place, tell in enumerate(demo_updates.TELLS.get(episode.title, ())):
+            if episode.resolved is None or tell.minutes < episode.resolved[0]:
+                yield _Act(at(tell.minutes), "tell", episode, str(place))
         if episode.recovered is not None:
             yield _Act(at(episode.recovered), "recover", episode)
         if episode.resolved is not None:
@@ -144,6 +147,7 @@ class _Replay:
     async def configure(self) -> None:
         """The organisation is as old as its month."""
         await configuration.apply(self._ctx, configuration.ITSELF, [File("demo.yaml", _organisation(self._until))])
+        await demo_updates.listen(self._ctx)
         await pay.put_rates(self._ctx, self._clock.now().date().replace(month=1, day=1), RATES, _TOM.id)
         for item in _TICKED:
             await newcomers.tick(self._ctx, "sofia", newcomers.Tick(item=item), _TOM)
@@ -191,12 +195,15 @@ class _Replay:
                 await demo_room.ACTS[int(act.text)][1](self._ctx, self.numbers[episode])
             case "public":
                 await demo_public.say(self._ctx, self.numbers[episode], episode.title, int(act.text))
+            case "tell":
+                await demo_updates.say(self._ctx, self.numbers[episode], episode.title, int(act.text))
             case "change":
                 await self._change(episode, act.text)
             case "note":
                 await respond.note(self._ctx, self.numbers[episode], self._person(episode), act.text)
             case "resolve":
                 await closing.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
+                await demo_updates.end(self._ctx, self.numbers[episode])
         await self._settle()
 
     async def _change(self, episode: Episode, text: str) -> None:
