@@ -68,8 +68,11 @@ def test_good_updates_give_no_finding(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "found", "beside"), [("bad.txt", 1.0, 0), ("bad_held_out.txt", 0.97, 0)])
 def test_bad_updates_trip_their_rules_and_no_others(name: str, found: float, beside: int) -> None:
-    """`found`: the least share of the labels; `beside`: how many other rules may fire. When the held-out texts were written, before
-    anything was adjusted to them, 35 of 37 labels were found with 1 beside, and 1 of 26 good texts gave a false alarm."""
+    """`found`: the least share of the labels; `beside`: how many other rules may fire.
+
+    When the held-out texts were written, before anything was adjusted to them, 56 of 60 labels were found with 2 beside, and 2 of 44
+    good texts gave a false alarm.
+    """
     wanted = hit = extra = 0
     for text in texts(name):
         labels, body = marked(text)
@@ -137,6 +140,12 @@ def test_an_update_that_is_over_needs_no_next_time() -> None:
 
 def test_the_next_time_may_be_said_elsewhere() -> None:
     assert findings(lint_update("Customers cannot pay.", status="investigating", has_next=True)) == []
+
+
+def test_the_templates_of_the_sources_say_when_the_next_update_comes() -> None:
+    initial = "INCIDENT DETECTED\nSeverity: SEV2\nImpact: Customers cannot pay\nStatus: Investigating\nETA: TBD\nUpdates: every 30 minutes"
+    situation = "STATUS: Investigating\nIMPACT: Since 14:32 UTC 1,200 users cannot pay\nNEXT UPDATE: 15:00 UTC or sooner if status changes"
+    assert (rules(initial), rules(situation)) == (set(), set())
 
 
 def test_responders_may_speak_as_they_do() -> None:

@@ -52,7 +52,7 @@ _TIME = (
 )
 _WELL = (
     r"(?:be\s+)?(?:completely\s+|fully\s+|all\s+)?(?:fixed|resolved|restored|repaired|solved"
-    r"|sorted(?:\s+out)?|recovered|back(?:\s+(?:up|online|to\s+normal|in\s+service|in\s+action))?"
+    r"|sorted(?:\s+out)?|recovered|back(?!\s+(?:with|here|to\s+you|in\s+touch))(?:\s+(?:up|online|to\s+normal|in\s+service|in\s+action))?"
     r"|up(?:\s+and\s+running)?|online|working|operational|running|available)(?:\s+again)?"
 )
 _FIX = (

@@ -42,7 +42,8 @@ _STATE = (
     r"|order|action)|impaired|limited|blocked|missing|wrong|incorrect|broken"
 )
 _WELL = (
-    r"(?:are|is|were|was|has|have|be|being|been|back|now|again|should|will|can)\s+(?:\w+\s+){0,4}?(?:working"
+    r"(?:are|is|were|was|has|have|be|being|been|back|now|again|should|will|can)\s+(?:\w+\s+){0,4}?"
+    r"(?:working(?!\s+(?:to|on|with|hard|towards?|quickly|diligently|through|fast|closely|urgently|around|as))"
     r"|operating|functioning|loading|processing|running|flowing|back|normal(?:ly)?|restored|recover(?:ed"
     r"|ing)|available|online|stable|up|accessible|resumed|unaffected|safe)"
     r"|(?:recovered|resumed|returned|reopened)(?=\s+(?:to|for|in|at|and|after|since)|[.,;!])"
@@ -57,6 +58,7 @@ IMPACT = compiled(
     r"|(?:do|does|did)(?:\s+not|n't)\s+(?:\w+\s+)?(?:load|work|open|send|arrive|respond|start"
     r"|connect|show|update|sync|play|complete|go\s+through|appear|reach|ring|print|accept|process"
     r"|deliver|display|refresh|function|register|scan|save|upload|download|charge)\w*"
+    r"|(?:nobody|no\s+one|none\s+of\s+you)\s+(?:can|could|is\s+able|was\s+able|gets?|got|receives?)"
     r"|unable\s+to|no\s+longer\s+\w+|cannot\s+(?:be\s+)?\w+|can't\s+(?:be\s+)?\w+|(?:affect|disrupt"
     r"|prevent|interrupt|delay)(?:s|ed|ing)\s+\w+|(?:fail|time\s+out|crash|take|takes|taking"
     r"|took)(?:s|ed|ing)?\s+(?:for|to|when|with|on|in|at|longer|up\s+to|more|much)"
@@ -89,7 +91,7 @@ NEXT = compiled(
     rf"|tell|say|hear|get\s+back|come\s+back|follow\s+up|return|confirm|know|news|let\s+you|speak|contact|reach\s+out|call|be\s+in\s+touch|in\s+touch)\b[^.!?\n]{{0,80}}?\b(?:in|by"
     rf"|at|within|before|every|around|no\s+later\s+than|again|on|until|than)\s+(?:about\s+|around\s+"
     rf"|the\s+next\s+|the\s+latest\s+)?{_WHEN}"
-    rf"|updates?\s+(?:follow\w*\s+|every\s+|each\s+|will\s+follow\s+|to\s+follow\s+|again\s+|expected\s+"
+    rf"|updates?:?\s+(?:follow\w*\s+|every\s+|each\s+|will\s+follow\s+|to\s+follow\s+|again\s+|expected\s+"
     rf"|due\s+|here\s+|is\s+)*(?:in|by|at|within|before|every|each|:|-|–|around|hourly)?\s*(?:about\s+"
     rf"|around\s+)?{_WHEN}"
     r"|(?:update|write|post|report|inform|share|publish|confirm|be\s+back|tell|hear|know)\b[^.!?\n]{0,40}?\b(?:tomorrow|tonight|hourly"
@@ -109,7 +111,8 @@ OVER = compiled(
     r"(?:has|have|had|is|are|was|were|been|now|fully|being)\s+(?:\w+\s+){0,2}?(?:resolved|fixed"
     r"|solved|over|closed|completed)|resolved|(?:this|the)\s+(?:incident|issue|problem)\s+is\s+over"
     r"|all\s+clear|(?:fully|completely)\s+(?:restored|recovered)"
-    r"|status\s*:\s*resolved"
+    r"|status\s*:\s*resolved|all\s+(?:our\s+)?(?:systems|services)\s+(?:are\s+)?(?:now\s+)?(?:operational"
+    r"|operating\s+normally|working\s+normally|back\s+to\s+normal)"
 )
 _NOT_OVER = compiled(
     r"(?:not|n't|once|until|when|before|after|if|will|should|would|to)\s+(?:\w+\s+){0,5}?(?:resolved"
@@ -134,7 +137,7 @@ _ABOUT_US = compiled(
     r"|understand|restart|roll|rolled|deep|dig|busy|handl|mitigat|remediat|escalat|notif|communicat|publish)\w*"
 )
 _EMPTY = compiled(
-    r"(?:next|further|another|more|an)\s+(?:\w+\s+)?(?:updates?|information|details?|news)|updates?\s+(?:to\s+)?(?:follow|will|every|in|at|by)|more\s+(?:to\s+follow|soon)|(?:please\s+)?(?:check\s+back|bear\s+with|stand\s+by|stay\s+tuned|refer)"
+    r"(?:next|further|another|more|an)\s+(?:\w+\s+)?(?:updates?|information|details?|news)|updates?\s+(?:to\s+)?(?:follow|will|every|in|at|by)|more\s+(?:to\s+(?:follow|come)|soon)|(?:please\s+)?(?:check\s+back|bear\s+with|stand\s+by|stay\s+tuned|refer)"
     r"|thank(?:s|\s+you)|sorry|(?:we\s+)?apologi[sz]\w+|our\s+apologies|status\s*:?\s*(?:investigating|identified|monitoring)|investigat(?:ing|ion)|under\s+investigation|monitoring|identified|update\s*\d*\s*[:.-]"
     r"|(?:an?|the|this|some)\s+(?:\w+\s+){0,2}?(?:incident|issue|problem|outage|alert|event|situation|disruption)\s+(?:has|have|is|was|were|been)\s+(?:\w+\s+){0,2}?(?:reported|detected|identified|declared|opened|raised|investigated|ongoing|escalated|known|found|logged|under\s+\w+|being\s+\w+)"
     r"|there\s+(?:is|was|has\s+been)\s+(?:an?|some|currently\s+an?)\s+(?:\w+\s+){0,2}?(?:incident|issue|problem|outage|event|disruption)|(?:an?|the)\s+(?:\w+\s+)?(?:fix|patch|change|solution)\s+(?:has|is|was|will)|an?\s+(?:incident|issue|problem|outage)"
