@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -195,5 +196,5 @@ def _told(found: dict[str, Any]) -> None:
         show.line("Nothing to change.")
 
 
-COMMANDS = {"report": report, "review": review, "reviews": reviews}
+COMMANDS: dict[str, Callable[..., None]] = {"report": report, "review": review, "reviews": reviews}
 """Commands of `tocsin incident`."""
