@@ -47,23 +47,32 @@
 45. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
 46. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
 47. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-48. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-49. `plans`      planned mutes become silences, window after window
-50. `overrun`    a maintenance window is over, and what it held back still fires
-51. `heartbeats` pings come in; a missing one raises an alert
-52. `following`  the configuration changed: what stands in the database because of it changes too
-53. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-54. `improve`    a shift that hurt asks for something to be changed
-55. `drill`      a marked incident that pages for real and ends by itself
-56. `forewarn`   before the night each team is told what would go wrong
-57. `searching`  incidents get the words that they are found by
-58. `public_words` the public was told of an incident: its subscribers are written to
-59. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-60. `letterbox`  the signed links in letters to subscribers
-61. `mailings`   carry letters to subscribers of the status page
-62. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-63. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-64. `talking`    tell rooms what happened, one event after the other, in nobody's way
-65. `review`     it is over: its review is drafted, with its dates
-66. `tick`       claims what is due and hands it to the stage that owns it
+48. `facts`      what is known of an incident, from which everything told of it is made
+49. `composing`  what an update would say: the facts in the words of a template
+50. `updates`    an audience is told, with the time of the next update
+51. `telling`    whom that reaches, by which way, with a receipt
+52. `due_updates` the status changed: those who were told are to hear
+53. `drafting`   drafts are ready before an update is due
+54. `reminding`  an update is due or late: who is reminded, louder as time goes on
+55. `digesting`  minor incidents are told once a day
+56. `communicate` a message to one channel, told in the room once
+57. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+58. `plans`      planned mutes become silences, window after window
+59. `overrun`    a maintenance window is over, and what it held back still fires
+60. `heartbeats` pings come in; a missing one raises an alert
+61. `following`  the configuration changed: what stands in the database because of it changes too
+62. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+63. `improve`    a shift that hurt asks for something to be changed
+64. `drill`      a marked incident that pages for real and ends by itself
+65. `forewarn`   before the night each team is told what would go wrong
+66. `searching`  incidents get the words that they are found by
+67. `public_words` the public was told of an incident: its subscribers are written to
+68. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+69. `letterbox`  the signed links in letters to subscribers
+70. `mailings`   carry letters to subscribers of the status page
+71. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+72. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+73. `talking`    tell rooms what happened, one event after the other, in nobody's way
+74. `review`     it is over: its review is drafted, with its dates
+75. `tick`       claims what is due and hands it to the stage that owns it
 """
