@@ -60,7 +60,7 @@ async def test_what_one_does_the_other_sees_at_once(stage: Stage) -> None:
         assert await window.locator("#timeline > li", has_text="I see it in the logs.").count() == 1
     assert await bob.get_by_label("Message to everyone").input_value() == ""
     await alice.locator("#timeline > li").first.get_by_role("button", name="Pin").click()
-    await expect(bob.locator("#board .finding-row")).to_contain_text("I see it in the logs.")
+    await expect(bob.locator("#board .known-row")).to_contain_text("I see it in the logs.")
     await bob.get_by_label("What else do we know?").fill("<b>The pool</b> is exhausted.")
     await bob.get_by_role("button", name="Hypothesis").click()
     await expect(alice.locator("#board")).to_contain_text("<b>The pool</b> is exhausted.")
