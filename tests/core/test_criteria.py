@@ -38,7 +38,10 @@ def test_each_criterion_alone_is_its_severity(criterion):
 
 @pytest.mark.parametrize(
     ("percent", "ordinary", "tier_1"),
-    [(100, 1, 1), (50, 1, 1), (49.9, 2, 1), (10, 2, 1), (9.99, 3, 1), (5, 3, 1), (4.9, 3, 2), (1, 3, 2), (0.9, 4, 3), (0.1, 4, 3), (0.09, 4, 4), (0, 4, 4)],
+    [
+        (100, 1, 1), (50, 1, 1), (49.9, 2, 1), (10, 2, 1), (9.99, 3, 1), (5, 3, 1),
+        (4.9, 3, 2), (1, 3, 2), (0.9, 4, 3), (0.1, 4, 3), (0.09, 4, 4), (0, 4, 4),
+    ],
 )  # fmt: skip
 def test_the_bands_of_c_8(percent, ordinary, tier_1):
     assert band(percent) == ordinary

@@ -27,23 +27,71 @@ class Criterion(msgspec.Struct, frozen=True):
 S1, S2, S3, S4 = Severity.SEV1, Severity.SEV2, Severity.SEV3, Severity.SEV4
 
 CRITERIA: tuple[Criterion, ...] = (
-    Criterion("all_users_out", S1, "complete outage for all users", "Is it a complete outage for all users?", "the application cannot be reached"),
-    Criterion("data_loss", S1, "data loss or corruption of customer data", "Is customer data lost or corrupted?", "a corrupt database"),
-    Criterion("breach", S1, "security breach being exploited", "Is a security breach being exploited?", "somebody is inside now"),
-    Criterion("revenue_down", S1, "revenue systems completely down", "Are revenue systems completely down?", "payments are offline"),
-    Criterion("most_users_degraded", S2, "major function degraded for most users", "Is a major function degraded for most users?", "sign-in is slow"),
+    Criterion(
+        "all_users_out",
+        S1,
+        "complete outage for all users",
+        "Is it a complete outage for all users?",
+        "the application cannot be reached",
+    ),
+    Criterion(
+        "data_loss",
+        S1,
+        "data loss or corruption of customer data",
+        "Is customer data lost or corrupted?",
+        "a corrupt database",
+    ),
+    Criterion(
+        "breach",
+        S1,
+        "security breach being exploited",
+        "Is a security breach being exploited?",
+        "somebody is inside now",
+    ),
+    Criterion(
+        "revenue_down",
+        S1,
+        "revenue systems completely down",
+        "Are revenue systems completely down?",
+        "payments are offline",
+    ),
+    Criterion(
+        "most_users_degraded",
+        S2,
+        "major function degraded for most users",
+        "Is a major function degraded for most users?",
+        "sign-in is slow",
+    ),
     Criterion("half_slower", S2, "more than 50 % slower", "Is it more than 50 % slower than usual?", "the API is slow"),
-    Criterion("critical_features_out", S2, "critical features out while the core works", "Are critical features out while the core works?", "checkout fails, search is broken"),
-    Criterion("several_services", S2, "several services", "Are several services affected?", "more than one team is needed"),
-    Criterion("limited_users", S3, "minor function, limited users", "Is only a minor function affected, for a limited number of users?", "one region, one customer"),
-    Criterion("noncritical_out", S3, "non-critical features out", "Are only non-critical features out?", "jobs are delayed"),
-    Criterion("subset_slow", S3, "a subset slow", "Is it slow for a subset of users?", "search is slow in some regions"),
+    Criterion(
+        "critical_features_out",
+        S2,
+        "critical features out while the core works",
+        "Are critical features out while the core works?",
+        "checkout fails, search is broken",
+    ),
+    Criterion(
+        "several_services", S2, "several services", "Are several services affected?", "more than one team is needed"
+    ),
+    Criterion(
+        "limited_users",
+        S3,
+        "minor function, limited users",
+        "Is only a minor function affected, for a limited number of users?",
+        "one region, one customer",
+    ),
+    Criterion(
+        "noncritical_out", S3, "non-critical features out", "Are only non-critical features out?", "jobs are delayed"
+    ),
+    Criterion(
+        "subset_slow", S3, "a subset slow", "Is it slow for a subset of users?", "search is slow in some regions"
+    ),
     Criterion("workaround", S3, "workaround exists", "Is there a workaround?", "another way leads there"),
     Criterion("minimal", S4, "minimal impact", "Is the impact minimal?", "noise in the logs"),
     Criterion("cosmetic", S4, "cosmetic", "Is it cosmetic?", "a wrong colour, a typo"),
     Criterion("planned", S4, "planned or known", "Is it planned or already known?", "maintenance"),
     Criterion("enhancement", S4, "enhancement", "Is it a wish for something better?", "documentation"),
-)  # fmt: skip
+)
 """In the order in which a form asks them: the worst first."""
 
 BY_ID: Mapping[str, Criterion] = {one.id: one for one in CRITERIA}

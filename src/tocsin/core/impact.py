@@ -83,7 +83,8 @@ def read_impact(raw: Any, criteria: Collection[str], pointer: str = "/impact") -
         message, _, place = str(error).partition(" - at `$")
         field = place.strip("`.").replace("[...]", "").split(".")[0].split("[")[0]
         raise Invalid(message[:1].lower() + message[1:], f"{pointer}/{field}" if field else pointer) from None
-    problems = [*_unknown(impact.criteria, criteria, f"{pointer}/criteria"), *_unknown(impact.unsure, criteria, f"{pointer}/unsure")]  # fmt: skip
+    problems = _unknown(impact.criteria, criteria, f"{pointer}/criteria")
+    problems += _unknown(impact.unsure, criteria, f"{pointer}/unsure")
     if problems:
         raise Invalid(problems[0].message, problems[0].pointer, tuple(problems))
     return tidied(impact)

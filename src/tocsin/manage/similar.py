@@ -54,7 +54,11 @@ async def _like(ctx: Context, tx: Tx, text: str, services: Sequence[str], withou
     rows = await reading.several(tx, list(shares))
     ends = await search.known_ends(tx, list(shares))
     reviewed = await search.reviewed(tx, list(shares))
-    items = [_view(ctx, row, shares[row["id"]], ends.get(row["id"], ""), row["id"] in reviewed) for row in rows if not row["drill"]]
+    items = [
+        _view(ctx, row, shares[row["id"]], ends.get(row["id"], ""), row["id"] in reviewed)
+        for row in rows
+        if not row["drill"]
+    ]
     items.sort(key=lambda item: _rank(item, services), reverse=True)
     return {"items": items[:MOST], "next": None}
 
