@@ -306,7 +306,7 @@ async def test_who_is_on_call_is_not_removed_but_hands_over(rota: Desk) -> None:
     await rota.post("/schedules/week/shadows", {"user": "alice", "from": "2026-03-20", "to": "2026-03-21"}, 201)
     refusal = await rota.refused("DELETE", "/users/alice", 409, role="manager")
     assert "'alice' is on call now in" in refusal["detail"]
-    assert "Week until 2026-03-09T09:00:00Z" in refusal["detail"]
+    assert "Week until Mon 9 Mar 2026 09:00 +00:00" in refusal["detail"]
     for needed in (
         "the schedule 'week' (layers.0.users.0)",
         "the schedule 'week' (overrides.0.user)",

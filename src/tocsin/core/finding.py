@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -69,6 +69,11 @@ def said(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     offset = local.strftime("%z")
     return f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]} {local.year} {local:%H:%M} {offset[:3]}:{offset[3:5]}"
+
+
+def ends(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """`until Sat 28 Nov 2026 20:00 +01:00`, or that no end is in sight (shifts are followed for a year)."""
+    return "with no end in sight" if at - now >= timedelta(days=360) else f"until {said(at, zone)}"
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

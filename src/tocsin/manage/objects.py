@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from tocsin.core.calendar import zone
 from tocsin.core.configuration import KINDS, LABELS, EscalationPolicy, Object
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
+from tocsin.core.finding import ends
 from tocsin.core.matrix import matrix_of
 from tocsin.core.permission import Permission, Principal, allowed
 from tocsin.core.preset import expanded
@@ -21,7 +23,7 @@ from tocsin.core.validation import Finding, World, check
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change, without_old_faults, world
 from tocsin.manage.drafts import Place, complain
-from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.manage.lists import check_limit, listing, read_cursor, write_cursor
 from tocsin.manage.plans import masked
 from tocsin.plugins.channels.public import leads_inside
 
@@ -176,7 +178,7 @@ def _on_duty(ctx: Context, kind: str, name: str) -> str:
     """Where a user who shall be removed is on call at this moment, as a sentence; '' when nowhere."""
     now = ctx.clock.now()
     found = on_call_now(ctx.directory, name, now) if kind == "users" else ()
-    told = [f"{schedule.name or schedule.id} until {time_text(end)}" for schedule, end in found]
+    told = [f"{schedule.name or schedule.id} {ends(end, now, zone(schedule.time_zone))}" for schedule, end in found]
     return f"{short(name)} is on call now in {', '.join(told[:20])}. Hand their work over, or: " if told else ""
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 
 from tocsin.core import rota
+from tocsin.core.calendar import zone
 from tocsin.core.configuration import Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.finding import ends, said
 from tocsin.core.permission import Principal, require
 from tocsin.core.schedule import gaps
 from tocsin.core.shape import known_part, short
@@ -236,9 +238,9 @@ def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
     try:
         refuse_interruption(ctx, old, new, now)
     except Conflict as error:
-        told = rota.changes(old, new, now, now + WEEKS)
+        told, place = rota.changes(old, new, now, now + WEEKS), zone(old.time_zone)
         shown = "; ".join(
-            f"{time_text(one.start)} to {time_text(one.end)}: {_name(ctx, one.before)} -> {_name(ctx, one.after)}"
+            f"{said(one.start, place)} to {said(one.end, place)}: {_name(ctx, one.before)} -> {_name(ctx, one.after)}"
             for one in told[:MOST_TOLD]
         )
         more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
@@ -248,10 +250,11 @@ def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
 def refuse_interruption(ctx: Context, old: Schedule | None, new: Schedule | None, now: datetime) -> None:
     """Raise Conflict when the one who is on call now would lose the running shift."""
     lost = rota.interruption(old, new, now)
-    if lost is None:
+    if lost is None or old is None:
         return
+    place = zone(old.time_zone)
     raise Conflict(
-        f"{_name(ctx, lost.user)} is on call now, until {time_text(lost.until)}, and would lose this shift to"
+        f"{_name(ctx, lost.user)} is on call now, {ends(lost.until, now, place)}, and would lose this shift to"
         f" {_name(ctx, lost.taken_by)} at once: confirm that this is meant."
     )
 
