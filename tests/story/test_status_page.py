@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.story.world import World, directory
 
 from tocsin.core.permission import Principal
 from tocsin.core.status_view import PageView
@@ -17,6 +16,8 @@ from tocsin.flow.silence_alarm import explain, keep_watch, ringing
 from tocsin.manage import mutes, status_pages, status_subscribers
 from tocsin.plugins.channels.base import Bounced, DeliveryError, Message, Receipt
 from tocsin.store.database import Database, in_transaction
+
+from .world import World, directory
 
 PAGE = {
     "id": "public", "name": "Example Status", "public": True,

@@ -9,23 +9,27 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
-from tests.story.test_status_page import PAGE, Mail
-from tests.story.world import ORGANISATION, World, directory
-from tests.web.visitor import ROLES, Site, text_of
 
 from tocsin.core.errors import Unavailable
 from tocsin.core.incident import public_id
 from tocsin.flow import closing, updates
+from tocsin.flow.context import Wake
 from tocsin.flow.silence_alarm import keep_watch
+from tocsin.flow.tick import Engine
 from tocsin.manage import configuration
 from tocsin.manage.files import File, write
 from tocsin.serving import create_app
 from tocsin.store.database import Database
 from tocsin.web.status_door import StatusDoor
 from tocsin.web.status_site import StatusSite
+
+from ..story.test_status_page import PAGE, Mail
+from ..story.world import ORGANISATION, World, directory
+from .visitor import ROLES, Site, text_of
 
 
 class Stand:
@@ -202,6 +206,28 @@ async def test_what_did_not_change_is_not_rendered_again(stand: Stand) -> None:
     assert stand.pages.renders == 1
     stand.configure({**PAGE, "name": "Renamed"})
     assert "Renamed" in (await stand.get()).text
+
+
+async def test_a_change_is_on_every_node_within_two_seconds(stand: Stand) -> None:
+    """The other node hears of it by the database alone."""
+    other = replace(stand.world.ctx, node=uuid4(), wake=Wake(), announced=set())
+    pages = StatusSite(other)
+    listening = asyncio.create_task(Engine(other)._listen_loop())
+    try:
+        assert b"All Systems Operational" in (await pages.doc(""))[0].body
+        number = (await stand.world.fire("new")).incident or 0
+        await asyncio.sleep(0.3)  # it listens
+        await updates.publish(
+            stand.world.ctx, number, "user:alice", "public", "No.", components={"cards": "major_outage"}
+        )
+        async with asyncio.timeout(2):
+            while b"Major Service Outage" not in (await pages.doc(""))[0].body:
+                await asyncio.sleep(0.02)
+        renders = pages.renders
+        assert renders <= 3
+    finally:
+        listening.cancel()
+        await pages.stop()
 
 
 async def test_while_the_database_is_away_the_last_page_is_served_and_says_how_old_it_is(
