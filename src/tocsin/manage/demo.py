@@ -71,6 +71,7 @@ async def load(ctx: Context) -> bool:
             await replay.play(act)
         await replay.until(ctx.clock.now())
         await replay.watch_jobs()
+        await replay.go_through_the_list()
     finally:
         await replay.stop()
     log.info("demo data loaded", incidents=len(replay.numbers))
@@ -149,8 +150,6 @@ class _Replay:
         await configuration.apply(self._ctx, configuration.ITSELF, [File("demo.yaml", _organisation(self._until))])
         await demo_updates.listen(self._ctx)
         await pay.put_rates(self._ctx, self._clock.now().date().replace(month=1, day=1), RATES, _TOM.id)
-        for item in _TICKED:
-            await newcomers.tick(self._ctx, "sofia", newcomers.Tick(item=item), _TOM)
 
     async def start(self) -> None:
         await self._intake.start()
@@ -244,6 +243,10 @@ class _Replay:
         await configuration.apply(self._ctx, configuration.ITSELF, [File(name, _organisation(self._until, name))])
         for days in _PINGED:
             await self._ran(self._until - timedelta(days=days))
+
+    async def go_through_the_list(self) -> None:
+        for item in _TICKED:
+            await newcomers.tick(self._ctx, "sofia", newcomers.Tick(item=item), _TOM)
 
     async def _ran(self, now: datetime) -> None:
         kinds: tuple[tuple[PingKind, timedelta], ...] = (("start", timedelta(minutes=14)), ("success", timedelta()))
