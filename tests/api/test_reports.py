@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from icalendar import Calendar
 
 from tocsin.core.timeline import Entry
 from tocsin.flow import closing, respond
+from tocsin.manage import privacy
 from tocsin.store import incidents
 from tocsin.store.writing import Writing, write_story
 
@@ -53,7 +55,8 @@ async def test_a_report_of_what_goes_on(desk: Desk) -> None:
     assert headings(told) == REPORT
     for line in (
         "- **Severity:** SEV1_CRITICAL", "- **Status:** Detected", "- **Resolved:** Not resolved", "- **Duration:** Ongoing",
-        "- **Assignee:** Alice (alice)", "- Payments API (api)", "- **Time to Assignment:** 0.0 minutes", "- **Time to Resolution:** Not resolved",
+        "- **Assignee:** Alice (alice)",
+        "- Payments API (api)", "- **Time to Assignment:** 0.0 minutes", "- **Time to Resolution:** Not resolved",
         "- **Escalations:** 0", "- **Communications:** 0",
     ):  # fmt: skip
         assert line in told.splitlines(), line
@@ -131,7 +134,8 @@ async def test_a_review_is_there_from_the_end_on(desk: Desk) -> None:
 async def test_a_review_is_filled_with_what_was_measured(over: Desk) -> None:
     told = await text(over, "/incidents/1/review.md")
     for line in (
-        "- **Response:** somebody answered in 2 min; target 5 min: met", "- **Resolution:** restored in 20 min, estimated; target 30 min: met",
+        "- **Response:** somebody answered in 2 min; target 5 min: met",
+        "- **Resolution:** restored in 20 min, estimated; target 30 min: met",
         "- **Detection:** unknown: nobody said when the impact began", "- **Time to Detection:** Unknown",
         "- **Customer Impact:** Unknown", "| Action | Owner | Due Date | Status |",
     ):  # fmt: skip
@@ -163,6 +167,27 @@ async def fill(desk: Desk) -> None:
     await desk.post(
         "/incidents/1/review/actions", {"action": "Limit the pool", "owner": "bob", "due_on": "2026-03-20"}, 201
     )
+
+
+async def test_a_private_incident_has_no_report_for_others(over: Desk) -> None:
+    await privacy.make_private(over.world.ctx, 1, "user:alice", True)
+    for path in ("report.md", "report.json", "review.md", "review.json", "review.ics"):
+        await over.refused("GET", f"/incidents/1/{path}", 404, role="observer")
+    assert (await over.get("/reviews", role="observer"))["items"] == []
+    assert (await over.get("/metrics/incidents", role="observer"))["total_incidents"] == 0
+    assert headings(await text(over, "/incidents/1/report.md", role="admin")) == REPORT
+
+
+async def test_the_meeting_is_for_calendars(over: Desk) -> None:
+    answer = await over.call("GET", "/incidents/1/review.ics")
+    assert answer.headers["content-type"].startswith("text/calendar")
+    event = Calendar.from_ical(answer.content).walk("VEVENT")[0]
+    assert event["dtstart"].dt.isoformat() == "2026-03-03T10:00:00+00:00"
+    guests = event["attendee"] if isinstance(event["attendee"], list) else [event["attendee"]]
+    assert {"mailto:alice@example.com", "mailto:erin@example.com"} <= {str(guest) for guest in guests}
+    await over.call("PATCH", "/incidents/1/review", {"meeting_at": "2026-03-03T14:00:00Z"})
+    moved = Calendar.from_ical((await over.call("GET", "/incidents/1/review.ics")).content).walk("VEVENT")[0]
+    assert (moved["uid"], int(moved["sequence"])) == (event["uid"], int(event["sequence"]) + 1)
 
 
 async def test_people_write_a_review_and_publish_it(over: Desk) -> None:

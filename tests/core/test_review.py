@@ -162,6 +162,17 @@ def test_what_a_review_needs_depends_on_the_severity(severity: str, missing: int
     assert len(review.incomplete(severity, review.NOTHING)) == missing
 
 
+def test_a_long_timeline_is_the_same_as_a_page() -> None:
+    """What is drawn in a hurry reads like what is drawn by the renderer."""
+    nasty = "a_b & <b>bold</b> [x](javascript:1) *y* # z | `c` ~d~ 1. \\ &amp;"
+    lines = [f"- **10:00:{at:02}** [{line('al_ice')}] note_added: {line(nasty)}" for at in range(10)]
+    slow, fast = (html_of("## Timeline\n\n" + "\n".join(lines * times) + "\n\n## End\n") for times in (1, 30))
+    item = re.findall(r"<li>.*</li>", slow)[0]
+    assert fast.count(item) == 30
+    assert fast.count("<li>") == 300
+    assert (fast.count("<h2>"), fast.count("<ul>")) == (2, 1)
+
+
 EVIL = st.text(st.sampled_from("<>&[]()!#*_`~|-+=.:/\\ \n\r\t1aZ\u202e\u200b\0\"'{}^$@;"), max_size=60)
 
 

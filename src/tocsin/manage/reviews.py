@@ -299,7 +299,7 @@ async def waive(ctx: Context, number: int, actor: str, reason: str) -> Result:
 
 
 async def take_up(ctx: Context, number: int, actor: str) -> Result:
-    """A published or waived review is a draft again; what was published stays readable in its place until it is published anew.
+    """A published or waived review is a draft again, made from what is known then.
 
     Raises NotFound; Conflict while the incident is open, or closed.
     """
