@@ -22,6 +22,7 @@ from tocsin.core.spelling import decode
 from tocsin.core.validation import World
 from tocsin.manage.drafts import directory_of, draft
 from tocsin.manage.files import File, write
+from tocsin.plugins.probes import registry as probes
 from tocsin.plugins.rooms.registry import CONFIGURED
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "configuration"
@@ -52,6 +53,7 @@ WORLD = World(
     },
     frozenset({"pagerduty", "alertmanager", "prometheus"}),
     CONFIGURED,
+    probes.create(),
 )
 
 
@@ -446,3 +448,12 @@ def test_what_is_written_about_updates_reads_back_as_the_same() -> None:
     assert made.update_templates["board"].body.startswith("{{ severity }}: {{ title }}.\n")
     assert matrix_of(made, None)[Severity.SEV1].audiences.names == ("responders", "public")
     assert matrix_of(made, None)[Severity.SEV4].audiences.names == ()
+
+
+def test_what_is_written_about_probes_reads_back_as_the_same() -> None:
+    made = load((GOLDEN / "good" / "probes.yml").read_text())
+    assert same(load(write(made)), made)
+    web, database = made.services["shop"].probes
+    assert (web.type, web.samples, web.settings["contains"]) == ("http", 3, "all good")
+    assert (database.samples, int(database.interval), database.settings["port"]) == (5, 2, "5432")
+    assert made.mutes["upgrade"].overrun == "declare"

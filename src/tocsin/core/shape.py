@@ -15,6 +15,7 @@ import msgspec
 from tocsin.core import severity
 from tocsin.core.configuration import ContactMethod, RowChange, Severities, Timeout
 from tocsin.core.errors import Invalid
+from tocsin.core.probe import Probe
 from tocsin.core.spelling import Duration, decode
 
 Path = tuple[str | int, ...]
@@ -48,6 +49,8 @@ def faults(raw: Any, kind: Any, path: Path = ()) -> Iterator[Fault]:
         yield from _object_faults(raw, kind, path)
     elif kind is ContactMethod:
         yield from _method_faults(raw, path)
+    elif kind is Probe:
+        yield from _probe_faults(raw, path)
     elif kind is Severities:
         yield from _severities_faults(raw, path)
     else:
@@ -85,6 +88,25 @@ def _method_faults(raw: Any, path: Path) -> Iterator[Fault]:
             yield Fault((*path, name), f"the field {name!r} is missing: add it")
     for name, value in raw.items():
         yield from _value_faults(value, str, (*path, name))
+
+
+def _probe_faults(raw: Any, path: Path) -> Iterator[Fault]:
+    if not isinstance(raw, dict):
+        yield Fault(path, f"write a probe with its id and type here, not {_seen(raw)}")
+        return
+    wrong = [
+        Fault((*path, name), f"the field {name!r} is missing: add it") for name in ("id", "type") if name not in raw
+    ]
+    for name, value in raw.items():
+        if not (isinstance(value, int) and not isinstance(value, bool)):
+            wrong += _value_faults(value, str, (*path, name))
+    yield from wrong
+    if not wrong:
+        try:
+            Probe.read(raw)
+        except ValueError as error:
+            name = "samples" if str(error).startswith("samples") else "interval"
+            yield Fault((*path, name), str(error))
 
 
 def _severities_faults(raw: Any, path: Path) -> Iterator[Fault]:
