@@ -22,7 +22,7 @@ _OVER = "i.status IN ('resolved', 'closed')"
 _SHOWN = f"""
   (SELECT i.id FROM incidents i WHERE {_PUBLIC} AND NOT {_OVER})
   UNION
-  (SELECT i.id FROM incidents i WHERE {_PUBLIC} AND i.public_at > $1 ORDER BY i.public_at DESC LIMIT {MOST})
+  (SELECT i.id FROM incidents i WHERE {_PUBLIC} AND GREATEST(i.public_at, i.resolved_at) > $1 ORDER BY i.public_at DESC LIMIT {MOST})
 """
 _THESE = f"SELECT i.id FROM incidents i WHERE i.id = ANY($1::bigint[]) AND {_PUBLIC}"
 _TOLD = """
@@ -37,7 +37,7 @@ ORDER BY i.public_at DESC, i.id DESC, at, u.id
 
 
 async def told(tx: Tx, since: datetime) -> list[Told]:
-    """The incidents of which the public knows: all open ones, and those it was first told of after `since`; the newest first."""
+    """The incidents of which the public knows: all open ones, and those that ended, or it was first told of, after `since`; the newest first."""
     return _read(await tx.fetch(_TOLD.format(shown=_SHOWN), since))
 
 
