@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tocsin.core.configuration import Severities
 from tocsin.core.errors import NotFound
 from tocsin.core.mute import Matcher
 from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
-from tocsin.core.spelling import plain
+from tocsin.core.spelling import decode, plain
 from tocsin.manage import rehearsals, replays, silences
 from tocsin.manage.explain_person import explain_person
 from tocsin.manage.foresight import Question
@@ -103,6 +105,9 @@ TIERS = [
 ]  # fmt: skip
 
 
+DORA = [*ORGANISATION["users"], {"id": "dora", "name": "Dora"}]
+
+
 @pytest.mark.parametrize("minutes", [1, 5, 30, 45])
 @pytest.mark.parametrize(
     "policy",
@@ -127,6 +132,27 @@ async def test_the_second_clock_comes_as_it_was_told(world: World, policy: dict[
     )
     happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
     assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
+
+
+@pytest.mark.parametrize(("severity", "word"), [("SEV1", "critical"), ("SEV2", "error")])
+async def test_an_acknowledgement_that_lapses_comes_as_it_was_told(world: World, severity: str, word: str) -> None:
+    rows = {name: {"acknowledge_timeout": "20m"} for name in ("sev1_critical", "sev2_high")}
+    world.ctx.directory = replace(
+        directory({"escalation_policies": [{"id": "payments", "steps": TIERS}], "users": DORA}),
+        severities=decode(rows, Severities),
+    )
+    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity=severity, until=at(90), answered="5m"))
+    await world.fire(severity=word)
+    await world.wait(minutes=5)
+    await world.acknowledge(1, "alice")
+    await world.wait(minutes=85)
+    found = await world.rows(
+        "SELECT COALESCE(n.scheduled_at, p.created_at), p.user_id, COALESCE(n.method, ''), p.step, p.tier, p.reason"
+        " FROM pages p LEFT JOIN notifications n ON n.page_id = p.id WHERE n.state IS DISTINCT FROM 'superseded'"
+    )
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in found]
+    assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
+    assert any(item["reason"] == "acknowledge_timeout" for item in told["items"])
 
 
 def at(minutes: int) -> str:

@@ -17,13 +17,27 @@ from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import EscalationPolicy, Service, Tier, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.escalation import Ladder, PageReason, Rung, due, forward, last_resort, round_length, start, turn
+from tocsin.core.escalation import (
+    Ladder,
+    PageIntent,
+    PageReason,
+    Rung,
+    due,
+    forward,
+    last_resort,
+    round_length,
+    start,
+    turn,
+)
 from tocsin.core.matrix import escalate_by, matrix_of
 from tocsin.core.matrix import urgency as urgency_at
 from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
 
+_INSTANT = timedelta(microseconds=1)
+BESIDE_THE_LADDER = -1
+"""The step of pages that no rung of a ladder asked for."""
 MOST_HOLDS = 10
 """How often one notification is held back before it goes: quiet hours, then company."""
 
@@ -106,13 +120,46 @@ def foresee(
     if opens < LATEST and (end is None or opens <= end):
         again = _phase(directory, ladder, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
         rungs, items = rungs + again[0], items + again[1]
+    silent = None if stop is None or row.acknowledge_timeout is None else stop + row.acknowledge_timeout.delta
     if stop is not None and row.progress == "automatic" and urgency == "high":
         overdue = escalate_by(row, hours, due(ladder, 0, at))
-        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, until))
+        last = until if silent is None else _earliest(silent - _INSTANT, until)
+        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, last))
+        told = {page.user for _, rung in rungs for page in rung.pages}
+        rungs += later
+        items += _told(directory, later, severity, urgency, rings, last, told)
+    if silent is not None and (until is None or silent <= until):
+        later = tuple(_paged_again(directory, ladder, service, urgency, rungs, at, silent, until))
         told = {page.user for _, rung in rungs for page in rung.pages}
         rungs += later
         items += _told(directory, later, severity, urgency, rings, until, told)
     return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+
+
+def _earliest(one: datetime, other: datetime | None) -> datetime:
+    return one if other is None else min(one, other)
+
+
+def _paged_again(
+    directory: Directory, policy: EscalationPolicy, service: str | None, urgency: Urgency,
+    rungs: Sequence[tuple[datetime, Rung]], at: datetime, silent: datetime, until: datetime | None,
+) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
+    """The acknowledgement lapses at `silent`, because nothing happened: whoever was paged first is taken for who acknowledged and is
+    paged again, and the ladder goes on where it had stopped."""
+    again = next((page.user for _, rung in rungs for page in rung.pages), None)
+    if again is None:
+        return
+    intent = PageIntent(again, f"user:{again}", PageReason.NO_PROGRESS)
+    yield silent, Rung(0, BESIDE_THE_LADDER, "on_call", (intent,))
+    reached = _reachable(directory, again, urgency)
+    if reached and urgency != "high":
+        return
+    last = rungs[-1][1]
+    begun = at + last.round * round_length(policy)
+    ladder = progress.resumed(policy, Ladder(last.round, last.step + 1, begun, None), silent)
+    if not reached:
+        ladder = replace(ladder, next_at=silent)
+    yield from _going_on(directory, policy, service, urgency, ladder, until)
 
 
 def onward_from(
@@ -175,8 +222,15 @@ def climb(
     first rung that reaches somebody. `because` is why the pages of the first moment are no ordinary ones.
     """
     at = at.astimezone(UTC)
-    pass_ends = at + round_length(policy)
-    ladder = start(policy, at)
+    yield from _going_on(directory, policy, service, urgency, start(policy, at), until, at, because)
+
+
+def _going_on(
+    directory: Directory, policy: EscalationPolicy, service: str | None, urgency: Urgency, ladder: Ladder,
+    until: datetime | None, at: datetime | None = None, because: PageReason | None = None,
+) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
+    """A ladder from where it stands, as `climb`; `because` is of the pages at `at`."""
+    pass_ends = ladder.round_started_at + round_length(policy)
     while ladder.next_at is not None and ladder.next_at <= (until or pass_ends):
         now = ladder.next_at
         turned = turn(policy, ladder, directory, now, because if now == at else None)
