@@ -37,7 +37,10 @@ ORDER BY i.public_at DESC, i.id DESC, at, u.id
 
 
 async def told(tx: Tx, since: datetime) -> list[Told]:
-    """The incidents of which the public knows: all open ones, and those that ended, or it was first told of, after `since`; the newest first."""
+    """The incidents of which the public knows: all open ones, and those that ended, or it was first told of, after `since`.
+
+    The newest first.
+    """
     return _read(await tx.fetch(_TOLD.format(shown=_SHOWN), since))
 
 
