@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.clock import Clock
 from tocsin.flow.context import Context
-from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals, status_pages, updates
+from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals, reviews, status_pages, updates
 from tocsin.manage.demo_month import MONTH
 from tocsin.plugins.channels import registry
 from tocsin.settings import Settings
@@ -38,6 +38,8 @@ async def test_the_month_is_lived_through_and_told_in_whole_timelines(ctx: Conte
     )
     for one in listed:
         assert (await incidents.verify(ctx, one["number"]))["ok"]
+    written = Counter(one["state"] for one in (await reviews.list_reviews(ctx))["items"])
+    assert (written["published"], written["waived"]) == (7, 4)
     kept = await updates.promises_kept(ctx)
     assert kept["kept"] > kept["broken"] > 0, "the shop is honest, and not always in time"
     async with ctx.db.reading() as tx:

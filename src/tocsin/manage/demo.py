@@ -30,7 +30,7 @@ from tocsin.flow import closing, heartbeats, improve, relieve, respond
 from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
-from tocsin.manage import configuration, demo_public, demo_room, demo_updates, handoffs, newcomers, pay
+from tocsin.manage import configuration, demo_public, demo_reviews, demo_room, demo_updates, handoffs, newcomers, pay
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
 from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
@@ -88,7 +88,7 @@ def _organisation(now: datetime, name: str = "demo.yaml") -> str:
 
 class _Act(NamedTuple):
     """One thing that happens in an episode: `fire`, `answer`, `note`, `room` (of demo_room), `public` (of demo_public), `tell` (of
-    demo_updates), `change`, `recover` (its source resolves) or `resolve` (a person)."""
+    demo_updates), `change`, `recover` (its source resolves), `resolve` (a person), `review` and `work` (of demo_reviews)."""
 
     at: datetime
     kind: str
@@ -123,6 +123,9 @@ def _acts(now: datetime) -> Iterator[_Act]:
             yield _Act(at(episode.recovered), "recover", episode)
         if episode.resolved is not None:
             yield _Act(at(episode.resolved[0]), "resolve", episode, episode.resolved[1])
+        if (story := demo_reviews.STORIES.get(episode.ago)) is not None:
+            yield _Act(at(story.hours * 60), "review", episode)
+            yield _Act(at(story.hours * 60 + 2 * 24 * 60), "work", episode)
 
 
 def _person(user: str) -> Principal:
@@ -200,6 +203,12 @@ class _Replay:
                 await self._change(episode, act.text)
             case "note":
                 await respond.note(self._ctx, self.numbers[episode], self._person(episode), act.text)
+            case "review":
+                story = demo_reviews.STORIES[episode.ago]
+                await demo_reviews.write(self._ctx, self.numbers[episode], self._person(episode), story)
+            case "work":
+                story = demo_reviews.STORIES[episode.ago]
+                await demo_reviews.work_through(self._ctx, self.numbers[episode], self._person(episode), story)
             case "resolve":
                 await closing.resolve(self._ctx, self.numbers[episode], self._person(episode), act.text)
                 await demo_updates.end(self._ctx, self.numbers[episode])
