@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.web.strips import WIDTH, Bar, Mark, Scale
-from tocsin.web.words import moment, span
+from tocsin.web.words import moment
 
 NEAR = timedelta(minutes=10)
 """How much is shown around the onset at least."""
@@ -40,9 +40,10 @@ def drawing(found: Mapping[str, Any], now: datetime) -> Drawing | None:
     margin = (end - start) / 40
     scale = Scale(start - margin, end + margin)
     bars = [_bar(scale, one, now) for one in alerts]
+    before, after = ((onset - end).total_seconds() for end in (scale.start, scale.end))
     return Drawing(
         onset=scale.x(onset), now=scale.x(now), changes=[_mark(scale, one) for one in changes],
-        alerts=[bar for bar in bars if bar], before=span(onset - scale.start), after=span(scale.end - onset),
+        alerts=[bar for bar in bars if bar], before=relative(round(before)), after=relative(round(after)),
     )  # fmt: skip
 
 
