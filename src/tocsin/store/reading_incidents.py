@@ -90,12 +90,13 @@ async def _by_words(tx: Tx, wanted: Filter, asked: search.Wanted, limit: int) ->
         made.add(_HOLDS, like(wanted.text))
     rest = f"AND {' AND '.join(made.texts)}" if made.texts else ""
     query, since, most, number = (made.value(one) for one in (asked.query, until, limit, wanted.number))
+    patterns = made.value(asked.patterns)
     columns = f"SELECT {INCIDENT} FROM incidents"
     return list(
         await tx.fetch(
             f"""({columns} JOIN incident_words w ON w.incident_id = id
                  WHERE {search.MATCH.format(query)} AND created_at < {since} {rest} {_NEWEST} {most})
-                UNION ({columns} WHERE created_at >= {since} AND {search.YOUNG_MATCH.format(query)} {rest} {_NEWEST} {most})
+                UNION ({columns} WHERE created_at >= {since} AND {search.YOUNG_MATCH.format(patterns)} {rest} {_NEWEST} {most})
                 UNION ({columns} WHERE id = {number} {rest}) {_NEWEST} {most}""",
             *made.values,
         )
