@@ -170,11 +170,13 @@ async def test_a_bad_template_ends_in_a_clear_error(desk: Desk, body: str, said:
 
 async def test_a_template_that_breaks_at_night_leaves_nobody_without_words(desk: Desk) -> None:
     place = await answered(desk)
-    one = {"id": "board", "audience": "executives", "moment": "initial", "body": "{{ known[7].text }}"}
+    one = {"id": "board", "audience": "executives", "moment": "initial"}
+    one["body"] = "{{ impact }} {{ next_update }} {{ known[7].text }}"
     await desk.post("/update_templates", one, 201, role="admin")
     composed = await desk.post(f"{place}/updates/compose", {"audience": "executives"}, 200, role="manager")
     assert "SEV-1: disk is broken" in composed["message"]
     assert composed["problem"].startswith("The template board cannot be used: line 1: list object has no element 7")
-    await desk.call("PATCH", "/update_templates/board", {"body": "{{ severity }} on {{ affected }}"}, role="admin")
+    body = "{{ severity }} on {{ affected }}: {{ impact }} {{ next_update }}"
+    await desk.call("PATCH", "/update_templates/board", {"body": body}, role="admin")
     composed = await desk.post(f"{place}/updates/compose", {"audience": "executives"}, 200, role="manager")
-    assert (composed["message"], composed["template"]) == ("SEV-1 on api", "board")
+    assert (composed["message"], composed["template"]) == ("SEV-1 on api: not known yet 10:15 UTC", "board")

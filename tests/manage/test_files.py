@@ -445,7 +445,7 @@ def test_what_is_written_about_updates_reads_back_as_the_same() -> None:
     made = load((GOLDEN / "good" / "updates.yml").read_text())
     assert same(load(write(made)), made)
     assert [one.audience for one in made.channels.values()] == ["responders", "executives", "social"]
-    assert made.update_templates["board"].body.startswith("{{ severity }}: {{ title }}.\n")
+    assert made.update_templates["board"].body.startswith("{{ severity }}: {{ title }}. Impact: {{ impact }}.\n")
     assert matrix_of(made, None)[Severity.SEV1].audiences.names == ("responders", "public")
     assert matrix_of(made, None)[Severity.SEV4].audiences.names == ()
 

@@ -98,10 +98,12 @@ async def test_erin_changes_the_wording_and_goes_back(site: Site) -> None:
     assert wrong.status_code == 422
     assert "not allowed here" in text_of(wrong.text)
     assert "title.__class__" in wrong.text
+    poor = await erin.send(place, {"body": "{{ severity }}: {{ impact }}", "act": "save"})
+    assert "it does not say when the next update comes: use {{ next_update }}" in text_of(poor.text)
     shown = await erin.send(place, {"body": "{{ severity }} <i>{{ title }}</i>", "act": "preview"})
     assert "SEV-1 &lt;i&gt;Card payments fail&lt;/i&gt;" in shown.text
     assert "Your own wording counts." in await erin.says(
-        await erin.send(place, {"body": "{{ severity }}: {{ title }}", "act": "save"})
+        await erin.send(place, {"body": "{{ severity }}: {{ impact }} {{ next_update }}", "act": "save"})
     )
     assert "The built-in wording counts." in await erin.says(await erin.send(place, {"act": "reset"}))
     olga = await site.someone("olga")

@@ -8,7 +8,7 @@ from tocsin.core.audience import FIELDS, Channel
 from tocsin.core.errors import Invalid
 from tocsin.core.severity import parse
 from tocsin.core.shape import Fault
-from tocsin.core.update_template import UpdateTemplate
+from tocsin.core.update_template import UpdateTemplate, lacking
 from tocsin.core.words_template import TemplateError, check
 
 
@@ -19,10 +19,13 @@ def template_faults(one: UpdateTemplate) -> Iterator[Fault]:
         yield Fault(
             ("body",), "this template says nothing: write a text, or remove it so that the built-in one is used"
         )
+        return
     try:
-        check(one.body)
+        used = check(one.body)
     except TemplateError as error:
         yield Fault(("body",), str(error))
+    else:
+        yield from (Fault(("body",), message) for message in lacking(one.moment, used))
 
 
 def channel_faults(one: Channel) -> Iterator[Fault]:

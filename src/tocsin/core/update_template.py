@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, get_args
 
 from tocsin.core.audience import Audience
@@ -42,6 +42,28 @@ def chosen(templates: Iterable[UpdateTemplate], audience: str, moment: str, seve
     """The configured template that counts; None: the built-in one (core/update_words.py)."""
     fitting = [one for one in templates if one.fits(audience, moment, severity)]
     return max(fitting, key=lambda one: (bool(one.severities), one.id), default=None)
+
+
+NEEDED: dict[Moment, tuple[tuple[str, ...], ...]] = {
+    "initial": (("impact", "impact_lines"), ("next_update",)),
+    "update": (("impact", "impact_lines"), ("next_update",)),
+    "resolution": (("duration",),),
+}
+"""What an update of each moment must say: one name of each group (S0-101, S0-102, S1-45, S1-46)."""
+
+
+def lacking(moment: Moment, used: Collection[str]) -> list[str]:
+    """What a template that uses these names does not say although it must, each in a sentence."""
+    said = {
+        "impact": "what people notice",
+        "next_update": "when the next update comes",
+        "duration": "how long it lasted",
+    }
+    return [
+        f"it does not say {said[group[0]]}: use {' or '.join(f'{{{{ {name} }}}}' for name in group)}"
+        for group in NEEDED[moment]
+        if not any(name in used for name in group)
+    ]
 
 
 def read_moment(text: str, pointer: str = "/moment") -> Moment:

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError
 from jinja2 import TemplateError as JinjaError
 from jinja2.exceptions import SecurityError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 LONGEST_TEXT = 10_000
@@ -49,10 +50,10 @@ def _environment() -> _Environment:
 _ENVIRONMENT = _environment()
 
 
-def check(source: str) -> None:
-    """Raise TemplateError when this is not a template. Runs none of it."""
+def check(source: str) -> frozenset[str]:
+    """The names that a template uses. Raises TemplateError when it is none. Runs none of it."""
     try:
-        _ENVIRONMENT.parse(source)
+        return frozenset(find_undeclared_variables(_ENVIRONMENT.parse(source)))
     except TemplateSyntaxError as error:
         raise TemplateError(f"line {error.lineno}: {error.message}") from None
     except RecursionError:

@@ -8,9 +8,9 @@ from tocsin.core.audience import AUDIENCES, SAID, read_audience
 from tocsin.core.briefing import NAMES
 from tocsin.core.errors import Invalid
 from tocsin.core.permission import Principal
-from tocsin.core.update_template import MOMENTS, UpdateTemplate, read_moment
+from tocsin.core.update_template import MOMENTS, UpdateTemplate, lacking, read_moment
 from tocsin.core.update_words import BUILT_IN
-from tocsin.core.words_template import LONGEST_TEXT, TemplateError
+from tocsin.core.words_template import LONGEST_TEXT, TemplateError, check
 from tocsin.flow import composing
 from tocsin.flow.context import Context
 from tocsin.manage import objects
@@ -58,7 +58,20 @@ async def preview(
         text, status = await composing.preview(ctx, one, number)
     except TemplateError as error:
         raise Invalid(str(error), "/body") from None
-    return {"text": text[:LONGEST_TEXT], "findings": findings(ctx, text, one.audience, status, True)}
+    missing = lacking(one.moment, check(body))
+    needed = [
+        {
+            "level": "error",
+            "line": 1,
+            "rule": "required",
+            "message": f"It cannot be kept: {each}",
+            "suggestion": "",
+            "excerpt": "",
+        }
+        for each in missing
+    ]
+    found = findings(ctx, text, one.audience, status, has_next=True)
+    return {"text": text[:LONGEST_TEXT], "findings": [*needed, *found]}
 
 
 async def save(ctx: Context, principal: Principal, id: str, body: str, audience: str, moment: str) -> dict[str, Any]:

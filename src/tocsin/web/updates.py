@@ -297,7 +297,10 @@ async def change_template(request: AnyRequest, moment: FromPath[str], audience: 
             body,
             shown=await update_templates.preview(ctx, who, body, audience, moment, number),
         )
-    except (Invalid, Conflict) as error:
+    except Invalid as error:
+        said = "; ".join(problem.message for problem in error.problems)
+        return await _template(request, moment, audience, body, problem=said)
+    except Conflict as error:
         return await _template(request, moment, audience, body, problem=str(error))
 
 
