@@ -196,7 +196,7 @@ def test_one_line_per_value() -> None:
 async def test_the_life_of_an_incident_from_a_terminal(terminal: Terminal) -> None:
     for title in ("One", "Two", "Three"):
         await terminal.ok("incident", "declare", title, "--severity", "SEV3", "--service", "api")
-    assert "It is identified now. It is identified." in (await terminal.ok("incident", "status", "1", "identified")).out
+    assert "It is identified now." in (await terminal.ok("incident", "status", "1", "identified")).out
     said = await terminal.ok("incident", "restore", "1", "--notes", "bought something")
     assert "estimated. It is monitoring." in said.out
     assert "It is resolved." in (await terminal.ok("incident", "resolve", "1")).out

@@ -214,7 +214,7 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
             restored = True
             async with world.db.transaction() as other:
                 ended = await intake.end_alerts(other, [("grouped", "one")], world.clock.now())
-                await settling.alerts_ended(other, list(ended.values()), world.clock.now(), "ended")
+                await settling.alerts_ended(world.ctx, other, list(ended.values()), world.clock.now(), "ended")
             assert (await world.incident(number))["status"] == "monitoring"
         return await real(self, tx)
 
