@@ -63,7 +63,6 @@ ENOUGH = 200
 """Findings after which no further object is looked at."""
 
 
-
 class Setting(Protocol):
     """One field that a channel asks for (`plugins.channels.base.Field`)."""
 
