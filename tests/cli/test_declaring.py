@@ -31,6 +31,9 @@ async def test_answers_in_options_stand_in_for_the_severity(terminal: Terminal) 
     assert "Pay by invoice" in said.out
     said = await terminal.ok("incident", "tag", made["id"], "--add", "Money", "--remove", "peak")
     assert "added money; removed peak" in said.out
+    said = await terminal.ok("incident", "firsts", made["id"])
+    assert "Manager informed" in said.out
+    assert (await terminal.ok("incident", "firsts", made["id"], "--json")).json()["items"][1]["state"] == "met"
     assert "noncritical_out" in (await terminal.ok("incident", "guide")).out
 
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from tocsin.api.answers import AnyRequest, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.incidents import acted, number_of
-from tocsin.manage import declaring, edits, imports, similar
+from tocsin.manage import declaring, edits, firsts, imports, incidents, similar
 
 LARGEST = 32 * 1024 * 1024
 
@@ -57,6 +57,17 @@ async def tags(request: AnyRequest, id: FromPath[str], data: JSONBody[Tags]) -> 
     return await acted(request, number, lambda: edits.tag(ctx, number, actor, data.add or (), data.remove or ()))
 
 
+@get(
+    "/incidents/{id:str}/firsts",
+    guards=may("see_pages"),
+    summary="The clocks of the first minutes, and the first steps",
+)
+async def first_minutes(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    """`items`: each clock with what proves it; `steps`: what was done besides paging, and what it came to."""
+    ctx = context(request)
+    return reply(await firsts.of_incident(ctx, await incidents.get(ctx, number_of(id))))
+
+
 @get("/incidents/{id:str}/similar", guards=may("see_incidents"), summary="Similar incidents, and what helped then")
 async def similar_to(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     return reply(await similar.to(context(request), number_of(id)))
@@ -84,4 +95,4 @@ async def take(request: AnyRequest, data: JSONBody[Import]) -> Response[bytes]:
     return await write(request, lambda: imports.take(ctx, actor, data.items, (data.source or "").strip()[:100]), 201)
 
 
-ROUTES = [take, guide, answers, tags, similar_to, similar_like]
+ROUTES = [take, guide, answers, tags, similar_to, similar_like, first_minutes]

@@ -230,6 +230,20 @@ def similar(id: Id, as_json: AsJson = False) -> None:
     show.table(("Name", "Severity", "Created", "Title", "What helped"), rows, "Nothing like it is known.")
 
 
+def firsts(id: Id, as_json: AsJson = False) -> None:
+    """The clocks of the first minutes with what proves them, and what became of the first steps."""
+    found = Client.from_environment().get(path("incidents", id, "firsts"))
+    if as_json:
+        return show.json(found)
+    rows = [
+        (one["name"], one["state"], show.when(one["due_at"]), show.when(one["at"]), one["evidence"])
+        for one in found["items"]
+    ]
+    show.table(("Clock", "State", "By", "At", "Proof"), rows, "This severity has no first clocks.")
+    for one in found["steps"]:
+        show.line(f"{one['name']} {one['state']}" + (f": {one['detail']}" if one["detail"] else ""))
+
+
 def guide(as_json: AsJson = False) -> None:
     """The questions that compute a severity, with the names for --yes and --unsure."""
     found = Client.from_environment().get("severity-guide")
@@ -268,6 +282,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "tag": tags,
     "similar": similar,
     "guide": guide,
+    "firsts": firsts,
     "import": take,
 }
 """What is added to the commands of incidents."""
