@@ -277,3 +277,14 @@ async def test_the_past_is_told_by_the_schedule_of_then(world: World) -> None:
     now = await explain_person(world.ctx, "alice", datetime.fromisoformat(at(61)))
     assert now["on_call"] == [], "she is in no schedule any more"
     assert (await explain_person(world.ctx, "bob", datetime.fromisoformat(at(61))))["on_call"][0]["mine"]
+
+
+async def test_an_incident_is_explained_by_the_rules_and_the_policy_that_it_keeps(world: World) -> None:
+    await kept(world)
+    await world.fire(severity="error")
+    changed = decode({"sev2_high": {"page": "never"}}, Severities)
+    world.ctx.directory = replace(world.ctx.directory, severities=changed)
+    await world.wait(minutes=5)
+    bob = await explain_person(world.ctx, "bob", datetime.fromisoformat(at(4)))
+    (told,) = [item["sentence"] for item in bob["items"] if item["kind"] == "not_paged"]
+    assert "step 2, which leads to Bob, was due" in told

@@ -29,8 +29,7 @@ from tocsin.core.escalation import (
     start,
     turn,
 )
-from tocsin.core.matrix import escalate_by, matrix_of
-from tocsin.core.matrix import urgency as urgency_at
+from tocsin.core.matrix import Rules, escalate_by, matrix_of, urgency_of
 from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
@@ -99,19 +98,21 @@ def foresee(
     until: datetime | None = None,
     rings: Collection[str] = (),
     answered: timedelta | None = None,
+    rules: Rules | None = None,
 ) -> Rehearsal:
     """The whole future of an incident of `service` that opens at `at` and pages by `policy`.
 
     `rings`: the types of contact methods that ring, for which quiet hours and bundling hold. `answered`: after how long somebody
-    acknowledges (None: nobody does).
+    acknowledges (None: nobody does). `rules`: those that the incident keeps (None: today's of the service).
     """
     at = at.astimezone(UTC)
-    urgency = urgency_at(directory, service, severity, at)
+    row = (rules.rows if rules else matrix_of(directory, service))[severity]
+    hours = rules.hours if rules else business_hours_of(directory, service)
+    urgency = urgency_of(row, hours, at)
     if urgency == "none":
         return Rehearsal(policy, urgency, no_page=NoPage.SEVERITY)
     if policy is None:
         return Rehearsal(policy, urgency, no_page=NoPage.NO_POLICY)
-    row, hours = matrix_of(directory, service)[severity], business_hours_of(directory, service)
     ladder = expanded(policy, row.escalation_time, row.top)
     stop = None if answered is None else at + answered
     end = until if stop is None else stop if until is None else min(stop, until)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from tocsin.core import schedule as core
 from tocsin.core.calendar import zone
@@ -13,13 +13,14 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.finding import said
 from tocsin.core.incident import public_id
+from tocsin.core.matrix import Rules
 from tocsin.core.preset import steps_of
 from tocsin.core.rehearsal import foresee
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage import explain, privacy
 from tocsin.manage.lists import time_text
-from tocsin.store import history, reading_incidents
+from tocsin.store import history, matrices, reading_incidents
 from tocsin.store.reading_incidents import Row
 
 MINUTE = timedelta(minutes=1)
@@ -50,19 +51,31 @@ async def explain_person(ctx: Context, user: str, at: datetime | None = None) ->
         told = await reading_incidents.notifications(tx, [page["id"] for page in pages])
         then_open = await history.incidents_open_at(tx, when, when + MINUTE, when - LOOK_BACK, MOST)
         open_then = [row for row in then_open if row["id"] not in hidden]
-        paged = await history.who_was_paged(tx, [row["id"] for row in open_then], when + MINUTE)
+        numbers = [row["id"] for row in open_then]
+        paged = await history.who_was_paged(tx, numbers, when + MINUTE)
+        kept = Kept(
+            await history.policies_of(tx, numbers),
+            await matrices.load(tx, {row["matrix"] for row in open_then if row["matrix"]}),
+        )
         muted = await history.muted_alerts(tx, when - AROUND, when + MINUTE, MOST)
     if user not in then.users and user not in ctx.directory.users:
         raise NotFound(f"There is no user {user!r}")
-    person = _Person(then if user in then.users else ctx.directory, user, when)
+    person = _Person(then if user in then.users else ctx.directory, user, when, kept)
     return await asyncio.to_thread(_told, person, pages, told, open_then, paged, muted)
 
 
-class _Person:
-    """Whom it is about, and the configuration of that time."""
+class Kept(NamedTuple):
+    """What incidents keep of their own: the policies by which each paged, and the rules of their severities by number."""
 
-    def __init__(self, directory: Directory, user: str, when: datetime) -> None:
-        self.directory, self.user, self.when = directory, user, when
+    policies: Mapping[int, Sequence[str]]
+    rules: Mapping[int, Rules]
+
+
+class _Person:
+    """Whom it is about, the configuration of that time, and what its incidents keep."""
+
+    def __init__(self, directory: Directory, user: str, when: datetime, kept: Kept) -> None:
+        self.directory, self.user, self.when, self.kept = directory, user, when, kept
         self.name = directory.users[user].label
         self.zone = zone(directory.users[user].time_zone)
 
@@ -232,9 +245,15 @@ def _not_paged(person: _Person, row: Row, others: Sequence[str]) -> str:
     if row["no_page_reason"]:
         return f"{began}: it paged nobody ({row['no_page_reason'].replace('_', ' ')})."
     whom = f" It paged {', '.join(person.label(user) for user in others[:5])}." if others else ""
-    policy = person.directory.policy_of(row["service"])
-    future = foresee(person.directory, row["service"], policy, Severity(row["severity"]), row["created_at"])
-    due = next(((at, rung) for at, rung in future.rungs if any(p.user == person.user for p in rung.pages)), None)
+    known = person.directory.escalation_policies
+    own = [known[id] for id in dict.fromkeys(person.kept.policies.get(row["id"], ())) if id in known]
+    about, rules = (row["service"], Severity(row["severity"]), row["created_at"]), person.kept.rules.get(row["matrix"])
+    futures = [
+        foresee(person.directory, about[0], policy, about[1], about[2], rules=rules)
+        for policy in (own or [person.directory.policy_of(row["service"])])
+    ]
+    rungs = sorted((rung for future in futures for rung in future.rungs), key=lambda rung: rung[0])
+    due = next(((at, rung) for at, rung in rungs if any(p.user == person.user for p in rung.pages)), None)
     if due is None:
         return f"{began}: no step of its policy leads to {person.name} at that time.{whom}"
     at, rung = due

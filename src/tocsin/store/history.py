@@ -64,6 +64,17 @@ async def incidents_open_at(tx: Tx, start: datetime, end: datetime, since: datet
     )  # fmt: skip
 
 
+async def policies_of(tx: Tx, incidents: Sequence[int]) -> dict[int, list[str]]:
+    """incident -> the escalation policies by which it paged, in order."""
+    rows = await tx.fetch(
+        "SELECT incident_id, policy FROM escalations WHERE incident_id = ANY($1::bigint[]) ORDER BY id", list(incidents)
+    )
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row[1])
+    return found
+
+
 async def who_was_paged(tx: Tx, incidents: Sequence[int], before: datetime) -> dict[int, list[str]]:
     """incident -> the people paged about it before then, in order."""
     rows = await tx.fetch(
