@@ -185,3 +185,14 @@ async def test_a_private_incident_has_no_door(desk: Desk) -> None:
     await desk.world.settle()
     assert (await says(desk, {"incident": "1", "text": "hello"})).status_code == 404
     await desk.refused("POST", f"/incidents/{number}/rooms/chat/retry", 409, role="admin")
+
+
+async def test_an_address_that_a_person_types_leads_to_no_private_place(desk: Desk) -> None:
+    body = {"id": "typed", "type": "webhook", "url": "http://127.0.0.1:9/x"}
+    found = await desk.refused("POST", "/rooms", 422, body, role="manager")
+    assert [error["pointer"] for error in found["errors"]] == ["/url"]
+    made = await desk.post("/rooms", {**body, "url": "https://8.8.8.8/x", "severities": ["SEV4"]}, 201, role="manager")
+    assert made["severities"] == ["SEV4"]
+    await desk.refused("PATCH", "/rooms/typed", 422, {"url": "http://[::1]/x"}, role="manager")
+    await desk.refused("POST", "/rooms", 422, {**body, "severities": ["SEV7"]}, role="manager")
+    await desk.refused("POST", "/rooms", 403, body, role="responder")

@@ -16,6 +16,7 @@ from tocsin.core.alert import NoPage, Reason
 from tocsin.core.escalation import PageReason
 from tocsin.core.language import text as language
 from tocsin.plugins.channels import registry as channels
+from tocsin.plugins.rooms import registry as rooms
 from tocsin.plugins.sources import registry as sources
 from tocsin.settings import Settings, names
 
@@ -91,6 +92,12 @@ def test_every_source_is_documented() -> None:
     assert missing(sources.TYPES, "guide/integrations.md") == []
     doors = {source.door for source in sources.sources().values()}
     assert [door for door in sorted(doors) if door not in text("guide/integrations.md")] == []
+
+
+def test_every_room_and_its_fields_are_documented() -> None:
+    assert missing((type for type in rooms.CONFIGURED), "guide/rooms.md") == []
+    fields = {field.name for room in rooms.CONFIGURED.values() for field in room.fields}
+    assert [field for field in sorted(fields) if f"{field}:" not in text("guide/rooms.md")] == []
 
 
 def test_every_kind_of_timeline_entry_is_documented() -> None:

@@ -119,6 +119,9 @@ async def update(ctx: Context, principal: Principal, kind: str, name: str, body:
     changes = _without_additions(_named(body, name))
     if kind == "users" and changes.get("contact_methods"):
         await refuse_private(ctx, kind, _read(kind, {"id": name, "contact_methods": changes["contact_methods"]}))
+    if kind in ("channels", "rooms") and changes.get("url"):
+        old = plain(find(ctx, kind, name).object)
+        await refuse_private(ctx, kind, _read(kind, {**old, "url": changes["url"]}))
     return await amend(ctx, principal, kind, name, lambda old: {**old, **changes})
 
 
@@ -146,7 +149,7 @@ async def amend(
 
 async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
     """Addresses that people type lead to public places only: else they could make us call what stands beside us. Raises Invalid."""
-    if kind == "channels" and one.url and await leads_inside(one.url, named=one.type == "webhook"):
+    if kind in ("channels", "rooms") and one.url and await leads_inside(one.url, named=one.type == "webhook"):
         raise Invalid(f"url: {PRIVATE}", "/url")
     if kind != "users":
         return
