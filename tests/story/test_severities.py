@@ -283,13 +283,16 @@ async def test_reminders_are_silent_while_the_incident_is_snoozed(db: Database) 
 
 async def test_what_the_matrix_says_of_reviews_is_what_closing_asks_for(world: World) -> None:
     world.ctx.directory = subscribed(sev2_high={"review": "optional"}, sev3_medium={"review": "required"})
-    for severity, number in (("error", 1), ("warning", 2)):
-        await world.fire(f"alert-{number}", severity=severity)
+    high = (await world.fire("high", severity="error")).incident
+    medium = (await world.fire("medium", severity="warning")).incident
+    assert high
+    assert medium
+    for number in (high, medium):
         await closing.resolve(world.ctx, number, "user:alice", "Fixed")
-    await closing.close(world.ctx, 1, "user:alice")
-    assert (await world.incident(1))["status"] == "closed"
+    await closing.close(world.ctx, high, "user:alice")
+    assert (await world.incident(high))["status"] == "closed"
     with pytest.raises(Conflict, match="A SEV3 is closed once its review is published"):
-        await closing.close(world.ctx, 2, "user:alice")
+        await closing.close(world.ctx, medium, "user:alice")
 
 
 async def test_who_responds_stands_in_the_page(world: World) -> None:
