@@ -16,7 +16,6 @@ from tocsin.manage import review_parts, reviews
 from tocsin.manage.lists import DEFAULT, read_time
 from tocsin.manage.review_parts import ActionChange
 
-
 InState = Annotated[str | None, QueryParameter(name="state", description="draft, in_review, published, waived, open")]
 
 
