@@ -212,6 +212,7 @@ def test_the_timeline_is_oldest_first_and_whole(house: House, api: Api) -> None:
     assert all(entry.keys() == {"id", "at", "kind", "actor", "details", "data"} for entry in entries)
     assert [e["kind"] for e in entries] == [
         "incident_created", "response_triggered", "paged", "notified", "acknowledged", "note_added", "resolved",
+        "review_drafted",
     ]  # fmt: skip
     assert [e["at"] for e in entries] == sorted(e["at"] for e in entries)
     assert entries[1]["data"]["assignee"] == "bob"
