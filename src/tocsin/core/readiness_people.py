@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from tocsin.core import limits
 from tocsin.core.calendar import zone
+from tocsin.core.coverage import Span
 from tocsin.core.finding import Finding, times
 from tocsin.core.newcomer import NO_TEAM, Newcomer, items_of, shadowing
 from tocsin.core.preset import steps_of
-from tocsin.core.sweep import Span, Sweep, Use
+from tocsin.core.sweep import Sweep, Use
 
 
 def newcomers(sweep: Sweep) -> Iterator[Finding]:
@@ -22,7 +23,7 @@ def newcomers(sweep: Sweep) -> Iterator[Finding]:
         if user not in sweep.directory.users or not items_of(sweep.directory.teams.get(team)):
             continue
         served = any(
-            who == user and (known := sweep.directory.schedules.get(schedule)) and (known.team or NO_TEAM) == team
+            who == user and (there := sweep.directory.schedules.get(schedule)) and (there.team or NO_TEAM) == team
             for schedule, who in veterans
         )
         alone = None if served else _first_alone(sweep, newcomer)
@@ -45,8 +46,11 @@ def _first_alone(sweep: Sweep, newcomer: Newcomer) -> tuple[Use, Span] | None:
     found: tuple[Use, Span] | None = None
     for use in sweep.uses:
         steps = steps_of(use.policy)
-        theirs = [sweep.directory.schedules[t.schedule] for t in (steps[0].targets if steps else ())
-                  if t.schedule in sweep.directory.schedules]  # fmt: skip
+        theirs = [
+            schedule
+            for target in (steps[0].targets if steps else ())
+            if (schedule := sweep.directory.schedules.get(target.schedule or "")) is not None
+        ]
         if team not in use.teams and not any((schedule.team or NO_TEAM) == team for schedule in theirs):
             continue
         for stretch in sweep.lines[use.policy.id]:

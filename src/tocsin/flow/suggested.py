@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.flow import respond
+from tocsin.flow.acts import Result
 from tocsin.flow.context import Context
-from tocsin.flow.respond import Result
 from tocsin.store import incidents
 from tocsin.store.incidents import Incident
 

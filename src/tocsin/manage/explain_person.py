@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tocsin.core import schedule as core
 from tocsin.core.calendar import zone
+from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.finding import said
@@ -246,7 +247,9 @@ def _not_paged(person: _Person, row: Row, others: Sequence[str]) -> str:
         return f"{began}: it paged nobody ({row['no_page_reason'].replace('_', ' ')})."
     whom = f" It paged {', '.join(person.label(user) for user in others[:5])}." if others else ""
     known = person.directory.escalation_policies
-    own = [known[id] for id in dict.fromkeys(person.kept.policies.get(row["id"], ())) if id in known]
+    own: list[EscalationPolicy | None] = [
+        known[id] for id in dict.fromkeys(person.kept.policies.get(row["id"], ())) if id in known
+    ]
     about, rules = (row["service"], Severity(row["severity"]), row["created_at"]), person.kept.rules.get(row["matrix"])
     futures = [
         foresee(person.directory, about[0], policy, about[1], about[2], rules=rules)
