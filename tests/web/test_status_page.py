@@ -332,11 +332,9 @@ async def test_too_many_wishes_are_refused_and_nobody_is_flooded(stand: Stand) -
     assert "Too many" in await ask(stand, "one-more@example.com", 429)
 
 
-@pytest.mark.parametrize(
-    "address", ["", "kim", "kim@", "a@b\r\nBcc: x@y.z", "k\x00im@example.com", "kim@example.com,a@b.c"]
-)
-async def test_what_is_no_address_is_refused(stand: Stand, address: str) -> None:
-    assert "not an e-mail address" in await ask(stand, address, 422)
+async def test_what_is_no_address_is_refused(stand: Stand) -> None:
+    for address in ("", "kim", "kim@", "a@b\r\nBcc: x@y.z", "k\x00im@example.com", "kim@example.com,a@b.c"):
+        assert "not an e-mail address" in await ask(stand, address, 422)
     assert stand.mail.sent == []
 
 
