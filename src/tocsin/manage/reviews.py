@@ -38,7 +38,7 @@ from tocsin.manage.lists import (
 from tocsin.manage.records import record_of, short
 from tocsin.manage.reports import Form, as_json, plain
 from tocsin.store import reading_incidents as reading
-from tocsin.store import reviews
+from tocsin.store import reviews, search
 from tocsin.store.access import audit
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -246,6 +246,7 @@ async def changed(ctx: Context, number: int, do: Do, *, settled: bool = False) -
         if found.state in ("published", "waived") and not settled:
             raise Conflict(f"The review is {found.state}. Take it up again before you change it.")
         result = await do(tx, incident, found, now)
+        await search.write(tx, [number])  # what the review says is found, too
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
     return result
