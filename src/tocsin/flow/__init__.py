@@ -26,53 +26,54 @@
 24. `notices`    carry news that nobody has to answer
 25. `respond`    people answer: acknowledge, escalate, assign, note
 26. `declaring`  a person declares an incident: severity, roles and pages at once
-27. `responding` the first steps besides paging, each a job: those inside are told, the status page is drafted
-28. `transitions` what happens whenever a status changes, by whatever path: one list
-29. `closing`    an incident ends, and comes back: resolve, close, reopen
-30. `probing`    samples of the probes of what an incident affects
-31. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
-32. `restore`    it works again: a person checks, probes are sampled, the watch begins
-33. `step`       a person moves an incident along its lifecycle
-34. `times`      people correct the times of an incident
-35. `merge`      two incidents are one, or have to do with each other
-36. `acts`       what every act of a person shares
-37. `summon`     people ask for people: page somebody, responders, all hands
-38. `handover`   somebody else takes over, once they accept
-39. `snooze`     nothing rings until then; then paging starts again
-40. `roles`      who does what: a role is taken, handed over with read-back, let go
-41. `chat`       what people say in the room, and what they correct
-42. `findings`   what we know becomes fact or falls; what is decided on it
-43. `tasks`      who does what, and the check-in that is missed
-44. `progress`   the second clock: acknowledged, not restored
-45. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
-46. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-47. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-48. `facts`      what is known of an incident, from which everything told of it is made
-49. `composing`  what an update would say: the facts in the words of a template
-50. `updates`    an audience is told, with the time of the next update
-51. `telling`    whom that reaches, by which way, with a receipt
-52. `due_updates` the status changed: those who were told are to hear
-53. `drafting`   drafts are ready before an update is due
-54. `reminding`  an update is due or late: who is reminded, louder as time goes on
-55. `digesting`  minor incidents are told once a day
-56. `communicate` a message to one channel, told in the room once
-57. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-58. `plans`      planned mutes become silences, window after window
-59. `overrun`    a maintenance window is over, and what it held back still fires
-60. `heartbeats` pings come in; a missing one raises an alert
-61. `following`  the configuration changed: what stands in the database because of it changes too
-62. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-63. `improve`    a shift that hurt asks for something to be changed
-64. `drill`      a marked incident that pages for real and ends by itself
-65. `forewarn`   before the night each team is told what would go wrong
-66. `searching`  incidents get the words that they are found by
-67. `public_words` the public was told of an incident: its subscribers are written to
-68. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-69. `letterbox`  the signed links in letters to subscribers
-70. `mailings`   carry letters to subscribers of the status page
-71. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-72. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-73. `talking`    tell rooms what happened, one event after the other, in nobody's way
-74. `review`     it is over: its review is drafted, with its dates
-75. `tick`       claims what is due and hands it to the stage that owns it
+27. `beside`     work of timers that takes too long to stand between the others: few at once
+28. `responding` the first steps besides paging, each a job: those inside are told, the status page is drafted
+29. `transitions` what happens whenever a status changes, by whatever path: one list
+30. `closing`    an incident ends, and comes back: resolve, close, reopen
+31. `probing`    samples of the probes of what an incident affects
+32. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
+33. `restore`    it works again: a person checks, probes are sampled, the watch begins
+34. `step`       a person moves an incident along its lifecycle
+35. `times`      people correct the times of an incident
+36. `merge`      two incidents are one, or have to do with each other
+37. `acts`       what every act of a person shares
+38. `summon`     people ask for people: page somebody, responders, all hands
+39. `handover`   somebody else takes over, once they accept
+40. `snooze`     nothing rings until then; then paging starts again
+41. `roles`      who does what: a role is taken, handed over with read-back, let go
+42. `chat`       what people say in the room, and what they correct
+43. `findings`   what we know becomes fact or falls; what is decided on it
+44. `tasks`      who does what, and the check-in that is missed
+45. `progress`   the second clock: acknowledged, not restored
+46. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
+47. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+48. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+49. `facts`      what is known of an incident, from which everything told of it is made
+50. `composing`  what an update would say: the facts in the words of a template
+51. `updates`    an audience is told, with the time of the next update
+52. `telling`    whom that reaches, by which way, with a receipt
+53. `due_updates` the status changed: those who were told are to hear
+54. `drafting`   drafts are ready before an update is due
+55. `reminding`  an update is due or late: who is reminded, louder as time goes on
+56. `digesting`  minor incidents are told once a day
+57. `communicate` a message to one channel, told in the room once
+58. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+59. `plans`      planned mutes become silences, window after window
+60. `overrun`    a maintenance window is over, and what it held back still fires
+61. `heartbeats` pings come in; a missing one raises an alert
+62. `following`  the configuration changed: what stands in the database because of it changes too
+63. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+64. `improve`    a shift that hurt asks for something to be changed
+65. `drill`      a marked incident that pages for real and ends by itself
+66. `forewarn`   before the night each team is told what would go wrong
+67. `searching`  incidents get the words that they are found by
+68. `public_words` the public was told of an incident: its subscribers are written to
+69. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+70. `letterbox`  the signed links in letters to subscribers
+71. `mailings`   carry letters to subscribers of the status page
+72. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+73. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+74. `talking`    tell rooms what happened, one event after the other, in nobody's way
+75. `review`     it is over: its review is drafted, with its dates
+76. `tick`       claims what is due and hands it to the stage that owns it
 """

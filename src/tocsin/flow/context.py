@@ -95,6 +95,10 @@ class Context:
     """Renders templates that people wrote, where they can do no harm."""
     chores: set[asyncio.Task[None]] = field(default_factory=set)
     """Work of timers that takes too long to stand between the others (flow/forewarn)."""
+    beside: Counter[str] = field(default_factory=Counter)
+    """How many timers of a kind this node has in hand beside the loop (flow/beside)."""
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Of them, how many at the same time: connections are for people who are paged."""
     subscribed: bool = False
     """Somebody asked to be told of incidents without being on call (flow/responding.py keeps it)."""
     finals: dict[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ does what is due, one step at a time and each in transactions of its own, so tha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from tocsin.core.matrix import matrix_of
 from tocsin.core.response import Asked, Outcome, Step, people, retry_at
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import label, locked, tell
+from tocsin.flow.beside import beside
 from tocsin.flow.composing import Brief, Composed, brief, compose
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
@@ -33,6 +34,10 @@ from tocsin.store.timers import Timer
 from tocsin.store.writing import NewTimer, notify
 
 log = structlog.get_logger(__name__)
+
+STORM = timedelta(minutes=10)
+MOST = 20
+"""Of so many incidents that alerts opened is an audience told within `STORM` by rule, those of a milder severity not counted."""
 
 WhyNot = Callable[[Directory, Collection[str], Severity, bool, bool], str]
 """(directory, services, severity, private, somebody subscribed) -> why the policy does not ask for a step; empty when it does."""
@@ -74,12 +79,15 @@ async def refresh(ctx: Context) -> None:
 
 
 async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
-    """The first steps of these incidents are due."""
-    for timer in batch:
-        for job in await _due(ctx, timer):
-            await _do(ctx, job)
-        await _rest(ctx, timer)
+    """The first steps of these incidents are due: done beside the timers, because each reads and writes a lot."""
+    await beside(ctx, batch, _steps)
     return []
+
+
+async def _steps(ctx: Context, timer: Timer) -> None:
+    for job in await _due(ctx, timer):
+        await _do(ctx, job)
+    await _rest(ctx, timer)
 
 
 async def _due(ctx: Context, timer: Timer) -> list[Job]:
@@ -115,10 +123,20 @@ async def _carry(ctx: Context, job: Job, found: Brief, text: Composed | None) ->
             outcome = Outcome(job.step, "skipped", f"the incident was {incident.status} before it came to it")
         elif text.audience in found.latest:
             outcome = Outcome(job.step, "skipped", "somebody told them already")
+        elif await _flooded(tx, incident, job, now):
+            told = f"{MOST} other incidents came to it within {int(STORM.total_seconds() // 60)} minutes"
+            outcome = Outcome(job.step, "skipped", f"{told}: tell of all of them in one update")
         else:
             outcome = await DO[job.step](ctx, tx, incident, text, now)
         await _settle(tx, job, incident, outcome, now)
     ctx.wake.set("timeline", "timers")
+
+
+async def _flooded(tx: Tx, incident: Incident, job: Job, now: datetime) -> bool:
+    """A storm of alerts opened so many incidents that one more message tells nobody anything. What a person declared is always told."""
+    if incident.origin != "event":
+        return False
+    return await responses.done_lately(tx, job.step, incident.severity, now - STORM, MOST) >= MOST
 
 
 async def _settle(tx: Tx, job: Job, incident: Incident, outcome: Outcome, now: datetime) -> None:

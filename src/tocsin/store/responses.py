@@ -69,6 +69,17 @@ async def of(tx: Tx, incident: int) -> list[Job]:
     return [Job(**row) for row in rows]
 
 
+async def done_lately(tx: Tx, step: Step, severity: int, since: datetime, limit: int) -> int:
+    """For how many incidents that alerts opened after `since`, at least as bad as `severity`, this step was done; at most `limit`."""
+    found: int = await tx.fetchval(
+        """SELECT count(*) FROM (
+             SELECT FROM incidents i JOIN response_steps r ON r.incident_id = i.id AND r.step = $1
+             WHERE i.created_at >= $3 AND i.origin = 'event' AND i.severity <= $2 AND r.state IN ('sent', 'delivered') LIMIT $4) AS f""",
+        step, severity, since, limit,
+    )  # fmt: skip
+    return found
+
+
 async def settle(tx: Tx, job: Job, outcome: Outcome, now: datetime) -> bool:
     """The step is over. False when somebody else settled it first."""
     done = await tx.fetchval(

@@ -1,0 +1,54 @@
+"""Storms of incidents: what is told of them neither holds up a page nor floods anybody."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.story.test_declaring import declare, organisation, steps_done, subscribe
+from tests.story.world import World
+
+from tocsin.flow import responding
+from tocsin.store.database import Database
+
+
+async def test_composing_first_words_holds_up_no_escalation(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with World(db, organisation()) as world:
+        real, go_on = responding.compose, asyncio.Event()
+
+        async def slow(*given: Any, **more: Any) -> Any:
+            await go_on.wait()
+            return await real(*given, **more)
+
+        monkeypatch.setattr(responding, "compose", slow)
+        ref = world.ctx.directory.integrations["k" * 32]
+        events = [world.event(key=f"k{n}") for n in range(60)]
+        await world.intake.accept(ref, events, world.clock.now())
+        world.clock.advance(timedelta(minutes=10))
+        async with asyncio.timeout(10):
+            while await world.engine.turn():
+                pass
+        paged = await world.row("SELECT count(*) FROM pages WHERE user_id = 'bob'")
+        assert paged[0] == 60, "the second rung was climbed while the first words were still being composed"
+        go_on.set()
+        await world.wait(minutes=1)
+        assert await world.rows("SELECT FROM response_steps WHERE due_at IS NOT NULL") == []
+
+
+async def test_a_storm_of_alerts_tells_stakeholders_of_the_first_only(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        await subscribe(world, "carol")
+        await world.send(*(world.event(key=f"k{n}") for n in range(60)))
+        await world.wait(minutes=2)
+        rows = await world.rows("SELECT step, state, count(*), min(detail) FROM response_steps GROUP BY 1, 2")
+        found = {(row[0], row[1]): row[2] for row in rows}
+        assert responding.MOST <= found["stakeholders", "sent"] <= responding.MOST + 2
+        assert found["stakeholders", "sent"] + found["stakeholders", "skipped"] == 60
+        assert any("tell of all of them in one update" in row[3] for row in rows)
+        assert world.phone("carol").times <= responding.MOST + 2
+        told = await world.row("SELECT count(*) FROM timeline WHERE kind = 'response_step'")
+        assert told[0] == 180, "each says what became of its steps"
+        number = await declare(world, severity="SEV1")
+        assert (await steps_done(world, number))["stakeholders"] == "sent", "what a person declares is told"
