@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tocsin.manage import imports
+
 from .visitor import Site, text_of
 
 
@@ -92,3 +94,12 @@ async def test_in_the_room_the_impact_is_learnt_and_suggests(site: Site) -> None
     await alice.send(f"{room}/tags", {"add": "Peak, money"})
     await alice.send(f"{room}/tags", {"remove": "peak"})
     assert ">money " in re.sub(r"\s+", " ", await alice.get(room))
+
+
+async def test_an_imported_incident_says_where_it_comes_from(site: Site) -> None:
+    items = [{"title": "Old", "external_id": "<b>J-1</b>", "resolved_at": "2025-01-02"}]
+    told = await imports.take(site.world.ctx, "user:ada", items, "Jira")
+    alice = await site.someone("alice")
+    page = await alice.get(f"/incidents/{told['items'][0]['id']}")
+    assert "where it comes from it is &lt;b&gt;J-1&lt;/b&gt;" in page
+    assert "First minutes" not in page
