@@ -96,6 +96,19 @@ async def test_drafts_are_composed_kept_and_published(desk: Desk) -> None:
     assert (await desk.post(f"{place}/updates/{other['id']}/discard", {}, 200, role="manager"))["state"] == "discarded"
 
 
+async def test_a_text_and_its_promise_never_differ(desk: Desk) -> None:
+    place = await answered(desk)
+    composed = await desk.post(f"{place}/updates/compose", {"audience": "stakeholders"})
+    assert "10:15 UTC" in composed["message"]
+    await desk.world.wait(minutes=2)
+    body = {"audience": "stakeholders", "message": composed["message"], "written_for": composed["next_update_at"]}
+    made = await desk.post(f"{place}/updates", body, 201)
+    assert made["next_update_at"] == composed["next_update_at"], "what it says is promised"
+    made = await desk.post(f"{place}/updates", {**body, "next_update_in": "28m"}, 201)
+    assert "Next update: 10:30 UTC" in made["message"]
+    assert made["next_update_at"] == "2026-03-02T10:30:00Z"
+
+
 async def test_a_communication_is_created(desk: Desk) -> None:
     place = await answered(desk)
     made = await desk.post(f"{place}/communications", {"message": "Called the bank", "channel": "phone"}, 201)

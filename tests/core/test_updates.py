@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.core.audience import AUDIENCES, Audiences, Channel, public_impact
-from tocsin.core.briefing import NAMES, example, length, money, values
+from tocsin.core.briefing import NAMES, example, length, money, retimed, values
 from tocsin.core.briefing import public_impact as noticed
 from tocsin.core.business import Hours
 from tocsin.core.errors import Invalid
@@ -115,6 +115,17 @@ def test_what_people_notice_reads_as_a_sentence_however_it_was_written() -> None
         "Shoppers cannot pay by card.", "Shoppers cannot pay.", "Shoppers are affected: cards are declined.",
         "Shoppers are affected: search is slow.",
     ]  # fmt: skip
+
+
+def test_a_text_is_made_to_name_another_next_time() -> None:
+    text = told("update", "stakeholders")
+    later = retimed(text, NOON + 15 * MINUTE, NOON + 30 * MINUTE, NOON)
+    assert "NEXT UPDATE: 15:15 UTC or sooner" in later
+    assert later.replace("15:15", "15:00") == text
+    tomorrow = retimed(
+        "Next word by 15:00 UTC.\nAt 15:00 UTC a deploy began.", NOON + 15 * MINUTE, NOON + timedelta(days=1), NOON
+    )
+    assert tomorrow == "Next word by 14:45 UTC on Sat 16 Mar 2024.\nAt 15:00 UTC a deploy began."
 
 
 def test_money_and_lengths() -> None:

@@ -51,7 +51,10 @@ def update(
     asked = _given(audience=audience, next_update_in=next_in, next_update_at=next_at, cause=cause)
     if compose:
         return _composed(client.post(f"{place}/compose", asked), as_json)
-    body = {"audience": audience, "message": message or client.post(f"{place}/compose", asked)["message"], **moves}
+    body: dict[str, Any] = {"audience": audience, "message": message, **moves}
+    if message is None:
+        composed = client.post(f"{place}/compose", asked)
+        body |= {"message": composed["message"], **_given(written_for=composed["next_update_at"])}
     _said(client.post(f"{place}/drafts" if keep else place, body), as_json)
 
 

@@ -231,6 +231,12 @@ def moment(at: datetime, now: datetime) -> str:
     return clock(at) if at.astimezone(UTC).date() == now.astimezone(UTC).date() else f"{clock(at)} on {day(at)}"
 
 
+def retimed(message: str, old: datetime, new: datetime, now: datetime) -> str:
+    """The message with another time of the next update, wherever a line speaks of that: text and promise never differ."""
+    before, after = moment(old, now), moment(new, now)
+    return "\n".join(line.replace(before, after) if "next" in line.lower() else line for line in message.split("\n"))
+
+
 def length(delta: timedelta) -> str:
     """`43 minutes`, `2 hours 5 minutes`, `3 days 4 hours`."""
     minutes = max(0, round(delta.total_seconds() / 60))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tocsin.core.audience import AUDIENCES, Audience, read_audience
+from tocsin.core.briefing import retimed
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.language import lint_update
@@ -189,7 +190,11 @@ async def promises_kept(ctx: Context, from_: str | None = None, to: str | None =
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody sends to publish. `draft`: the id of the draft that becomes it; its text counts when there is no other."""
+    """What somebody sends to publish. `draft`: the id of the draft that becomes it; its text counts when there is no other.
+
+    `written_for`: the next time that the text names, as it was composed. It is promised when no other is given; else the text is
+    made to name the other.
+    """
 
     audience: str
     message: str = ""
@@ -199,6 +204,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     components: dict[str, str] | None = None
     cause: str | None = None
     draft: int | None = None
+    written_for: str | None = None
 
 
 async def publish(ctx: Context, principal: Principal, number: int, wanted: Wanted) -> dict[str, Any]:
@@ -206,17 +212,31 @@ async def publish(ctx: Context, principal: Principal, number: int, wanted: Wante
     naming the field, Conflict."""
     audience = read_audience(wanted.audience)
     await _may_publish(ctx, principal, number, audience)
-    at = read_next(wanted.next_update_in, wanted.next_update_at, ctx.clock.now())
+    now = ctx.clock.now()
+    at = read_next(wanted.next_update_in, wanted.next_update_at, now)
     moment: Moment = "update"
-    message = wanted.message
+    message, written = wanted.message, read_time(wanted.written_for, "written_for")
     if wanted.draft is not None:
         kept = await _draft(ctx, number, wanted.draft)
-        moment, message = kept.moment, message or kept.message
+        moment, message, written = kept.moment, message or kept.message, written or kept.next_update_at
+    at, message = agreed(message, written, at, now)
     made = await updates.publish(
         ctx, number, principal.id, audience, message, status=wanted.status, next_update_at=at, components=wanted.components,
         cause=wanted.cause or None, draft=wanted.draft, moment=moment,
     )  # fmt: skip
     return await shown(ctx, made)
+
+
+def agreed(
+    message: str, written: datetime | None, wanted: datetime | None, now: datetime
+) -> tuple[datetime | None, str]:
+    """The next time of a text that was written for the one at `written`: that one holds when nobody wants another, and is still to come;
+    else the text is made to say the other."""
+    if written is None or wanted == written:
+        return wanted, message
+    if wanted is None:
+        return (written if written > now else None), message
+    return wanted, retimed(message, written, wanted, now)
 
 
 async def publish_draft(
@@ -249,9 +269,11 @@ async def keep(ctx: Context, principal: Principal, number: int, wanted: Wanted) 
     """Keep what somebody wrote as the draft of its audience. Raises as `publish`."""
     audience = read_audience(wanted.audience)
     require(principal, "publish")
-    at = read_next(wanted.next_update_in, wanted.next_update_at, ctx.clock.now())
+    now = ctx.clock.now()
+    at = read_next(wanted.next_update_in, wanted.next_update_at, now)
+    at, message = agreed(wanted.message, read_time(wanted.written_for, "written_for"), at, now)
     made = await updates.keep_draft(
-        ctx, number, principal.id, audience, wanted.message, next_update_at=at, components=wanted.components
+        ctx, number, principal.id, audience, message, next_update_at=at, components=wanted.components
     )
     return view(made)
 

@@ -84,6 +84,7 @@ async def _sheet(
         "audience": audience, "message": message, "next": given.get("next", ""), "cause": cause or "", "draft": draft,
         "composed": composed, "findings": checked, "components": {**(draft["components"] if draft else {}), **chosen},
         "status": given.get("status") or incident["status"], "touched": touched,
+        "written_for": given.get("written_for") or (draft["next_update_at"] if draft and touched else composed["next_update_at"]),
     }  # fmt: skip
 
 
@@ -107,9 +108,10 @@ async def publish(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
         if name.startswith("component.") and value
     }
     wanted = Wanted(
-        audience=given.get("audience", ""), message=given.get("message", ""),
+        audience=given.get("audience", ""), message=given.get("message", "").replace("\r\n", "\n"),
         status=given["status"] if given.get("status") not in (None, "", incident["status"]) else None,
-        next_update_in=given.get("next") or None, components=components or None, cause=given.get("cause") or None,
+        next_update_in=given.get("next") or None, written_for=given.get("written_for") or None, components=components or None,
+        cause=given.get("cause") or None,
     )  # fmt: skip
     try:
         if given.get("act") == "keep":
