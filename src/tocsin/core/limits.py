@@ -25,6 +25,8 @@ SAME_STINT = timedelta(hours=24)
 """A break shorter than this is no time off: shifts around it are one stint."""
 SLACK = timedelta(hours=2)
 """A week in which clocks change is still a week, and a day a day."""
+ONE_NIGHT = timedelta(hours=36)
+"""Within a break longer than this lies a whole night off."""
 BEFORE = timedelta(days=15)
 """How far before the span stints are followed back."""
 
@@ -154,7 +156,7 @@ def _nights(directory: Directory, schedule: str, limits: Limits, stints: dict[st
         return
     for user, own in stints.items():
         hours = hours_of(directory, user)
-        for run in _runs(sorted(nights(hours, own))):
+        for run in _runs(sorted(nights(hours, _long_enough(own, timedelta(days=limits.nights))))):
             if len(run) > limits.nights:
                 first = next(span for span in own if span[1].date() >= run[0])
                 yield Breach(
@@ -164,6 +166,17 @@ def _nights(directory: Directory, schedule: str, limits: Limits, stints: dict[st
                     f"{run[-1]:%-d %b}, {hours.time_zone}); at most {limits.nights} is kind.",
                     fix="share the nights: a second layer for them, or shorter turns",
                 )  # fmt: skip
+
+
+def _long_enough(stints: Sequence[Span], length: timedelta) -> list[Span]:
+    """Those stints that, with others a night or less away, last longer than this: no run of more nights fits into shorter ones."""
+    chains: list[list[Span]] = []
+    for stint in stints:
+        if chains and stint[0] - chains[-1][-1][1] <= ONE_NIGHT:
+            chains[-1].append(stint)
+        else:
+            chains.append([stint])
+    return [stint for chain in chains if chain[-1][1] - chain[0][0] > length for stint in chain]
 
 
 def _noon(day: date, near: Span) -> datetime:
