@@ -273,6 +273,7 @@ class _Replay:
             while self._engine.deliveries.waiting:  # noqa: ASYNC110 - they tell nobody when they rest
                 await asyncio.sleep(_REST)
             turned = await self._engine.turn()
+            await asyncio.gather(*self._ctx.chores)  # the clock must not run ahead of what is done beside the engine
             if not turned and not self._engine.deliveries.waiting:
                 return done
             done += turned
