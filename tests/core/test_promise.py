@@ -96,6 +96,19 @@ def test_what_an_audience_was_promised_holds_while_the_incident_is_watched() -> 
     assert story(both, MONDAY + timedelta(minutes=21)) == [(7, "draft"), (10, "update"), (17, "draft"), (20, "update")]
 
 
+def test_many_audiences_are_one_reminder_for_each_step_of_the_cadence() -> None:
+    promised = tuple(MONDAY + timedelta(minutes=at) for at in (15, 16, 20, 27, 70))
+    waiting = standing(1, answered=True, promised=promised, next_update_at=promised[0])
+    found = story(waiting, MONDAY + timedelta(days=1))
+    at = [when for when, promise in found if promise == "update"]
+    assert at == [15, 20, 30, 45, 75, 135, 255, 495], "as many as for one audience"
+    assert [when for when, promise in found if promise == "draft"] == [12, 17, 24, 67]
+    later = tuple(MONDAY + timedelta(minutes=at) for at in (15, 80, 140))
+    alone = standing(1, answered=True, promised=later, next_update_at=later[0])
+    at = [when for when, promise in story(alone, MONDAY + timedelta(days=1)) if promise == "update"]
+    assert at == [15, 20, 30, 45, 75, 90, 135, 150, 255, 495], "whoever waits is named within one step"
+
+
 def test_business_hours_that_were_slept_through_are_waited_for_again() -> None:
     waiting = standing(3, SATURDAY, "low")
     night = NEXT_MONDAY.replace(hour=22)

@@ -145,6 +145,25 @@ async def test_a_draft_is_ready_three_minutes_before_then_reminders_grow_louder(
         ]  # fmt: skip
 
 
+async def test_four_audiences_that_wait_are_one_reminder_and_one_draft_at_a_time(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        for audience, at in (("responders", 15), ("stakeholders", 16), ("executives", 18), ("public", 25)):
+            await publish(world, number, audience, next_update_at=MONDAY + timedelta(minutes=at))
+        await world.wait(minutes=70)
+        assert await due(world, number) == [
+            (12, "update_drafted"), (15, "update_due"), (20, "update_due"), (22, "update_drafted"), (30, "update_due"),
+            (45, "update_due"),
+        ]  # fmt: skip
+        told = await world.rows(
+            "SELECT details FROM timeline WHERE kind IN ('update_drafted', 'update_due') ORDER BY seq"
+        )
+        assert told[0][0] == "Drafts for responders, stakeholders and executives are ready, due by 10:15 UTC"
+        assert told[3][0] == "A draft for the public is ready, due by 10:25 UTC", "the others are known"
+        assert "responders, stakeholders, executives and the public were promised one" in told[4][0]
+        assert len(await drafts(world, number)) == 4
+
+
 async def test_each_audience_has_its_own_promise(db: Database) -> None:
     async with World(db, organisation()) as world:
         number = await begun(world)
@@ -318,3 +337,21 @@ async def test_support_and_social_media_get_drafts_that_a_person_approves(db: Da
         assert world.phone("support@example.com").times == 1
         with pytest.raises(Conflict):
             await communicate.approve(world.ctx, number, waiting[1]["id"], "user:alice")
+
+
+async def test_a_crowd_of_drafts_and_a_template_without_an_end_hold_up_nothing(db: Database) -> None:
+    loop = "{{ impact }}{{ next_update }}{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
+    templates = [{"id": "endless", "audience": "executives", "moment": "initial", "body": loop}]
+    async with World(db, organisation(update_templates=templates, channels=[])) as world:
+        numbers = [(await world.fire(f"disk {place}")).incident for place in range(6)]
+        for number in numbers:
+            assert number is not None
+            await world.acknowledge(number)
+        await world.wait(minutes=13)
+        rows = await world.rows(
+            "SELECT incident FROM updates WHERE state = 'draft' AND audience = 'executives' ORDER BY incident"
+        )
+        assert [row[0] for row in rows] == numbers
+        found = await brief(world.ctx, numbers[0] or 0)
+        composed = await compose(world.ctx, found, "executives")
+        assert composed.problem.startswith("The template endless cannot be used: it takes longer than 2 s")

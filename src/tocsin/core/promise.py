@@ -108,8 +108,10 @@ def _waits_for_hours(rules: Rules, standing: Standing) -> bool:
     return waiting and standing.urgency == "low" and standing.row(rules).page == "business_hours"
 
 
-# Updates come due again and again while somebody is there to give them, after a third of an interval, one, two, four ... up to 32 of
-# them; before, once. A draft is ready a little before, when somebody is there to read it.
+# Updates come due again and again while somebody is there to give them: when the first of all audiences waits, and after a third of an
+# interval, one, two, four ... up to 32 of them; before, once. An audience whose time comes meanwhile is named by the next of these
+# reminders; only when that is further off than an interval it gets one of its own, and never two within one. Drafts are ready a
+# little before, when somebody is there to read them; what falls due soon after is drafted with them.
 
 DRAFT_BEFORE = timedelta(minutes=3)
 _AGAIN = (0.0, 1 / 3, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -123,22 +125,33 @@ def planned_updates(standing: Standing) -> list[datetime]:
     return sorted({*standing.promised, *asked})
 
 
-def _update(rules: Rules, standing: Standing, planned: datetime, turn: float) -> datetime:
-    row = standing.row(rules)
-    return working(row, rules.hours, planned + turn * row.communication_frequency.delta)
+def together(row: Row) -> timedelta:
+    """What falls due within this after another update is drafted with it."""
+    return row.communication_frequency.delta / 3
 
 
-def _updates(rules: Rules, standing: Standing) -> Iterator[datetime]:
-    """Every moment at which an update is due, or due again."""
-    for planned in planned_updates(standing):
-        for turn in _AGAIN if standing.answered else _AGAIN[:1]:
-            yield _update(rules, standing, planned, turn)
+def _updates(rules: Rules, standing: Standing) -> list[datetime]:
+    """Every moment at which an update is due, or due again, in order."""
+    row, planned = standing.row(rules), planned_updates(standing)
+    if not planned:
+        return []
+    every = row.communication_frequency.delta
+    found = [planned[0] + turn * every for turn in (_AGAIN if standing.answered else _AGAIN[:1])]
+    for own in planned[1:]:
+        if not any(own <= at <= own + every for at in found):
+            found.append(max(own, max(at for at in found if at < own) + every))
+    return sorted({working(row, rules.hours, at) for at in found})
 
 
-def _drafts(rules: Rules, standing: Standing) -> Iterator[datetime]:
+def _drafts(rules: Rules, standing: Standing) -> list[datetime]:
+    found: list[datetime] = []
     if standing.answered:
+        row = standing.row(rules)
         for planned in planned_updates(standing):
-            yield _update(rules, standing, planned, 0) - DRAFT_BEFORE
+            at = working(row, rules.hours, planned) - DRAFT_BEFORE
+            if not found or at - found[-1] >= together(row):
+                found.append(at)
+    return found
 
 
 def _last_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
@@ -153,7 +166,8 @@ def _next_update(rules: Rules, standing: Standing, now: datetime) -> datetime | 
 def loudness(rules: Rules, standing: Standing, at: datetime) -> int:
     """How loud a reminder is that strikes at `at`: 0 when an update is due, 1 when it is late, 2 when it is late by a whole interval."""
     row = standing.row(rules)
-    late = max((at - _update(rules, standing, planned, 0) for planned in planned_updates(standing)), default=timedelta(0))
+    planned = (working(row, rules.hours, planned) for planned in planned_updates(standing))
+    late = max((at - planned for planned in planned), default=timedelta(0))
     return 0 if late <= timedelta(0) else 1 if late < row.communication_frequency.delta else 2
 
 

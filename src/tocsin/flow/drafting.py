@@ -4,11 +4,12 @@ by itself."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tocsin.core.audience import Audience
 from tocsin.core.errors import NotFound
-from tocsin.core.promise import DRAFT_BEFORE
+from tocsin.core.promise import DRAFT_BEFORE, together
+from tocsin.core.severity import Severity
 from tocsin.flow.acts import locked, tell
 from tocsin.flow.beside import beside
 from tocsin.flow.clocks import update_to
@@ -16,8 +17,9 @@ from tocsin.flow.composing import Brief, Composed, brief, compose, moment_of
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.reminding import joined, overdue, speaker_of
+from tocsin.flow.rules import known_rules
 from tocsin.flow.updates import Wish, draft, published
-from tocsin.store import incidents, notices, timers
+from tocsin.store import incidents, notices, timers, updates
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -51,7 +53,7 @@ def _wanted(ctx: Context, brief: Brief) -> list[Audience]:
     Of an end: all that were told, once. Before it: those whose promised time comes, those who were told of another status, and those of
     whom the matrix wants that they are told and who have heard nothing.
     """
-    incident, soon = brief.incident, ctx.clock.now() + DRAFT_BEFORE + SLACK
+    incident, soon = brief.incident, _soon(ctx, brief.incident)
     if not incident.open:
         return [name for name, one in brief.latest.items() if one.moment != "resolution"]  # type: ignore[misc]
     due = set(overdue(incident, soon))
@@ -63,6 +65,12 @@ def _wanted(ctx: Context, brief: Brief) -> list[Audience]:
     if due or not brief.latest:
         due |= {name for name in brief.required if name not in brief.latest}
     return [name for name in ("responders", "stakeholders", "executives", "public") if name in due]
+
+
+def _soon(ctx: Context, incident: Incident) -> datetime:
+    """What falls due until then is drafted together (its rules were learnt with the brief)."""
+    row = known_rules(ctx, incident.matrix, incident.service).rows[Severity(incident.severity)]
+    return ctx.clock.now() + DRAFT_BEFORE + max(SLACK, together(row))
 
 
 async def _record(ctx: Context, timer: Timer, found: Brief | None, made: Sequence[Composed]) -> None:
@@ -92,15 +100,24 @@ def _wish(one: Composed) -> Wish:
 
 
 async def _offer(ctx: Context, tx: Tx, incident: Incident, made: Sequence[Composed]) -> None:
-    """Keep the drafts, tell the room, and whoever speaks for the incident."""
+    """Keep the drafts, tell the room, and whoever speaks for the incident, of those that are new: one that waits already only says
+    what is known by now."""
     now = ctx.clock.now()
+    waiting = {
+        one.audience
+        for one in await updates.of_incident(tx, incident.id, ("draft",))
+        if one.incident_status == incident.status
+    }
     for one in made:
         await draft(tx, incident, one.audience, one.text, now, moment=one.moment, next_update_at=one.next_update_at)
-    names = joined([one.audience for one in made])
-    due = min((at for at in overdue(incident, now + DRAFT_BEFORE + SLACK).values()), default=incident.next_update_at)
+    names = [one.audience for one in made if one.audience not in waiting]
+    if not names:
+        return
+    promised = overdue(incident, _soon(ctx, incident))
+    due = min((promised[name] for name in names if name in promised), default=incident.next_update_at)
     when = "" if not incident.open or due is None else f", due by {due:%H:%M} UTC"
-    text = f"{'A draft' if len(made) == 1 else 'Drafts'} for {names} {'is' if len(made) == 1 else 'are'} ready{when}"
-    await tell(tx, incident, now, "update_drafted", ACTOR, text, audiences=[one.audience for one in made])
+    text = f"{'A draft' if len(names) == 1 else 'Drafts'} for {joined(names)} {'is' if len(names) == 1 else 'are'} ready{when}"
+    await tell(tx, incident, now, "update_drafted", ACTOR, text, audiences=names)
     user = speaker_of(incident) if incident.snoozed_until is None else None
     key = f"update_drafted:{incident.id}:{now.isoformat()}"
     news = list(update_to(ctx.directory, user, key, f"{text}: read, mend and publish.", incident, now))

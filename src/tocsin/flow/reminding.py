@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from tocsin.core.audience import AUDIENCES
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import manager_of
 from tocsin.core.matrix import Row, Rules
@@ -67,7 +68,10 @@ def _what(row: Row, incident: Incident, now: datetime) -> str:
     waiting = overdue(incident, now)
     if not waiting:
         return f"{Severity(incident.severity).name} is told every {row.communication_frequency}"
-    return f"{joined(list(waiting))} {'was' if list(waiting) == ['public'] else 'were'} promised one by {min(waiting.values()):%H:%M} UTC"
+    names = [name for name in AUDIENCES if name in waiting]
+    return (
+        f"{joined(names)} {'was' if names == ['public'] else 'were'} promised one by {min(waiting.values()):%H:%M} UTC"
+    )
 
 
 def joined(names: Sequence[str]) -> str:
