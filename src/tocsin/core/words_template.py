@@ -24,6 +24,10 @@ class TemplateError(Exception):
     """A template cannot be used; the message says where and why, for whoever wrote it."""
 
 
+class TooMuch(TemplateError):
+    """It takes more time or memory than a template may."""
+
+
 class _Environment(ImmutableSandboxedEnvironment):
     """Nothing is folded while a template is compiled, so that reading one costs what its length costs."""
 

@@ -19,7 +19,7 @@ from tocsin.core.severity import Severity
 from tocsin.core.update import cadence, next_by
 from tocsin.core.update_template import Moment, UpdateTemplate
 from tocsin.core.update_words import BUILT_IN, wording
-from tocsin.core.words_template import TemplateError, render
+from tocsin.core.words_template import TemplateError, TooMuch, render
 from tocsin.flow.acts import label
 from tocsin.flow.context import Context
 from tocsin.flow.facts import Facts, facts_of
@@ -163,13 +163,18 @@ async def compose(
     filled = values(material, audience)
     chosen = wording(ctx.directory.update_templates.values(), audience, moment, material.severity)
     problem = ""
-    if chosen.edited:
+    broken = ("broken template", chosen.id)
+    if chosen.edited and broken in ctx.directory.memo:
+        problem = ctx.directory.memo[broken]
+    elif chosen.edited:
         try:
             text = await ctx.renderer.render(chosen.body, filled)
             return Composed(audience=audience, moment=moment, text=text, next_update_at=at, template=chosen.id)
         except (TemplateError, Unavailable) as error:
             problem = f"The template {chosen.id} cannot be used: {error}"
             log.warning("a template cannot be used", template=chosen.id, reason=str(error))
+            if isinstance(error, TooMuch):  # until it is changed: each try would cost seconds
+                ctx.directory.memo[broken] = problem
     text = render(BUILT_IN[moment, audience], filled)
     return Composed(audience=audience, moment=moment, text=text, next_update_at=at, problem=problem)
 

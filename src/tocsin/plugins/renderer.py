@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.core.errors import Unavailable
-from tocsin.core.words_template import TemplateError
+from tocsin.core.words_template import TemplateError, TooMuch
 
 LIMIT = 2.0
 """Seconds for one rendering."""
@@ -40,12 +40,10 @@ class Renderer:
                     answered = await self._ask(child, source, values)
             except TimeoutError:
                 await self._kill()
-                raise TemplateError(
-                    f"it takes longer than {self._limit:g} s: look for a loop that never ends"
-                ) from None
+                raise TooMuch(f"it takes longer than {self._limit:g} s: look for a loop that never ends") from None
             except (OSError, ValueError, EOFError):
                 await self._kill()
-                raise TemplateError("it takes too much memory") from None
+                raise TooMuch("it takes too much memory") from None
             except BaseException:
                 await self._kill()
                 raise
