@@ -40,4 +40,4 @@ async def favicon() -> Redirect:
 
 @get("/robots.txt", name="robots", media_type="text/plain", include_in_schema=False)
 async def robots() -> str:
-    return "User-agent: *\nDisallow: /\n"
+    return "User-agent: *\nAllow: /status\nDisallow: /\n"
