@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tocsin.core.severity import Severity
 from tocsin.flow import declaring, respond
 from tocsin.plugins.channels.base import DeliveryError
 
