@@ -17,7 +17,7 @@ from bench.sitting import Measured, Row, Sink, Sitting
 
 WATCHERS = 200
 ENTRIES = 5_000
-SETTLING, TURN = 0.25, 0.025
+SETTLING, TURN = 0.25, 0.04
 """Seconds after which a browser draws the state anew (static/tocsin.js), and the share of each watcher (web/streams.py)."""
 _SESSION = """INSERT INTO sessions (token_hash, user_id, via, created_at, seen_at, expires_at, user_agent)
               VALUES ($1, 'alice', 'link', now(), now(), now() + interval '1 day', 'bench')"""

@@ -66,7 +66,7 @@ def stream_of(request: AnyRequest) -> Stream:
 
 FEW = 20
 """Watchers who may all draw a state anew at once."""
-EACH = 25
+EACH = 40
 """Milliseconds that each one more adds to the time over which they take turns."""
 
 
