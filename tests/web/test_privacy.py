@@ -12,7 +12,7 @@ from litestar import Litestar
 from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal
 from tocsin.flow import merge, respond
-from tocsin.manage import access, privacy
+from tocsin.manage import access, privacy, updates
 from tocsin.manage.stream import Stream
 from tocsin.metrics import exposition
 from tocsin.web.app import ROUTES
@@ -78,6 +78,25 @@ async def test_no_answer_of_the_api_shows_it(site: Site) -> None:
     assert "erin" not in seen
     assert {"/api/v1/incidents", "/api/v1/alerts", "/api/v1/events"} <= seen["alice"]
     assert SECRET not in exposition().decode()
+
+
+async def test_what_others_were_told_of_it_is_not_told(site: Site) -> None:
+    """A manager may read how everybody was reached, and whether promises were kept: of this one, nothing."""
+    number = await breach(site.world)
+    erin, alice = [await site.someone(user) for user in ("erin", "alice")]
+    ctx = site.world.ctx
+    for audience in ("responders", "stakeholders"):
+        await updates.publish(
+            ctx, ADMIN, number, updates.Wanted(audience=audience, message=SECRET, next_update_in="10m")
+        )
+    await site.world.wait(minutes=1)
+    for path in ("reach/notifications", "reach/news"):
+        answer = (await erin.http.get(f"/api/v1/users/alice/{path}")).text
+        assert SECRET not in answer, path
+        assert public_id(number) not in answer, path
+    assert SECRET in (await alice.http.get("/api/v1/me/notifications")).text
+    assert (await erin.http.get("/api/v1/metrics/promises")).json()["items"] == []
+    assert SECRET in (await alice.http.get("/api/v1/metrics/promises")).text
 
 
 async def test_acting_on_it_is_refused_as_if_it_did_not_exist(site: Site) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal
 from tocsin.flow.context import Context
+from tocsin.manage import privacy
 from tocsin.manage.lists import DEFAULT, RowId, check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.manage.people import person_named
 from tocsin.store import reading_notices
@@ -22,7 +23,7 @@ async def told(
     person = person_named(ctx, principal, user)
     (below,) = read_cursor(cursor, tuple[RowId]) or (None,)
     async with ctx.db.reading() as tx:
-        rows = await reading_notices.of_person(tx, person.id, below, limit + 1)
+        rows = await reading_notices.of_person(tx, person.id, await privacy.hidden(tx), below, limit + 1)
     return listing(rows, limit, _view, lambda row: write_cursor(row["id"]))
 
 

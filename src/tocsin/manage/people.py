@@ -17,7 +17,7 @@ from tocsin.core.severity import Severity, Urgency
 from tocsin.core.shape import short
 from tocsin.core.spelling import Duration, plain
 from tocsin.flow.context import Context
-from tocsin.manage import devices, objects
+from tocsin.manage import devices, objects, privacy
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.manage.plans import SECRET
 from tocsin.store import contacts
@@ -259,11 +259,15 @@ def offered(person: User) -> list[dict[str, Any]]:
 async def history(
     ctx: Context, principal: Principal, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT
 ) -> dict[str, Any]:
-    """`{"items", "next"}`: each notification with its incident, why it came, why it waited, and its receipt; newest page first."""
+    """`{"items", "next"}`: each notification with its incident, why it came, why it waited, and its receipt; newest page first.
+
+    Of incidents that whoever asks may not see there is none.
+    """
     check_limit(limit)
     person = person_named(ctx, principal, user)
     async with ctx.db.reading() as tx:
-        rows = await contacts.history(tx, person.id, read_cursor(cursor, tuple[Moment, RowId]), limit + 1)
+        hidden = await privacy.hidden(tx)
+        rows = await contacts.history(tx, person.id, hidden, read_cursor(cursor, tuple[Moment, RowId]), limit + 1)
     return listing(rows, limit, _rang, lambda row: write_cursor(row["created_at"], row["id"]))
 
 

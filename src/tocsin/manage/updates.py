@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.reminding import joined
 from tocsin.flow.rules import rules_for
 from tocsin.flow.telling import channels_of
+from tocsin.manage import privacy
 from tocsin.manage.lists import read_time, time_text
 from tocsin.store import incidents as store
 from tocsin.store import updates as stored
@@ -36,6 +37,8 @@ from tocsin.store.updates import Update
 SPEAKERS = ("incident_commander", "comms_lead", "deputy")
 """Whoever leads an incident may speak of it in public."""
 MONTH = timedelta(days=30)
+START = datetime(2, 1, 1, tzinfo=UTC)
+"""Before it there is nothing, in any zone."""
 ROOM = re.compile(r"#?\binc-\d{8}-[a-z0-9-]+")
 """The name of an incident's room, which is no jargon."""
 
@@ -166,9 +169,9 @@ async def promises_kept(ctx: Context, from_: str | None = None, to: str | None =
     """
     now = ctx.clock.now()
     end = read_time(to, "to") or now
-    start = read_time(from_, "from") or end - MONTH
+    start = read_time(from_, "from") or end - min(MONTH, end - START)
     async with ctx.db.reading() as tx:
-        said = await stored.said(tx, start, end)
+        said = await stored.said(tx, start, end, await privacy.hidden(tx))
         titles = await stored.titles(tx, {one.incident for one in said})
     by_incident: dict[int, list[Said]] = {}
     for one in said:

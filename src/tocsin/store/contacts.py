@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,8 +88,10 @@ async def add_sending(tx: Tx, user: str, method: str, now: datetime, forget_befo
     await tx.execute("INSERT INTO contact_sendings (user_id, method, at) VALUES ($1, $2, $3)", user, method, now)
 
 
-async def history(tx: Tx, user: str, before: tuple[datetime, int] | None, limit: int) -> list[Mapping[str, Any]]:
-    """What was sent to one person about incidents, newest page first, from before (created_at, id) on."""
+async def history(
+    tx: Tx, user: str, hidden: Sequence[int], before: tuple[datetime, int] | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """What was sent to one person about incidents other than the `hidden`, newest page first, from before (created_at, id) on."""
     at, id = before or (None, None)
     return list(
         await tx.fetch(
@@ -100,7 +102,8 @@ async def history(tx: Tx, user: str, before: tuple[datetime, int] | None, limit:
                       p.state AS page_state, p.created_at, i.id AS incident_id, i.title, i.severity, i.service
                FROM pages p JOIN notifications n ON n.page_id = p.id JOIN incidents i ON i.id = p.incident_id
                WHERE p.user_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, n.id) < ($2, $3::bigint))
+                 AND p.incident_id <> ALL($5::bigint[])
                ORDER BY p.created_at DESC, n.id DESC LIMIT $4""",
-            user, at, id, limit,
+            user, at, id, limit, list(hidden),
         )
     )  # fmt: skip

@@ -60,12 +60,13 @@ async def latest(tx: Tx, incident: int) -> dict[str, Update]:
 
 
 async def get(tx: Tx, id: int) -> Update | None:
-    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM updates WHERE id = $1", id)
+    """None also for a number that no row can have."""
+    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM updates WHERE id = $1", id) if 0 < id < 2**63 else None
     return Update(**row) if row else None
 
 
 async def locked(tx: Tx, id: int) -> Update | None:
-    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM updates WHERE id = $1 FOR UPDATE", id)
+    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM updates WHERE id = $1 FOR UPDATE", id) if 0 < id < 2**63 else None
     return Update(**row) if row else None
 
 
@@ -114,15 +115,15 @@ async def told(tx: Tx, incidents: Collection[int]) -> dict[int, list[str]]:
     return {row[0]: row[1] for row in rows}
 
 
-async def said(tx: Tx, start: datetime, end: datetime, incident: int | None = None) -> list[Said]:
-    """Published updates of incidents in which one was published in the period, with when the incident was resolved."""
+async def said(tx: Tx, start: datetime, end: datetime, hidden: Sequence[int] = ()) -> list[Said]:
+    """Updates published in the period, with when their incident was resolved; none of the `hidden` incidents."""
     rows = await tx.fetch(
         """SELECT u.incident, u.audience, u.published_at, u.next_update_at, i.resolved_at AS over_at
            FROM updates u JOIN incidents i ON i.id = u.incident
            WHERE u.state = 'published' AND u.published_at >= $1 AND u.published_at < $2 AND NOT i.drill
-             AND ($3::bigint IS NULL OR u.incident = $3)
+             AND u.incident <> ALL($3::bigint[])
            ORDER BY u.published_at, u.id""",
-        start, end, incident,
+        start, end, list(hidden),
     )  # fmt: skip
     return [Said(**row) for row in rows]
 
