@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, get_args
 
@@ -45,6 +45,9 @@ from tocsin.store.incidents import Incident
 from tocsin.store.reading_incidents import Row
 from tocsin.store.reviews import Review
 from tocsin.store.writing import notify
+
+FURTHEST_MEETING = timedelta(days=10 * 366)
+"""Imported incidents were reviewed long ago; further away is a slip of the hand."""
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -334,6 +337,9 @@ async def plan(
         known(ctx.directory, owner, "/owner")
     if state is not None and state not in ("draft", "in_review"):
         raise Invalid("use draft or in_review; publishing and waiving have acts of their own", "/state")
+
+    if meeting_at is not None and abs(meeting_at - ctx.clock.now()) > FURTHEST_MEETING:
+        raise Invalid("that is years away: write the day of the meeting, like 2026-01-05T09:00:00Z", "/meeting_at")
 
     async def do(tx: Tx, incident: Incident, found: Review, now: datetime) -> Result:
         changes: dict[str, Any] = {}

@@ -139,7 +139,7 @@ async def events(
     check_limit(limit)
     (after,) = read_cursor(cursor, tuple[RowId]) or (0,)
     async with ctx.db.reading() as tx:
-        if await rooms.find(tx, number, room) is None:
+        if "\0" in room or await rooms.find(tx, number, room) is None:
             raise _no_room(number, room)
         found = await rooms.events(tx, number, room, after, limit + 1)
     return listing(found, limit, _event, lambda row: write_cursor(row["position"]))

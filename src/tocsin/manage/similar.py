@@ -49,7 +49,7 @@ async def to(ctx: Context, number: int) -> dict[str, Any]:
 
 async def _like(ctx: Context, tx: Tx, text: str, services: Sequence[str], without: Sequence[int]) -> dict[str, Any]:
     skipped = [*without, *await privacy.hidden(tx)]
-    found = await search.alike(tx, text[:LONGEST], skipped, _CANDIDATES)
+    found = await search.alike(tx, text[:LONGEST].replace("\0", " "), skipped, _CANDIDATES)
     shares = {one.incident: one.share for one in found if one.share >= LEAST_SHARE}
     rows = await reading.several(tx, list(shares))
     ends = await search.known_ends(tx, list(shares))

@@ -15,7 +15,7 @@ from tocsin.core.shape import short, unknown
 from tocsin.core.status_page import StatusPage
 from tocsin.flow.context import Context
 from tocsin.flow.letterbox import Purpose, fits, number_of
-from tocsin.manage.lists import DEFAULT, check_limit, listing, read_cursor, time_text, write_cursor
+from tocsin.manage.lists import DEFAULT, RowId, check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.manage.status_pages import page_of, takes_mail
 from tocsin.store import access
 from tocsin.store import subscribers as store
@@ -130,9 +130,9 @@ async def list_subscribers(
     check_limit(limit)
     if state and state not in STATES:
         raise Invalid(f"{short(state)} is not a state of a subscriber: use {', '.join(STATES)}", "/state")
-    (after,) = read_cursor(cursor, tuple[int]) or (0,)
+    (after,) = read_cursor(cursor, tuple[RowId]) or (0,)
     async with ctx.db.reading() as tx:
-        rows = await store.page(tx, after, state or None, q or "", limit + 1)
+        rows = await store.page(tx, after, state or None, (q or "").replace("\0", ""), limit + 1)
     return listing(rows, limit, view, lambda row: write_cursor(row.id))
 
 

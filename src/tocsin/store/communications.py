@@ -53,7 +53,9 @@ async def of_incident(
 
 
 async def locked(tx: Tx, id: int) -> Communication | None:
-    row = await tx.fetchrow(f"SELECT {_FIELDS} FROM communications WHERE id = $1 FOR UPDATE", id)
+    """None also for a number that no row can have."""
+    found = f"SELECT {_FIELDS} FROM communications WHERE id = $1 FOR UPDATE"
+    row = await tx.fetchrow(found, id) if 0 < id < 2**63 else None
     return Communication(**row) if row else None
 
 
