@@ -10,7 +10,9 @@ import pytest
 from tests.story.test_declaring import declare, organisation, steps_done, subscribe
 from tests.story.world import World
 
-from tocsin.flow import responding
+from tocsin.flow import respond, responding, silence_alarm
+from tocsin.flow.silence_alarm import explain, keep_watch
+from tocsin.store import incidents
 from tocsin.store.database import Database
 
 
@@ -52,3 +54,54 @@ async def test_a_storm_of_alerts_tells_stakeholders_of_the_first_only(db: Databa
         assert told[0] == 180, "each says what became of its steps"
         number = await declare(world, severity="SEV1")
         assert (await steps_done(world, number))["stakeholders"] == "sent", "what a person declares is told"
+
+
+async def test_much_news_for_one_person_is_one_message(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        await keep_watch(world.ctx)
+        await world.send(*(world.event(key=f"k{n}") for n in range(30)))
+        numbers = [row[0] for row in await world.rows("SELECT id FROM incidents ORDER BY id")]
+        for number in numbers:
+            await respond.acknowledge(world.ctx, number, "user:alice")
+        await world.settle()
+        for phone in world.provider.phones.values():
+            phone.messages.clear()
+        await world.wait(minutes=16, seconds=5)
+        for kind in ("no_commander", "manager_informed", "update_due", "silence_alarm"):
+            told = await world.row("SELECT count(*) FROM timeline WHERE kind = $1", kind)
+            assert told[0] == 30, f"each incident tells of {kind}"
+        rang = [
+            message.news.heading
+            for message in world.phone("alice").messages
+            if message.type == "update" and message.news
+        ]
+        assert "Nobody has taken command of 30 incidents: take it, or give it to somebody." in rang
+        assert "Updates are due, or late, of 30 incidents." in rang
+        assert any("The status page is green although 30" in said for said in rang)
+        assert world.phone("alice").times < 10
+        assert world.phone("erin").times < 10
+        assert await world.rows("SELECT FROM timeline WHERE kind = 'update_drafted'") == [], "nobody was promised any"
+
+
+async def test_a_reason_that_came_first_is_not_overwritten_by_the_alarm(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World(db, organisation()) as world:
+        await keep_watch(world.ctx)
+        number = (await world.fire()).incident or 0
+        await world.acknowledge(number)
+        real = incidents.lock
+
+        async def late(tx: Any, ids: Any) -> Any:
+            monkeypatch.setattr(incidents, "lock", real)
+            await explain(world.ctx, number, "user:alice", "Only our own CI is down")
+            return await real(tx, ids)
+
+        await world.wait(minutes=14, seconds=59)
+        monkeypatch.setattr(silence_alarm.incidents, "lock", late)
+        world.clock.advance(timedelta(seconds=31))
+        async with db.transaction() as tx:
+            page = world.ctx.directory.status_page
+            assert page is not None
+            assert not await silence_alarm._ring(world.ctx, tx, page, [number], world.clock.now())
+        assert (await world.incident(number))["silence"]["reason"] == "Only our own CI is down"

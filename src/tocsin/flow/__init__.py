@@ -48,32 +48,33 @@
 46. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
 47. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
 48. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-49. `facts`      what is known of an incident, from which everything told of it is made
-50. `composing`  what an update would say: the facts in the words of a template
-51. `updates`    an audience is told, with the time of the next update
-52. `telling`    whom that reaches, by which way, with a receipt
-53. `due_updates` the status changed: those who were told are to hear
-54. `drafting`   drafts are ready before an update is due
-55. `reminding`  an update is due or late: who is reminded, louder as time goes on
-56. `digesting`  minor incidents are told once a day
-57. `communicate` a message to one channel, told in the room once
-58. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-59. `plans`      planned mutes become silences, window after window
-60. `overrun`    a maintenance window is over, and what it held back still fires
-61. `heartbeats` pings come in; a missing one raises an alert
-62. `following`  the configuration changed: what stands in the database because of it changes too
-63. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-64. `improve`    a shift that hurt asks for something to be changed
-65. `drill`      a marked incident that pages for real and ends by itself
-66. `forewarn`   before the night each team is told what would go wrong
-67. `searching`  incidents get the words that they are found by
-68. `public_words` the public was told of an incident: its subscribers are written to
-69. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-70. `letterbox`  the signed links in letters to subscribers
-71. `mailings`   carry letters to subscribers of the status page
-72. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-73. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-74. `talking`    tell rooms what happened, one event after the other, in nobody's way
-75. `review`     it is over: its review is drafted, with its dates
-76. `tick`       claims what is due and hands it to the stage that owns it
+49. `crowds`     much news of one kind for one person is one message
+50. `facts`      what is known of an incident, from which everything told of it is made
+51. `composing`  what an update would say: the facts in the words of a template
+52. `updates`    an audience is told, with the time of the next update
+53. `telling`    whom that reaches, by which way, with a receipt
+54. `due_updates` the status changed: those who were told are to hear
+55. `drafting`   drafts are ready before an update is due
+56. `reminding`  an update is due or late: who is reminded, louder as time goes on
+57. `digesting`  minor incidents are told once a day
+58. `communicate` a message to one channel, told in the room once
+59. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+60. `plans`      planned mutes become silences, window after window
+61. `overrun`    a maintenance window is over, and what it held back still fires
+62. `heartbeats` pings come in; a missing one raises an alert
+63. `following`  the configuration changed: what stands in the database because of it changes too
+64. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+65. `improve`    a shift that hurt asks for something to be changed
+66. `drill`      a marked incident that pages for real and ends by itself
+67. `forewarn`   before the night each team is told what would go wrong
+68. `searching`  incidents get the words that they are found by
+69. `public_words` the public was told of an incident: its subscribers are written to
+70. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+71. `letterbox`  the signed links in letters to subscribers
+72. `mailings`   carry letters to subscribers of the status page
+73. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+74. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+75. `talking`    tell rooms what happened, one event after the other, in nobody's way
+76. `review`     it is over: its review is drafted, with its dates
+77. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -16,6 +16,7 @@ from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.acts import label, reads
 from tocsin.flow.context import Context
+from tocsin.flow.crowds import bundled
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.reminding import joined, reminder
 from tocsin.flow.restart import restart
@@ -30,6 +31,8 @@ from tocsin.store.writing import NewTimer, Writing, notify, write_paging, write_
 
 REMINDING = timedelta(minutes=30)
 """How long a reminder is tried."""
+MOST_DRAFTED = 20
+"""Of so many incidents at once drafts are made although nobody was told anything yet."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
         await learn(ctx, tx, [incident.matrix for _, incident in mine])
         writing = Writing()
         opening: list[Incident] = []
+        drafted: list[Incident] = []
         for timer, incident in mine:
             rules = known_rules(ctx, incident.matrix, incident.service)
             struck = _strike(ctx.directory, rules, incident, timer.set_for, now)
@@ -62,12 +66,15 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
             incident.timeline_seq, incident.timeline_head = link.seq, link.head
             writing.notices += struck.notices
             if struck.drafts:
-                writing.timers.append(NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now))
+                drafted.append(incident)
             if struck.opens:
                 opening.append(incident)
             else:
                 writing.timers += strike(rules, incident, now)
-        await notices.add(tx, writing.notices)
+        writing.timers += [
+            NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now) for incident in _worth(drafted)
+        ]
+        await notices.add(tx, bundled(writing.notices))
         writing.notices = []
         await write_paging(tx, writing)
         await write_story(tx, writing)
@@ -78,6 +85,12 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
             await notify(tx, "timeline")
     ctx.wake.set("timeline", "timers")
     return held
+
+
+def _worth(drafted: Sequence[Incident]) -> list[Incident]:
+    """Of which of these incidents drafts are made: in a storm only of those of which somebody was promised to hear."""
+    promised = [incident for incident in drafted if incident.promised]
+    return list(drafted) if len(drafted) - len(promised) <= MOST_DRAFTED else promised
 
 
 def _strike(directory: Directory, rules: Rules, incident: Incident, start: datetime, now: datetime) -> Struck:

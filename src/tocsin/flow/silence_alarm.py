@@ -17,8 +17,10 @@ from tocsin.core.notification import for_news
 from tocsin.core.public_word import states_now
 from tocsin.core.role import acting_commander, holder
 from tocsin.core.status_page import StatusPage
+from tocsin.core.timeline import Entry
 from tocsin.flow.acts import Result, checked, locked_open, tell
 from tocsin.flow.context import Context
+from tocsin.flow.crowds import bundled
 from tocsin.store import incidents, notices, status, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
@@ -26,6 +28,7 @@ from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
 from tocsin.store.status import Loud
 from tocsin.store.timers import Timer
+from tocsin.store.writing import Writing, write_story
 
 TIMER = "silence"
 SWEEP = timedelta(minutes=1)
@@ -51,7 +54,7 @@ async def look(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
         now, page = ctx.clock.now(), ctx.directory.status_page
         if page is None or not page.silence_alarm:
             return []
-        loud = await status.loud(tx)
+        loud = await status.loud(tx, rang=False)
         silent = await _silent(ctx.directory, tx, page, loud, now)
         waiting = {
             one.number: max(one.since, one.said_at or one.since) + page.silence_alarm.delta
@@ -88,6 +91,14 @@ async def _silent(directory: Directory, tx: Tx, page: StatusPage, loud: Sequence
 def concerned_by(directory: Directory, page: StatusPage, services: Collection[str]) -> list[str] | None:
     """The components that an incident of these services may show on: those that stand for one of them, or for a service that depends
     on one. All of them when the incident or the page names no services; None when it is none of the page's business."""
+    key = ("concerned by", frozenset(services))
+    if key not in directory.memo:
+        directory.memo[key] = _concerned_by(directory, page, services)
+    found: list[str] | None = directory.memo[key]
+    return found
+
+
+def _concerned_by(directory: Directory, page: StatusPage, services: Collection[str]) -> list[str] | None:
     every = [one.id for one in page.components]
     mapped = {service for one in page.components for service in one.services}
     if not services or not mapped:
@@ -110,23 +121,24 @@ def _dependents(directory: Directory, services: Collection[str]) -> set[str]:
 
 
 async def _ring(ctx: Context, tx: Tx, page: StatusPage, numbers: Sequence[int], now: datetime) -> bool:
-    rang = False
-    for incident in (await incidents.lock(tx, numbers)).values():
-        if not incident.open or incident.severity > 2:
-            continue
-        rang = True
+    """All at once: in a storm there are many."""
+    found = [one for one in (await incidents.lock(tx, numbers)).values() if one.open and one.severity <= 2]
+    rings = await status.ring(tx, [one.id for one in found], now)
+    writing, news = Writing(), list[NewNotice]()
+    for incident in (one for one in found if one.id in rings):
         people = audience(ctx.directory, incident)
-        severity = f"SEV{incident.severity}"
         made = [notice for user in people for notice in _news(ctx, page, incident, user, now)]
         told = ", ".join(ctx.directory.users[user].label for user in people if any(n.user_id == user for n in made))
-        text = f"{severity} has been open for {page.silence_alarm}, and the status page shows everything operational"
-        await status.write_silence(tx, incident.id, {"at": now.isoformat()})
-        await tell(
-            tx, incident, now, "silence_alarm", ACTOR, f"{text}. {f'{told} told' if told else 'There was nobody to tell'}",
-            users=list(people), due_at=now.isoformat(),
+        text = f"SEV{incident.severity} has been open for {page.silence_alarm}, and the status page shows everything operational"
+        entry = Entry(
+            at=now, kind="silence_alarm", actor=ACTOR, details=f"{text}. {f'{told} told' if told else 'There was nobody to tell'}",
+            data={"users": people, "due_at": now.isoformat()},
         )  # fmt: skip
-        await notices.add(tx, made)
-    return rang
+        writing.tell(incident.id, incident.link, [entry])
+        news += made
+    await write_story(tx, writing)
+    await notices.add(tx, bundled(news))
+    return bool(rings)
 
 
 def audience(directory: Directory, incident: Incident) -> list[str]:
@@ -150,14 +162,17 @@ def _news(ctx: Context, page: StatusPage, incident: Incident, user: str, now: da
 async def hush(ctx: Context, tx: Tx, numbers: Sequence[int], now: datetime) -> None:
     """The public was told something of these: alarms that rang for incidents which the page shows now are over."""
     page = ctx.directory.status_page
-    ringing_now = [one for one in await status.loud(tx) if one.silence and "reason" not in one.silence]
+    ringing_now = [one for one in await status.loud(tx, rang=True) if "reason" not in one.silence]
     if page is None or not ringing_now:
         return
     silent = {one.number for one in await _silent(ctx.directory, tx, page, ringing_now, now)}
     over = [one.number for one in ringing_now if one.number not in silent]
-    for incident in (await incidents.lock(tx, over)).values():
-        await status.write_silence(tx, incident.id, {})
-        await tell(tx, incident, now, "silence_ended", ACTOR, "The status page shows it now")
+    locked, writing = (await incidents.lock(tx, over)).values(), Writing()
+    for incident in locked:
+        entry = Entry(at=now, kind="silence_ended", actor=ACTOR, details="The status page shows it now")
+        writing.tell(incident.id, incident.link, [entry])
+    await status.hush(tx, [incident.id for incident in locked])
+    await write_story(tx, writing)
 
 
 async def explain(ctx: Context, number: int, actor: str, reason: str) -> Result:

@@ -122,8 +122,9 @@ class Loud(msgspec.Struct, frozen=True, kw_only=True):
     silence: dict[str, Any]
 
 
-async def loud(tx: Tx, numbers: Sequence[int] | None = None) -> list[Loud]:
-    """The open SEV1 and SEV2 (of `numbers`, if given) that may be told to the public: no private ones, drills or imports."""
+async def loud(tx: Tx, *, rang: bool) -> list[Loud]:
+    """The open SEV1 and SEV2 that may be told to the public: no private ones, drills or imports; those whose alarm rang or was
+    answered, or those about which nothing is known yet."""
     rows = await tx.fetch(
         """SELECT i.id, GREATEST(i.created_at, i.clocks_since) AS since, i.affected_services, i.service, i.silence,
                   last.at AS said_at, COALESCE(words.states, '{}') AS states
@@ -136,9 +137,9 @@ async def loud(tx: Tx, numbers: Sequence[int] | None = None) -> list[Loud]:
              FROM updates u CROSS JOIN LATERAL jsonb_each_text(u.components) AS c
              WHERE u.incident = i.id AND u.audience = 'public' AND u.state = 'published') AS words ON true
            WHERE i.status NOT IN ('resolved', 'closed') AND i.severity <= 2 AND NOT i.private AND NOT i.drill
-             AND i.merged_into IS NULL AND i.imported_at IS NULL AND ($1::bigint[] IS NULL OR i.id = ANY($1))
+             AND i.merged_into IS NULL AND i.imported_at IS NULL AND (i.silence <> '{}') = $1
            ORDER BY i.id LIMIT 1000""",
-        list(numbers) if numbers is not None else None,
+        rang,
     )
     return [
         Loud(
@@ -151,6 +152,20 @@ async def loud(tx: Tx, numbers: Sequence[int] | None = None) -> list[Loud]:
 
 async def write_silence(tx: Tx, number: int, silence: dict[str, Any]) -> None:
     await tx.execute("UPDATE incidents SET silence = $2 WHERE id = $1", number, silence)
+
+
+async def ring(tx: Tx, numbers: Sequence[int], now: datetime) -> set[int]:
+    """The alarm of these locked incidents rings, unless somebody was quicker; those where it does."""
+    rows = await tx.fetch(
+        "UPDATE incidents SET silence = $2 WHERE id = ANY($1::bigint[]) AND silence = '{}' RETURNING id",
+        list(numbers), {"at": now.isoformat()},
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def hush(tx: Tx, numbers: Sequence[int]) -> None:
+    """The alarm of these locked incidents is over."""
+    await tx.execute("UPDATE incidents SET silence = '{}' WHERE id = ANY($1::bigint[])", list(numbers))
 
 
 async def ringing(tx: Tx) -> list[Any]:
