@@ -10,7 +10,7 @@ import pytest
 from tests.story.test_declaring import declare, organisation, steps_done, subscribe
 from tests.story.world import World
 
-from tocsin.flow import respond, responding, silence_alarm
+from tocsin.flow import closing, drafting, respond, responding, silence_alarm, updates
 from tocsin.flow.silence_alarm import explain, keep_watch
 from tocsin.store import incidents
 from tocsin.store.database import Database
@@ -105,3 +105,44 @@ async def test_a_reason_that_came_first_is_not_overwritten_by_the_alarm(
             assert page is not None
             assert not await silence_alarm._ring(world.ctx, tx, page, [number], world.clock.now())
         assert (await world.incident(number))["silence"]["reason"] == "Only our own CI is down"
+
+
+async def test_who_was_told_while_the_first_words_were_composed_is_told_once(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World(db, organisation()) as world:
+        await subscribe(world, "carol")
+        real = responding.compose
+
+        async def overtaken(ctx: Any, brief: Any, audience: Any, **more: Any) -> Any:
+            made = await real(ctx, brief, audience, **more)
+            if audience == "stakeholders":
+                await updates.publish(world.ctx, brief.incident.id, "user:bob", "stakeholders", "We know of it.")
+            return made
+
+        monkeypatch.setattr(responding, "compose", overtaken)
+        number = (await world.fire()).incident or 0
+        assert (await steps_done(world, number))["stakeholders"] == "skipped"
+        assert world.phone("carol").times == 1
+
+
+async def test_two_who_tell_everybody_at_once_tell_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with World(db, organisation()) as world:
+        await subscribe(world, "carol")
+        number = (await world.fire()).incident or 0
+        await closing.resolve(world.ctx, number, "user:alice")
+        await world.settle()
+        world.phone("carol").messages.clear()
+        real, both = drafting.brief, asyncio.Barrier(2)
+
+        async def together(*given: Any) -> Any:
+            found = await real(*given)
+            await both.wait()
+            return found
+
+        monkeypatch.setattr(drafting, "brief", together)
+        who: list[Any] = ["stakeholders"]
+        told = await asyncio.gather(*(drafting.announce(world.ctx, number, f"user:{u}", who) for u in ("alice", "bob")))
+        assert sorted(len(one) for one in told) == [0, 1]
+        await world.settle()
+        assert world.phone("carol").times == 1

@@ -84,7 +84,7 @@ async def _record(ctx: Context, timer: Timer, found: Brief | None, made: Sequenc
             await timers.set_timer(tx, timer.kind, timer.subject, timer.subject, now)
             return
         if not incident.open and found.publishes:
-            for one in made:
+            for one in await _unheard(tx, found, made):
                 await published(ctx, tx, incident, ACTOR, _wish(one), now)
         else:
             await _offer(ctx, tx, incident, made)
@@ -150,10 +150,16 @@ async def announce(ctx: Context, number: int, actor: str, audiences: Collection[
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
         now = ctx.clock.now()
-        told = [await published(ctx, tx, incident, actor, _wish(one), now) for one in made]
+        told = [await published(ctx, tx, incident, actor, _wish(one), now) for one in await _unheard(tx, found, made)]
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
     return told
+
+
+async def _unheard(tx: Tx, brief: Brief, made: Sequence[Composed]) -> list[Composed]:
+    """Those whose audience heard nothing else while this was composed. On a locked incident."""
+    latest = await updates.latest(tx, brief.incident.id)
+    return [one for one in made if latest.get(one.audience) == brief.latest.get(one.audience)]
 
 
 def _heard(brief: Brief, audience: str) -> bool:

@@ -25,7 +25,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.telling import channels_of, subscribers_of, touched
 from tocsin.flow.updates import Wish, draft, published
-from tocsin.store import incidents, responses, timers
+from tocsin.store import incidents, responses, timers, updates
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -121,7 +121,7 @@ async def _carry(ctx: Context, job: Job, found: Brief, text: Composed | None) ->
         now = ctx.clock.now()
         if text is None or not incident.open:
             outcome = Outcome(job.step, "skipped", f"the incident was {incident.status} before it came to it")
-        elif text.audience in found.latest:
+        elif text.audience in await updates.latest(tx, incident.id):  # also while this was composed
             outcome = Outcome(job.step, "skipped", "somebody told them already")
         elif await _flooded(tx, incident, job, now):
             told = f"{MOST} other incidents came to it within {int(STORM.total_seconds() // 60)} minutes"
