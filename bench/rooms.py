@@ -22,7 +22,7 @@ SETTLING, TURN = 0.25, 0.04
 _SESSION = """INSERT INTO sessions (token_hash, user_id, via, created_at, seen_at, expires_at, user_agent)
               VALUES ($1, 'alice', 'link', now(), now(), now() + interval '1 day', 'bench')"""
 _STORY = """INSERT INTO timeline (incident_id, seq, at, kind, actor, details, data, hash)
-  SELECT i.id, i.timeline_seq + n, now() - interval '1 hour' + n * interval '0.5 s',
+  SELECT i.id, i.timeline_seq + 1000 + n, now() - interval '1 hour' + n * interval '0.5 s',
          (ARRAY['message_posted', 'note_added', 'finding_added', 'task_changed', 'alerts_joined'])[1 + n % 5], 'user:alice',
          'Replica ' || n || ' is ' || n % 90 || ' s behind; the pool of db-' || n % 7 || ' is full.',
          CASE WHEN n % 5 = 0 THEN '{"origin": "room"}' ELSE '{}' END::jsonb, sha256(int8send(n))
@@ -152,6 +152,7 @@ async def _opened(url: str, cookie: dict[str, str], room: str, times: int) -> li
 def _opening(sitting: Sitting) -> Measured:
     with Sink(sitting.folder) as sink, Tocsin(sitting.folder / "ours", sink.port) as server:
         room = asyncio.run(_declared(server.url))
+        server.settle()
         server.ask(_STORY, ENTRIES)
         for statement in _BOARD:
             server.ask(statement)
