@@ -292,3 +292,24 @@ async def test_what_is_none_of_the_pages_business_does_not_ring(db: Database) ->
         await world.acknowledge(number)
         await world.wait(minutes=40)
         assert "silence_alarm" not in await world.kinds(number)
+
+
+async def test_a_slow_mail_server_brings_each_letter_once(story: Story) -> None:
+    """The letters of a batch take longer than its lease; other nodes look meanwhile."""
+    number = (await story.world.fire()).incident or 0
+    for n in range(60):
+        await story.subscribed(f"reader{n}@example.com")
+    await story.rest()
+    story.mail.sent.clear()
+    carry = story.mail.send
+
+    async def slow(settings: Mapping[str, str], message: Message) -> Receipt:
+        story.world.clock.advance(timedelta(seconds=8))
+        await story.world.engine.turn()
+        return await carry(settings, message)
+
+    story.mail.send = slow  # type: ignore[method-assign]
+    await updates.publish(story.ctx, number, "user:alice", "public", "Cards are refused.")
+    await story.rest()
+    to = [address for address, _ in story.mail.sent if address.startswith("reader")]
+    assert len(to) == len(set(to)) == 60

@@ -99,6 +99,9 @@ class Context:
     """How many timers of a kind this node has in hand beside the loop (flow/beside)."""
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Of them, how many at the same time: connections are for people who are paged."""
+    letters: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Letters to subscribers on their way at the same time, whatever their news: the mail server's other places are for people who
+    are paged (flow/mailings)."""
     subscribed: bool = False
     """Somebody asked to be told of incidents without being on call (flow/responding.py keeps it)."""
     finals: dict[str, Any] = field(default_factory=dict)

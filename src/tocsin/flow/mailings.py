@@ -27,12 +27,12 @@ from tocsin.store.timers import Timer
 log = structlog.get_logger(__name__)
 
 CHANNEL = "email"
-AT_ONCE = 2
-"""Letters on their way at the same time: the mail server's other places are for people who are paged."""
 BATCH = 50
 """Letters between two looks at the lease."""
 LEASE = timedelta(minutes=3)
-"""How long a batch belongs to this node: longer than any mail server may take for it."""
+"""How long a batch belongs to this node. No letter begins that might not be recorded in this time: the others wait for the next batch."""
+RECORDING = timedelta(seconds=10)
+"""What recording a letter may take, at worst."""
 BOUNCES = 3
 """Letters in a row that a mail server refuses for good until the address is suspended."""
 LONGEST_WAIT = timedelta(minutes=30)
@@ -68,7 +68,7 @@ async def _mail(ctx: Context, timer: Timer) -> None:
                 if mailing is None or not letters:
                     await _rest(ctx, tx, timer, now)
                     break
-            await _send_all(ctx, mailing, letters)
+            await _send_all(ctx, mailing, letters, timer.due_at)
         ctx.wake.set("timers")
     except Unavailable:
         log.warning("letters to subscribers could not be finished; they go on when the lease runs out")
@@ -86,12 +86,14 @@ async def _rest(ctx: Context, tx: Tx, timer: Timer, now: datetime) -> None:
         await subscribers.forget_unconfirmed(tx, now - KEPT)
 
 
-async def _send_all(ctx: Context, mailing: Mailing, letters: Sequence[Letter]) -> None:
-    places = asyncio.Semaphore(AT_ONCE)
+async def _send_all(ctx: Context, mailing: Mailing, letters: Sequence[Letter], ours_until: datetime) -> None:
+    channel = ctx.channels.get(CHANNEL)
+    begin_by = ours_until - RECORDING - timedelta(seconds=channel.timeout + 1 if channel else 0)
 
     async def one(letter: Letter) -> None:
-        async with places:
-            await _send(ctx, mailing, letter)
+        async with ctx.letters:
+            if ctx.clock.now() <= begin_by:
+                await _send(ctx, mailing, letter)
 
     await asyncio.gather(*(one(letter) for letter in letters))
 
