@@ -262,3 +262,7 @@ def test_social_media_hears_of_what_the_world_sees() -> None:
     assert public_impact(2, [], 1200, None)
     assert not public_impact(1, ["degraded_performance"], None, None)
     assert not public_impact(3, ["major_outage"], 5, None)
+
+
+def test_a_template_makes_no_sign_that_a_database_cannot_hold() -> None:
+    assert render('{{ "\\ud800a\\x00b" }}{{ title }}', {"title": "\0c"}) == "?abc"

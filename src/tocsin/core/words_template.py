@@ -97,7 +97,8 @@ def _joined(template: Template, values: Mapping[str, Any]) -> str:
         length += len(part)
         if length > LONGEST_TEXT:
             raise TemplateError(f"it makes more than {LONGEST_TEXT} characters: an update is shorter")
-    return tidy("".join(parts))
+    # \x00 and halves of pairs can be written as escapes: no database holds them
+    return tidy("".join(parts).replace("\0", "").encode("utf-8", "replace").decode())
 
 
 def tidy(text: str) -> str:

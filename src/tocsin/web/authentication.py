@@ -154,6 +154,11 @@ def asked(request: AnyRequest, name: str) -> str:
     return clean(str(request.query_params.get(name, ""))).strip()
 
 
+def number_in(text: str) -> int | None:
+    """The number that a form or an address holds, written in our digits; None when it holds none. One too large is nobody's."""
+    return min(int(text), 2**63 - 1) if text.isascii() and text.isdigit() and len(text) < 30 else None
+
+
 def clean(text: str) -> str:
     """Text that a database can hold: no NUL, no lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -16,7 +16,7 @@ from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.mute import Matcher
 from tocsin.manage import alerts, mutes
 from tocsin.web import strips
-from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
 
 LENGTHS = {
@@ -62,8 +62,8 @@ async def new(request: AnyRequest) -> Response[bytes]:
     given = {"kind": asked(request, "kind") or "silence", "when": "once", "duration": "2h", "scope": ""}
     if service := asked(request, "service"):
         given["scope"] = f"service:{service}"
-    if (number := asked(request, "alert")).isdigit():
-        found = await alerts.get_alert(context(request), min(int(number), 2**63 - 1))
+    if (alert := number_in(asked(request, "alert"))) is not None:
+        found = await alerts.get_alert(context(request), alert)
         given["scope"] = f"service:{found['service']}"
         given["matchers"] = "\n".join(str(Matcher(n, v)) for n, v in found["labels"].items() if n not in ODD_LABELS)
     return await _form(request, given, {})

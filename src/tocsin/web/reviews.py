@@ -17,7 +17,7 @@ from tocsin.flow.acts import Result
 from tocsin.flow.context import Context
 from tocsin.manage import incidents, language, rendering, reports, review_page, review_parts, reviews
 from tocsin.manage.review_parts import ActionChange
-from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
 
 PER_PAGE = 50
@@ -83,7 +83,7 @@ async def _acted(request: AnyRequest, id: str, act: Act, said: str, place: str =
 @post("/incidents/{id:str}/review/section", guards=may("respond"), status_code=200, include_in_schema=False)
 async def write(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     async def act(ctx: Context, number: int, actor: str, given: dict[str, str]) -> Any:
-        version = int(given["version"]) if given.get("version", "").isdigit() else None
+        version = number_in(given.get("version", ""))
         return await review_parts.write_section(
             ctx, number, given.get("section", ""), actor, given.get("text", ""), version
         )
@@ -99,8 +99,8 @@ async def factor(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     """Add one; or remove the one whose number is given."""
 
     async def act(ctx: Context, number: int, actor: str, given: dict[str, str]) -> Any:
-        if given.get("remove", "").isdigit():
-            return await review_parts.remove_factor(ctx, number, min(int(given["remove"]), 2**63 - 1))
+        if (factor := number_in(given.get("remove", ""))) is not None:
+            return await review_parts.remove_factor(ctx, number, factor)
         return await review_parts.add_factor(
             ctx, number, actor, given.get("kind", ""), given.get("text", ""), given.get("evidence", "")
         )
@@ -113,9 +113,9 @@ async def action(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     """Add one; or end, drop or take up the one whose number is given."""
 
     async def act(ctx: Context, number: int, actor: str, given: dict[str, str]) -> Any:
-        if given.get("id", "").isdigit():
+        if (item := number_in(given.get("id", ""))) is not None:
             change = ActionChange(state=given.get("state", ""))
-            return await review_parts.change_action(ctx, number, min(int(given["id"]), 2**63 - 1), actor, change)
+            return await review_parts.change_action(ctx, number, item, actor, change)
         change = ActionChange(
             action=given.get("action", ""), owner=given.get("owner") or None, due_on=given.get("due_on") or None
         )

@@ -11,7 +11,7 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.flow.silence_alarm import explain
 from tocsin.manage import status_editor, status_pages
 from tocsin.manage import status_subscribers as subscribers
-from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
 from tocsin.web.rooms import act
 
@@ -31,6 +31,7 @@ STATES = {
 }
 ROOM_FOR = 3
 """Empty lines for further components in the form."""
+MOST_LINES = 999
 
 
 @get(HERE, guards=may("see_configuration"), name="status_page", include_in_schema=False)
@@ -67,7 +68,7 @@ async def _given(request: AnyRequest) -> dict[str, Any]:
     form = await request.form()
     given: dict[str, Any] = dict(await fields(request))
     lines: list[dict[str, Any]] = []
-    for number in range(int(given["lines"]) if given.get("lines", "").isdigit() and len(given["lines"]) < 4 else 0):
+    for number in range(min(number_in(given.get("lines", "")) or 0, MOST_LINES)):
         line = {
             name: given.get(f"{name}-{number}", "").strip() for name in ("id", "name", "group", "description", "place")
         }

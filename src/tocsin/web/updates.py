@@ -17,7 +17,7 @@ from tocsin.core.update import CAUSES
 from tocsin.flow.context import Context
 from tocsin.manage import communications, incidents, subscriptions, update_templates, updates
 from tocsin.manage.updates import Wanted
-from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
+from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
 
 NEXT = {"15m": "15 min", "30m": "30 min", "60m": "60 min"}
@@ -228,8 +228,8 @@ async def subscribe(request: AnyRequest) -> Response[Any]:
     """Subscribe, or end a subscription."""
     ctx, who, given = context(request), viewer_of(request).someone, await fields(request)
     try:
-        if given.get("end", "").isdigit():
-            await subscriptions.unsubscribe(ctx, who, int(given["end"]))
+        if (ended := number_in(given.get("end", ""))) is not None:
+            await subscriptions.unsubscribe(ctx, who, ended)
             return go("/updates#mine", "You are not told of these any more.")
         made = await subscriptions.subscribe(
             ctx,

@@ -25,7 +25,8 @@ class TcpProbe:
     def problem(self, settings: Mapping[str, str]) -> str | None:
         if problem := field_problem(self.fields, settings):
             return problem
-        if not (settings["port"].isdigit() and 1 <= int(settings["port"]) <= 65_535):
+        port = settings["port"]
+        if not (port.isascii() and port.isdigit() and len(port) < 9 and 1 <= int(port) <= 65_535):
             return "port: write a number from 1 to 65535"
         if any(sign in settings["host"] for sign in "/@ ") or not settings["host"].isprintable():
             return "host: write a name or an address, without scheme or path"
