@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from tests.story.test_declaring import declare, organisation, steps_done, subscribe
-from tests.story.world import World
+from tests.story.test_rooms import ROOMS, Chat
+from tests.story.world import World, directory
 
 from tocsin.flow import closing, drafting, respond, responding, silence_alarm, updates
 from tocsin.flow.silence_alarm import explain, keep_watch
 from tocsin.store import incidents
+from tocsin.store import rooms as room_store
 from tocsin.store.database import Database
 
 
@@ -146,3 +148,20 @@ async def test_two_who_tell_everybody_at_once_tell_once(db: Database, monkeypatc
         assert sorted(len(one) for one in told) == [0, 1]
         await world.settle()
         assert world.phone("carol").times == 1
+
+
+async def test_the_rooms_of_a_storm_are_begun_together(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with World(db, directory({"rooms": ROOMS})) as world:
+        world.ctx.rooms = {"webhook": Chat()}
+        real, calls = room_store.begin, []
+
+        async def counted(*given: Any) -> None:
+            calls.append(1)
+            await real(*given)
+
+        monkeypatch.setattr(room_store, "begin", counted)
+        ref = world.ctx.directory.integrations["k" * 32]
+        await world.intake.accept(ref, [world.event(key=f"k{n}") for n in range(40)], world.clock.now())
+        await world.engine.turn()
+        assert (await world.row("SELECT count(*) FROM incident_rooms"))[0] == 40 * len(ROOMS)
+        assert len(calls) == 1

@@ -1,6 +1,6 @@
 """Rooms outside follow the timeline: opened with the incident, told in order what happens, never waited for.
 
-An incident that is to have rooms is born with a timer, whose handler writes a row for each (`open_rooms`). From then on a room is
+An incident that is to have rooms is born with a timer, whose handler writes a row for each. From then on a room is
 told whatever the timeline has beyond what it was told (core/room_talk.py makes events of it): events are rows, sent one after the other
 outside any transaction by flow/talking.py, under the lease of the room's timer. Nobody calls this when something happens: the timeline
 is all that is looked at.
@@ -17,7 +17,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.impact import stored_impact
 from tocsin.core.incident import room_name
 from tocsin.core.role import ABOUT, COMMANDER, ROLES
-from tocsin.core.room import BUILTIN, Room
+from tocsin.core.room import Room
 from tocsin.core.room_talk import About, Entry, Event, Guest, Said, talk
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import plain
@@ -67,30 +67,30 @@ async def consider(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> N
 
 
 async def begin(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
-    """These incidents are to get their rooms."""
+    """These incidents are to get their rooms, as far as they have them not: rows and timers only, the network comes later."""
     async with ctx.db.transaction() as tx:
         found = await incidents.lock(tx, [timer.subject for timer in batch])
         ours = await timers.finish(tx, ctx.node, batch)
-        now = ctx.clock.now()
-        for timer in batch:
-            incident = found.get(timer.subject)
-            if timer.id in ours and incident is not None and incident.open and not incident.drill:
-                await open_rooms(ctx, tx, incident, now)
+        born = [
+            incident
+            for timer in batch
+            if timer.id in ours
+            and (incident := found.get(timer.subject)) is not None
+            and incident.open
+            and not incident.drill
+        ]
+        wanted = [(one.id, room.id, _name(one)) for one in born for room in _asked_by(ctx, one)]
+        await rooms.begin(tx, wanted, ctx.clock.now())
     ctx.wake.set("timers")
     return []
 
 
-async def open_rooms(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> list[dict[str, str]]:
-    """Give a locked incident its rooms, as far as it has them not: rows and timers only, the network comes later.
+def _asked_by(ctx: Context, incident: Incident) -> list[Room]:
+    return asked(ctx, incident.affected_services, Severity(incident.severity), incident.private)
 
-    Returns `{room, name, url}` of each, the built-in one first (its url is the incident's page).
-    """
-    name = room_name(incident.id, incident.created_at, incident.service)
-    wanted = asked(ctx, incident.affected_services, Severity(incident.severity), incident.private)
-    if wanted:
-        await rooms.begin(tx, incident.id, {room.id: name for room in wanted}, now)
-    here = {"room": BUILTIN, "name": name, "url": incident_url(ctx, incident.id)}
-    return [here, *({"room": room.id, "name": name, "url": ""} for room in wanted)]
+
+def _name(incident: Incident) -> str:
+    return room_name(incident.id, incident.created_at, incident.service)
 
 
 async def listen(ctx: Context, tx: Tx, room: Followed, row: Row, now: datetime) -> None:

@@ -54,16 +54,19 @@ _FOLLOWED = ", ".join(f.name for f in msgspec.structs.fields(Followed))
 _DUE = ", ".join(f.name for f in msgspec.structs.fields(Due))
 
 
-async def begin(tx: Tx, incident: int, names: Mapping[str, str], now: datetime) -> None:
-    """Give an incident these rooms (id of the configured room -> name), as far as it has them not; each is to be told."""
+async def begin(tx: Tx, wanted: Sequence[tuple[int, str, str]], now: datetime) -> None:
+    """Give incidents these rooms (incident, id of the configured room, name), as far as they have them not; each is to be told."""
+    if not wanted:
+        return
+    numbers, found, names = zip(*wanted, strict=True)
     await tx.execute(
         """WITH new AS (
              INSERT INTO incident_rooms (incident_id, room, name, created_at)
-             SELECT $1, r.room, r.name, $4 FROM unnest($2::text[], $3::text[]) AS r(room, name)
-             ON CONFLICT (incident_id, room) DO NOTHING RETURNING id)
-           INSERT INTO timers (kind, subject, incident_id, due_at, set_for) SELECT 'room', id, $1, $4, $4 FROM new
+             SELECT r.incident, r.room, r.name, $4 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS r(incident, room, name)
+             ON CONFLICT (incident_id, room) DO NOTHING RETURNING id, incident_id)
+           INSERT INTO timers (kind, subject, incident_id, due_at, set_for) SELECT 'room', id, incident_id, $4, $4 FROM new
            ON CONFLICT (kind, subject) DO NOTHING""",
-        incident, list(names), list(names.values()), now,
+        numbers, found, names, now,
     )  # fmt: skip
 
 
