@@ -79,6 +79,7 @@ async def test_answers_stand_in_for_the_severity(desk: Desk) -> None:
         ({"severity": "SEV1", "roles": {"king": "alice"}}, "/roles/king"),
         ({"severity": "SEV1", "roles": {"ic": "nobody-here"}}, "/roles/ic"),
         ({"severity": "SEV1", "impact_started_at": "2999-01-01T00:00:00Z"}, "/impact_started_at"),
+        ({"severity": "SEV1", "impact_started_at": "0001-01-01T00:00:00Z"}, "/impact_started_at"),
         ({"severity": "SEV1", "tags": ["a,b"]}, "/tags/0"),
         ({"severity": "SEV1", "service": "nope"}, "/service"),
     ],

@@ -116,6 +116,15 @@ async def test_the_nine_times(desk: Desk) -> None:
     assert (await desk.get("/incidents"))["items"][0]["times"]["detected"]["certainty"] == "estimated"
 
 
+async def test_times_of_other_ages_are_refused(desk: Desk) -> None:
+    id = await declared(desk)
+    for year in ("0001", "1969", "2999", "9999"):
+        body = {"impact_started": {"at": f"{year}-12-31T23:59:59Z"}}
+        found = await desk.refused("POST", f"/incidents/{id}/times", 422, body)
+        assert [one["pointer"] for one in found["errors"]] == ["/impact_started"]
+    assert len((await desk.get("/incidents"))["items"]) == 1
+
+
 async def test_words_that_no_database_takes_are_kept_as_they_can_be(desk: Desk) -> None:
     id = await declared(desk)
     found = await desk.post(f"/incidents/{id}/status", {"status": "investigating", "notes": "a\x00b \u202e"})

@@ -37,6 +37,21 @@ async def test_words_with_nul_find_what_the_others_say(desk: Desk) -> None:
     await desk.post("/incidents/similar", {"text": "\0disk is broken"})
 
 
+@pytest.mark.parametrize(
+    ("probe", "field"),
+    [
+        ({"type": "http", "url": "http://127.0.0.1:9/"}, "url"),
+        ({"type": "tcp", "host": "10.0.0.1", "port": "22"}, "host"),
+        ({"type": "tcp", "host": "::1", "port": "22"}, "host"),
+    ],
+)
+async def test_a_probe_that_a_person_types_leads_to_no_private_place(desk: Desk, probe: Any, field: str) -> None:
+    policy = next(iter(desk.world.ctx.directory.escalation_policies))
+    body = {"id": "typed", "escalation_policy": policy, "probes": [{"id": "a", **probe}]}
+    found = await desk.refused("POST", "/services", 422, body, role="manager")
+    assert [error["pointer"] for error in found["errors"]] == [f"/probes/0/{field}"]
+
+
 async def test_a_period_at_the_beginning_of_time_is_empty(desk: Desk) -> None:
     for end in ("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z", "9999-12-31T23:59:59Z"):
         assert (await desk.get("/metrics/promises", to=end))["items"] == []

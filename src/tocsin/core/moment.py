@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -19,6 +19,8 @@ NAMES: tuple[Name, ...] = get_args(Name)
 """In the order in which they usually pass."""
 Certainty = Literal["exact", "estimated", "unknown"]
 CERTAINTIES: tuple[Certainty, ...] = get_args(Certainty)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before it there was nothing to go wrong; years near 1 cannot be shown in every zone."""
 
 MEANS: dict[Name, str] = {
     "impact_started": "when people first felt it",
@@ -120,6 +122,14 @@ def read_change(name: str, at: datetime | None, certainty: str | None) -> Change
     return Change(known, at, sure)
 
 
+def check_past(at: datetime, now: datetime, pointer: str) -> None:
+    """Can something have happened then? Raises Invalid."""
+    if at > now:
+        raise Invalid("this lies in the future", pointer)
+    if at < EARLIEST:
+        raise Invalid("this is before 1970", pointer)
+
+
 def check_changes(
     status: Status, times: Mapping[Name, datetime | None], changes: Mapping[Name, Change], now: datetime
 ) -> None:
@@ -132,8 +142,8 @@ def check_changes(
             raise Conflict(f"The incident is {status}, so it has no time of {name}: move it there first.")
         if change.at is None and (needed or name in ("detected", "declared")):
             raise Invalid(f"every incident that is {status} has this time: write one, even estimated", f"/{name}")
-        if change.at is not None and change.at > now:
-            raise Invalid("this lies in the future", f"/{name}")
+        if change.at is not None:
+            check_past(change.at, now, f"/{name}")
         if name == "acknowledged" and times["acknowledged"] is None:
             raise Conflict("Nobody has acknowledged it yet: acknowledge it first.")
     after = {name: changes[name].at if name in changes else at for name, at in times.items()}

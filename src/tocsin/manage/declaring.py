@@ -13,6 +13,7 @@ from tocsin.core.criteria import BY_ID, CRITERIA, Assessment, assess
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.impact import NOTHING, Impact, read_impact
+from tocsin.core.moment import check_past
 from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, read_tag
 from tocsin.flow import declaring, summon
@@ -71,8 +72,8 @@ async def declare(ctx: Context, actor: str, given: Declaration) -> int:
     assessed = assessment(ctx.directory, impact, given.services)
     severity, reason = _severity(given, assessed)
     started = read_time(given.impact_started_at, "impact_started_at")
-    if started is not None and started > ctx.clock.now():
-        raise Invalid("this lies in the future", "/impact_started_at")
+    if started is not None:
+        check_past(started, ctx.clock.now(), "/impact_started_at")
     birth = Birth(
         impact=impact, assessed=assessed, reason=reason, roles=_roles(ctx.directory, given.roles or {}),
         private=given.private or bool(assessed and assessed.private), public_title=_public_title(given.public_title),

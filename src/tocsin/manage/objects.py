@@ -151,6 +151,11 @@ async def refuse_private(ctx: Context, kind: str, one: Any) -> None:
     """Addresses that people type lead to public places only: else they could make us call what stands beside us. Raises Invalid."""
     if kind in ("channels", "rooms") and one.url and await leads_inside(one.url, named=one.type == "webhook"):
         raise Invalid(f"url: {PRIVATE}", "/url")
+    for position, probe in enumerate(one.probes if kind == "services" else ()):
+        for name, place in probe.settings.items():
+            url = place if name == "url" else f"tcp://[{place}]" if ":" in place else f"tcp://{place}"
+            if name in ("url", "host") and await leads_inside(url):
+                raise Invalid(f"{name}: {PRIVATE}", f"/probes/{position}/{name}")
     if kind != "users":
         return
     for position, method in enumerate(one.contact_methods):
