@@ -20,6 +20,7 @@ from tocsin.web import board_words, words
 from tocsin.web.assets import assets
 from tocsin.web.authentication import VISITOR, AnyRequest, choice_cookie, context, is_https, visitor_cookie
 from tocsin.web.flashes import flash_cookie, spent_cookie
+from tocsin.web.local_times import in_zone
 from tocsin.web.viewer import Viewer
 
 HTML = "text/html"
@@ -70,6 +71,10 @@ class View:
 
     def until(self, value: Any) -> Markup:
         return words.until(value, self._viewer.now)
+
+    def told(self, text: str, at: Any) -> str:
+        """What Tocsin wrote at that time, with its times of day in the viewer's zone."""
+        return in_zone(text, at, self._viewer.zone)
 
     def is_past(self, value: Any) -> bool:
         at = words.moment(value)
