@@ -326,10 +326,15 @@ async def test_too_many_wishes_are_refused_and_nobody_is_flooded(stand: Stand) -
     for _ in range(5):
         stand.world.clock.advance(timedelta(seconds=1))
         await ask(stand)
-    assert len(stand.mail.sent) == 3, "one address is asked three times an hour"
+    assert len(stand.mail.sent) == 3, "one address is asked three times a day"
     for n in range(5):
         await ask(stand, f"kim{n}@example.com")
     assert "Too many" in await ask(stand, "one-more@example.com", 429)
+    told = len(stand.mail.sent)
+    for hours, letters in ((2, 0), (23, 1)):
+        await stand.world.wait(hours=hours)
+        await ask(stand)
+        assert len(stand.mail.sent) == told + letters
 
 
 async def test_what_is_no_address_is_refused(stand: Stand) -> None:

@@ -27,7 +27,8 @@ CONFIRM_WITHIN = timedelta(hours=48)
 """How long the link in the first letter works."""
 WINDOW = timedelta(hours=1)
 PER_ADDRESS = 3
-"""Letters to one address within the window that ask it to confirm."""
+"""Letters to one address within a day that ask it to confirm, whoever wishes: nobody is bothered through us."""
+DAY = timedelta(days=1)
 PER_SOURCE = 10
 """Wishes to subscribe from one network address within the window."""
 MOST_ADDED = 1000
@@ -50,8 +51,8 @@ async def ask(ctx: Context, address: str, components: Sequence[str], source: str
         since = now - WINDOW
         if await store.attempts(tx, f"from:{source}", since) >= PER_SOURCE:
             raise TooMany("Too many addresses were given from here. Try again in an hour.", int(WINDOW.total_seconds()))
-        asked = await store.attempts(tx, f"mail:{address.lower()}", since)
-        await store.add_attempts(tx, [f"from:{source}", f"mail:{address.lower()}"], now, now - 2 * WINDOW)
+        asked = await store.attempts(tx, f"mail:{address.lower()}", now - DAY)
+        await store.add_attempts(tx, [f"from:{source}", f"mail:{address.lower()}"], now, now - DAY)
         if asked >= PER_ADDRESS:
             return  # said nothing of: whoever asks need not know what reaches somebody else
         known = await store.by_address(tx, address) or await store.add(tx, address, wanted, "asked", "", now)
