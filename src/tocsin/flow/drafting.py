@@ -83,11 +83,12 @@ async def _record(ctx: Context, timer: Timer, found: Brief | None, made: Sequenc
         if incident.status != found.incident.status:  # it moved on while this was composed: once more
             await timers.set_timer(tx, timer.kind, timer.subject, timer.subject, now)
             return
+        news = await _unheard(tx, found, made)
         if not incident.open and found.publishes:
-            for one in await _unheard(tx, found, made):
+            for one in news:
                 await published(ctx, tx, incident, ACTOR, _wish(one), now)
         else:
-            await _offer(ctx, tx, incident, made)
+            await _offer(ctx, tx, incident, news)
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
 
