@@ -19,7 +19,15 @@ import asyncpg
 from bench import bounds, ingest, latency, rooms, scale, schedules, status
 from bench.sitting import Measured, Row, Sitting
 
-ROWS: tuple[Row, ...] = (*ingest.ROWS, *latency.ROWS, *scale.ROWS, *bounds.ROWS, *schedules.ROWS, *rooms.ROWS, *status.ROWS)
+ROWS: tuple[Row, ...] = (
+    *ingest.ROWS,
+    *latency.ROWS,
+    *scale.ROWS,
+    *bounds.ROWS,
+    *schedules.ROWS,
+    *rooms.ROWS,
+    *status.ROWS,
+)
 _HEAD = ("row", "what", "ours", "peer", "ratio", "floor", "aim", "verdict")
 
 

@@ -36,8 +36,12 @@ async def lived_in(stage: Stage) -> str:
     wrong = await findings.add(ctx, number, ALICE, "The card provider is down.")
     await findings.settle(ctx, number, BOB, wrong.id, "refuted", "their status is green, direct calls work")
     await tasks.add(ctx, number, ALICE, "Roll back release 41", owner="bob", workstream="Fix", check_in="10m")
-    late = await tasks.add(ctx, number, ALICE, "Call the card provider", owner="carol", workstream="Partners", check_in="5m")
-    await findings.decide(ctx, number, ALICE, "Roll back, do not fix forward", "fastest way back", "a hotfix; more replicas")
+    late = await tasks.add(
+        ctx, number, ALICE, "Call the card provider", owner="carol", workstream="Partners", check_in="5m"
+    )
+    await findings.decide(
+        ctx, number, ALICE, "Roll back, do not fix forward", "fastest way back", "a hotfix; more replicas"
+    )
     await chat.correct(ctx, number, BOB, said, "It began with release 41, 7 minutes before the first alert.")
     await world.wait(minutes=6)
     assert late.next_check_in is not None

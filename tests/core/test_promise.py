@@ -83,7 +83,8 @@ def test_a_timer_that_comes_late_finds_each_promise_once_and_only_the_last_updat
 def test_nagging_is_bounded_and_grows_louder() -> None:
     answered = standing(1, answered=True)
     last = [at for at, promise in story(answered, MONDAY + timedelta(days=3)) if promise == "update"]
-    assert len(last) == 8 and last[-1] == 15 + 32 * 15
+    assert len(last) == 8
+    assert last[-1] == 15 + 32 * 15
     loud = [loudness(rules(), answered, MONDAY + timedelta(minutes=at)) for at in last]
     assert loud == [0, 1, 2, 2, 2, 2, 2, 2]
 

@@ -94,7 +94,9 @@ async def test_a_maintenance_window_records_reports_and_lets_go(world: World) ->
         "alerts": 3, "events": 4, "resolved": 1, "firing": 2,
     }  # fmt: skip
     titles = [item["title"] for item in report["items"]]
-    assert (sorted(titles[:2]), titles[2:]) == (["a is broken", "b is broken"], ["c is broken"]), "what still fires first"
+    assert (sorted(titles[:2]), titles[2:]) == (["a is broken", "b is broken"], ["c is broken"]), (
+        "what still fires first"
+    )
     assert report["services"] == {"api": 2, "grouped": 1}
     reasons = {r["dedup_key"]: r["reason"] for r in await world.rows("SELECT dedup_key, reason FROM alerts")}
     assert reasons == {"early": "opened", "a": "unmuted", "b": "unmuted", "c": "maintenance"}

@@ -297,4 +297,6 @@ async def test_what_the_matrix_says_of_reviews_is_what_closing_asks_for(world: W
 
 async def test_who_responds_stands_in_the_page(world: World) -> None:
     await world.fire()
-    assert world.phone("alice").last.role.endswith("Who responds to a SEV1: Incident commander and all teams concerned.")
+    assert world.phone("alice").last.role.endswith(
+        "Who responds to a SEV1: Incident commander and all teams concerned."
+    )

@@ -262,7 +262,9 @@ async def test_the_end_is_told_to_all_who_were_told_in_one_action(db: Database) 
         assert (await world.incident(number))["next_update_at"] is None
 
 
-async def test_no_draft_of_an_end_that_was_told_while_it_was_composed(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_draft_of_an_end_that_was_told_while_it_was_composed(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with World(db, organisation()) as world:
         number = await begun(world)
         await publish(world, number)

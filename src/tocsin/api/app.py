@@ -49,7 +49,8 @@ LIMIT = 512 * 1024
 def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
-        *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES, *stream.ROUTES,
+        *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES,
+        *stream.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES, *newcomers.ROUTES,

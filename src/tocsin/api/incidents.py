@@ -15,7 +15,7 @@ from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
-from tocsin.flow import closing, respond
+from tocsin.flow import respond
 from tocsin.flow.acts import Result
 from tocsin.flow.regrade import regrade
 from tocsin.manage import declaring, edits, explain, incidents, ladders

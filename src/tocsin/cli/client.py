@@ -41,7 +41,11 @@ class ApiError(ClientError):
 
     def __str__(self) -> str:
         told = [f"{pointer}: {text}" if pointer else text for pointer, text in self.findings]
-        hint = "" if self.status != 401 else "\nSet TOCSIN_TOKEN to an API token (the first one is made in the browser, under Tokens)."
+        hint = (
+            ""
+            if self.status != 401
+            else "\nSet TOCSIN_TOKEN to an API token (the first one is made in the browser, under Tokens)."
+        )
         return ("\n".join(told) or super().__str__()) + hint
 
 

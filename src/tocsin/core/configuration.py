@@ -406,7 +406,10 @@ class Service(Written, frozen=True, kw_only=True):
         return self.name or self.id
 
 
-Object = User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room | Channel | UpdateTemplate | TagRule  # fmt: skip
+Object = (
+    User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room | Channel | UpdateTemplate
+    | TagRule
+)  # fmt: skip
 
 KINDS: dict[str, type[Written]] = {
     "users": User,

@@ -13,9 +13,19 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
 from tocsin.core.audience import Audiences
-from tocsin.core.configuration import AtDeclare, AtResolve, Paging, Progress, Review, RowChange, Severities, Tier, Timeout
+from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
+from tocsin.core.configuration import (
+    AtDeclare,
+    AtResolve,
+    Paging,
+    Progress,
+    Review,
+    RowChange,
+    Severities,
+    Tier,
+    Timeout,
+)
 from tocsin.core.directory import Directory
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.spelling import Duration, decode, plain
@@ -32,9 +42,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     `page`: at once, in business hours, or never. `progress`: the progress clock pages by itself, prompts the commander, or is
     off. `top`: the highest tier it reaches. `inform_manager`: the manager of the team is told after this, without being paged
     (None: never). `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
-    `review`: what kind of review it needs. `audiences` are told of it by rule; `at_declare`: at its
-    beginning those inside are told at once, and the word to the public is drafted or published (C-18); or nobody is told yet; what `at_resolve` does with the last words to
-    those that were told anything: they are drafted, or published at once (S1-5, S0-97). `who` responds and `how` it is told, in words.
+    `review`: what kind of review it needs. `audiences` are told of it by rule; `at_declare`: at its beginning those inside are told
+    at once, and the word to the public is drafted or published (C-18); or nobody is told yet; what `at_resolve` does with the last
+    words to those that were told anything: they are drafted, or published at once (S1-5, S0-97). `who` responds and `how` it is
+    told, in words.
     """
 
     description: str

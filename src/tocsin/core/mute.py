@@ -128,7 +128,8 @@ class Mute(msgspec.Struct, frozen=True, kw_only=True):
     `starts_at` (included) to `ends_at` (not included). `id` is the row (0: not stored yet), `public_id` the UUID that people see.
 
     For several services `services` names them all, and `service` is the first. `rule` is the planned mute (its id) of which this is
-    one window, which would end at `planned_end`. `report` says, once it ended, what it held back. `announce` is what the status page says of it (None: nothing).
+    one window, which would end at `planned_end`. `report` says, once it ended, what it held back. `announce` is what the
+    status page says of it (None: nothing).
     """
 
     id: int = 0

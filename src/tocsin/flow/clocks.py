@@ -72,7 +72,8 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
             else:
                 writing.timers += strike(rules, incident, now)
         writing.timers += [
-            NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now) for incident in _worth(drafted)
+            NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now)
+            for incident in _worth(drafted)
         ]
         await notices.add(tx, bundled(writing.notices))
         writing.notices = []
@@ -147,7 +148,11 @@ def _inform(
     queue = promise is Promise.QUEUE
     severity = Severity(incident.severity).name
     waited = f"Nobody acknowledged it within {row.escalation_time} of business hours, and it pages nobody"
-    heading = f"{waited}: you own the queue." if queue else f"For your information: {severity} in what your team owns.{_response(row)}"
+    heading = (
+        f"{waited}: you own the queue."
+        if queue
+        else f"For your information: {severity} in what your team owns.{_response(row)}"
+    )
     made = list(update_to(directory, user, f"{promise.value}:{incident.id}:{at.isoformat()}", heading, incident, now))
     person = directory.users.get(user) if user else None
     if person is None:

@@ -94,7 +94,11 @@ def role(directory: Directory, letter: Letter) -> str:
     if about is None or not PageReason(letter.reason).from_ladder:
         return ""
     who = matrix_of(directory, letter.service)[Severity(letter.severity)].who
-    return f"{about.sentence} Who responds to a {Severity(letter.severity).name}: {who.rstrip('.')}." if who else about.sentence
+    return (
+        f"{about.sentence} Who responds to a {Severity(letter.severity).name}: {who.rstrip('.')}."
+        if who
+        else about.sentence
+    )
 
 
 def compose(ctx: Context, letters: list[Letter], now: datetime) -> Message:

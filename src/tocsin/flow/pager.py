@@ -253,7 +253,13 @@ class Pager:
         data = {"page": page, "user": user.id, "step": rung.step + 1, "round": rung.round, "tier": rung.tier, "via": intent.via,
                 "reason": intent.reason.value}  # fmt: skip
         climbed.entries.append(
-            Entry(at=self.now, kind="paged", actor=ACTOR, details=f"{user.label} ({self.directory.called(intent.via)})", data=data)
+            Entry(
+                at=self.now,
+                kind="paged",
+                actor=ACTOR,
+                details=f"{user.label} ({self.directory.called(intent.via)})",
+                data=data,
+            )
         )
         if not rules:
             climbed.entries.append(

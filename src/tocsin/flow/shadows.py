@@ -58,9 +58,7 @@ def copies(
         notices += _notices(directory, page, reader, f"A copy for you, nothing to answer: {why}.", now)
         user = directory.users[reader]
         data = {"page": page.page, "user": reader, "via": page.via}
-        entries.append(
-            Entry(at=now, kind="copied", actor="tocsin", details=f"{user.label} {does} {title}", data=data)
-        )
+        entries.append(Entry(at=now, kind="copied", actor="tocsin", details=f"{user.label} {does} {title}", data=data))
     return notices, entries
 
 

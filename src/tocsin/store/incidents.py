@@ -123,7 +123,8 @@ _COLUMNS = frozenset(
      "acknowledged_cycle", "no_page_reason", "responders", "snoozed_at", "snoozed_until", "snoozed_by", "handover",
      "prompted_at", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at",
      "closed_at", "detected_at", "declared_at", "impact_started_at", "identified_at", "moments", "public_title", "private",
-     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "promised", "timeline_seq",
+     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "promised",
+     "timeline_seq",
      "timeline_head"),
 )  # fmt: skip
 
@@ -291,7 +292,9 @@ async def end(tx: Tx, ended: Sequence[Incident], now: datetime) -> None:
                   prompted_at = NULL WHERE id = ANY($1::bigint[])""",
         ids, now,
     )  # fmt: skip
-    await tx.execute("DELETE FROM timers WHERE kind IN ('watch', 'probe', 'clock') AND subject = ANY($1::bigint[])", ids)
+    await tx.execute(
+        "DELETE FROM timers WHERE kind IN ('watch', 'probe', 'clock') AND subject = ANY($1::bigint[])", ids
+    )
     for incident in ended:
         incident.status, incident.resolved_at, incident.restored_at = "resolved", now, incident.restored_at or now
 

@@ -65,8 +65,8 @@ _TOKEN = re.compile(r"[^\W_]+")
 
 
 class Wanted(NamedTuple):
-    """A search: `query` in the language of to_tsquery; `patterns`: its words as regular expressions; `exact`: the text has signs that are no
-    words, so it must stand there literally."""
+    """A search: `query` in the language of to_tsquery; `patterns`: its words as regular expressions; `exact`: the text has signs
+    that are no words, so it must stand there literally."""
 
     query: str
     patterns: list[str]

@@ -57,7 +57,8 @@ async def add(
     """A new one; None when the address is there already."""
     row = await tx.fetchrow(
         f"""INSERT INTO subscribers (address, components, state, asked_at, added_by, confirmed_at)
-            VALUES ($1, $2, $3, $5, $4, CASE WHEN $3::text = 'active' THEN $5::timestamptz END) ON CONFLICT DO NOTHING RETURNING {_FIELDS}""",
+            VALUES ($1, $2, $3, $5, $4, CASE WHEN $3::text = 'active' THEN $5::timestamptz END)
+            ON CONFLICT DO NOTHING RETURNING {_FIELDS}""",
         address, list(components), state, added_by, now,
     )  # fmt: skip
     return _subscriber(row) if row else None

@@ -78,7 +78,9 @@ async def ensure(tx: Tx, kind: str, subject: int, at: datetime) -> None:
 
 async def set_for(tx: Tx, kind: str, subject: int) -> datetime | None:
     """When the timer of (kind, subject) is meant to fire, if there is one."""
-    at: datetime | None = await tx.fetchval("SELECT set_for FROM timers WHERE kind = $1 AND subject = $2", kind, subject)
+    at: datetime | None = await tx.fetchval(
+        "SELECT set_for FROM timers WHERE kind = $1 AND subject = $2", kind, subject
+    )
     return at
 
 

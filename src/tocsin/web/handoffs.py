@@ -100,7 +100,9 @@ async def sign(request: AnyRequest, id: FromPath[int]) -> Response[Any]:
     except (Conflict, Forbidden) as error:
         return await _page(request, id, 422, str(error))
     own = viewer_of(request).user == signed["incoming"]
-    return go(f"/handoffs/{id}", "Signed: the shift is yours." if own else "Signed in their name: it is in the records.")
+    return go(
+        f"/handoffs/{id}", "Signed: the shift is yours." if own else "Signed in their name: it is in the records."
+    )
 
 
 @post("/planned-events", guards=may("respond"), status_code=200, include_in_schema=False)

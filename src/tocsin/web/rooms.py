@@ -152,7 +152,8 @@ async def acknowledge(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 async def resolve(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
     return await act(
-        request, id,
+        request,
+        id,
         lambda number, actor, given: updates.resolve(
             ctx, viewer_of(request).someone, number, given.get("notes", ""), tell=bool(given.get("tell"))
         ),
