@@ -13,7 +13,6 @@ from tocsin.core.probe import Probe
 from tocsin.flow.context import Context
 from tocsin.plugins.probes.base import Sample
 
-
 AT_ONCE = 20
 """Probes sampled at the same time."""
 

@@ -123,7 +123,8 @@ _COLUMNS = frozenset(
      "acknowledged_cycle", "no_page_reason", "responders", "snoozed_at", "snoozed_until", "snoozed_by", "handover",
      "prompted_at", "alarm", "acknowledged_at", "acknowledged_by", "engaged_at", "restored_at", "resolved_at",
      "closed_at", "detected_at", "declared_at", "impact_started_at", "identified_at", "moments", "public_title", "private",
-     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count", "matrix", "clocks_since", "next_update_at", "promised",
+     "readers", "merged_into", "related", "affected_services", "alerts_count", "escalations_count",
+     "matrix", "clocks_since", "next_update_at", "promised",
      "timeline_seq",
      "timeline_head"),
 )  # fmt: skip
