@@ -77,7 +77,7 @@ async def test_two_windows_see_the_same_story_as_it_is_told(stage: Stage) -> Non
     for window in (alice, bob):
         await expect(window.locator("#timeline")).to_contain_text("I see it in the logs.")
     assert await alice.locator("#timeline > li", has_text="I see it in the logs.").count() == 1
-    assert await alice.get_by_label("Message to everyone").input_value() == ""
+    await expect(alice.get_by_label("Message to everyone")).to_have_value("")
     await bob.get_by_role("button", name="Acknowledge: I am on it").click()
     await expect(alice.get_by_text("Bob answered at")).to_be_visible()
     await expect(alice.get_by_role("button", name="Acknowledge: I am on it")).not_to_be_visible()
