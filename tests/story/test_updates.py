@@ -376,3 +376,14 @@ async def test_a_crowd_of_drafts_and_a_template_without_an_end_hold_up_nothing(d
         found = await brief(world.ctx, numbers[0] or 0)
         composed = await compose(world.ctx, found, "executives")
         assert composed.problem.startswith("The template endless cannot be used: it takes longer than 2 s")
+
+
+async def test_the_public_is_told_nothing_of_a_private_incident(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        async with world.db.transaction() as tx:
+            await tx.execute("UPDATE incidents SET private = true WHERE id = $1", number)
+        with pytest.raises(Conflict, match="make it visible"):
+            await publish(world, number, "public", "Payments fail for some.", status="identified")
+        assert (await world.incident(number))["status"] == "acknowledged", "nothing is half done"
+        assert await world.rows("SELECT FROM updates WHERE state = 'published'") == []

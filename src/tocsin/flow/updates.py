@@ -57,13 +57,15 @@ async def publish(
     """Tell an audience; with `status` the incident moves there first, as far as that is legal.
 
     Without a next time the severity's cadence promises one, while the incident is open. Raises NotFound; Invalid naming the field;
-    Conflict when it cannot move there, and nothing is published.
+    Conflict when it cannot move there, or the public is to hear of a private incident, and nothing is published.
     """
     wish = Wish(
         audience=audience, message=checked(message, "/message"), next_update_at=next_update_at, components=components or {},
         cause=cause, moment=moment, draft=draft,
     )  # fmt: skip
     check_components(ctx.directory, wish.components)
+    if audience == "public":
+        await _check_public(ctx, number)
     if status is not None:
         await _move(ctx, number, actor, status, wish)
     async with ctx.db.transaction() as tx:
@@ -72,6 +74,14 @@ async def publish(
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
     return made
+
+
+async def _check_public(ctx: Context, number: int) -> None:
+    """What is private stays so: kept for later, it would come out the moment somebody makes the incident visible."""
+    async with ctx.db.reading() as tx:
+        row = await reading.get(tx, number)
+    if row is not None and row["private"]:
+        raise Conflict("The incident is private, so the public is told nothing: make it visible to all first.")
 
 
 async def _move(ctx: Context, number: int, actor: str, status: str, wish: Wish) -> None:
