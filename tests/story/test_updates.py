@@ -255,7 +255,8 @@ async def test_the_end_is_told_to_all_who_were_told_in_one_action(db: Database) 
         text = world.phone("carol").last.news.text  # type: ignore[union-attr]
         assert "Duration: 5 minutes" in text
         assert "Resolution: Restarted the pool" in text
-        assert "Follow-up: PIR scheduled for Wed 4 Mar" in text
+        meeting = (await world.row("SELECT meeting_at FROM reviews"))["meeting_at"]
+        assert f"Follow-up: PIR scheduled for {meeting:%a} {meeting.day} {meeting:%b}" in text, "as the review says"
         assert "resolved after 5 minutes" in world.phone("board@example.com").last.news.text  # type: ignore[union-attr]
         assert await drafts(world, number) == {}
         assert await drafting.tell_everyone(world.ctx, number, "user:alice") == [], "twice tells once"

@@ -28,15 +28,12 @@ from tocsin.flow.rules import rules_for
 from tocsin.flow.telling import touched
 from tocsin.store import incidents as store
 from tocsin.store import reading_incidents as reading
-from tocsin.store import updates
+from tocsin.store import reviews, updates
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.updates import Update
 
 log = structlog.get_logger(__name__)
-
-REVIEW_WITHIN = timedelta(hours=48)
-"""When the review meets, as long as no other day was set."""
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,10 +119,16 @@ async def _material(
         channel=f"#{room_name(incident.id, incident.created_at, incident.service)}", url=incident_url(ctx, incident.id),
         cause=await updates.cause(tx, incident.id) if incident.identified_at or incident.restored else None,
         resolution="" if said == "Resolved" else said,
-        review_by=(incident.resolved_at or now) + REVIEW_WITHIN if not incident.open else None,
+        review_by=None if incident.open else await _review_day(tx, incident.id),
         services=[directory.services[one].label if one in directory.services else one for one in services],
         affected=affected, own_words=own_words(directory), now=now,
     )  # fmt: skip
+
+
+async def _review_day(tx: Tx, number: int) -> datetime | None:
+    """When the review meets, as it stands in the review itself; where it needs no meeting, when it is published."""
+    review = await reviews.get(tx, number)
+    return None if review is None else review.meeting_at or review.meet_by or review.publish_by
 
 
 def _affected(directory: Directory, services: list[str]) -> list[str]:
