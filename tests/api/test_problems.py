@@ -35,7 +35,8 @@ async def test_a_body_without_content_type_is_json(desk: Desk) -> None:
 
 async def test_unknown_addresses_and_methods(desk: Desk) -> None:
     await desk.refused("GET", "/nothing/here", 404)
-    await desk.refused("GET", "/incidents/1/merge", 404)
+    await desk.refused("GET", "/incidents/1/split", 404)
+    await desk.refused("GET", "/incidents/1/merge", 405)
     await desk.refused("DELETE", "/incidents", 405)
     await desk.refused("POST", "/stream", 405)
 
