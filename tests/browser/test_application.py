@@ -227,8 +227,7 @@ async def _verified(phone: Phone) -> bool:
     return "webpush:1" in phone.house.methods()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 async def test_the_list_of_devices_is_accessible(phone: Phone, size: dict[str, int], theme: str) -> None:
     visitor = await phone.house.site.someone("alice")
     for path, answers in (("/a", True), ("/b", False), ("/c", True)):

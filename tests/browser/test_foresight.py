@@ -8,8 +8,7 @@ from .conftest import DESK, PHONE, Stage
 from .test_pages import OVERFLOWING, SMALL, violations
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 async def test_the_pages_of_foresight_are_accessible_and_fit(stage: Stage, size: dict[str, int], theme: str) -> None:
     room = await stage.site.room(key="a", title="Checkout answers with errors for 38% of customers")
     await stage.site.world.wait(minutes=11)

@@ -32,8 +32,7 @@ async def furnish(stage: Stage) -> Sms:
     return sms
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 async def test_a_phone_is_added_verified_and_used(stage: Stage, size: dict[str, int], theme: str) -> None:
     sms = await furnish(stage)
     page = await stage.someone("alice", size, color_scheme=theme, reduced_motion="reduce")

@@ -12,8 +12,7 @@ from .conftest import DESK, PHONE, Stage
 from .test_pages import OVERFLOWING, SMALL, violations
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "theme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 async def test_a_manager_changes_what_sev1_means(stage: Stage, size: dict[str, int], theme: str) -> None:
     ctx = stage.site.world.ctx
     text = write(ctx.directory).replace(

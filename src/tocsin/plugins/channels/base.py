@@ -50,7 +50,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     alerts_count: int = 0
 
 
-class News(msgspec.Struct, frozen=True, kw_only=True):
+class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """News that somebody wrote, or that is about no incident (a shift that changed): plain text, of which `text` may have several
     lines."""
 
