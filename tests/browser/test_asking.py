@@ -60,6 +60,19 @@ async def test_a_handover_on_a_phone(stage: Stage) -> None:
     assert (await stage.site.world.incident())["assignee"] == "bob"
 
 
+async def test_a_choice_that_was_made_stays_when_the_room_is_drawn_anew(stage: Stage) -> None:
+    room = await stage.site.room(title="Checkout answers with errors")
+    alice = await stage.someone("alice")
+    await alice.goto(room)
+    await opens(alice, "Hand over")
+    await alice.get_by_label("Who takes over?").select_option("bob")
+    for _ in range(2):
+        async with alice.expect_response("**/state"):
+            await alice.evaluate("htmx.trigger(document.querySelector('[data-refresh]'), 'refresh')")
+        await alice.wait_for_timeout(200)
+        await expect(alice.get_by_label("Who takes over?")).to_have_value("bob")
+
+
 async def test_a_sev2_that_is_not_restored_is_escalated_with_one_tap(stage: Stage) -> None:
     use_preset(stage)
     room = await stage.site.room(title="Slow searches", severity="error")

@@ -106,7 +106,7 @@
     // What a person opened or is typing stays as it is when the server redraws around it.
     window.Idiomorph.defaults.ignoreActiveValue = true;
     window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) =>
-      !(name === "open" && element.tagName === "DETAILS") && !(name === "style" && element.matches("[data-from]"));
+      name !== "data-touched" && !(name === "open" && element.tagName === "DETAILS") && !(name === "style" && element.matches("[data-from]"));
     window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, fresh) =>
       !(old.nodeType === 1 && old.matches("textarea, input:not([type=hidden]), select") && old.form && old.form.dataset.touched && fresh);
   }
