@@ -112,7 +112,7 @@ async def test_the_nine_times(desk: Desk) -> None:
         "at": "2026-03-02T09:53:00Z", "source": "token:responder", "certainty": "estimated",
     }  # fmt: skip
     assert changed["durations"]["detect"] == 420
-    assert (await kinds(desk, id))[-1] == "times_corrected"
+    assert "times_corrected" in await kinds(desk, id)
     assert (await desk.get("/incidents"))["items"][0]["times"]["detected"]["certainty"] == "estimated"
 
 

@@ -20,12 +20,12 @@ async def test_an_incident_from_a_terminal(terminal: Terminal) -> None:
     assert terminal.desk.world.phone("alice").rang()
     (found,) = (await terminal.ok("incident", "list", "--json")).json()["items"]
     assert (found["title"], found["severity"], found["number"]) == ("Checkout is down", "sev1_critical", 1)
-    assert "Acknowledged. It is acknowledged." in (await terminal.ok("incident", "ack", found["id"])).out
+    assert ": Acknowledged.\n" in (await terminal.ok("incident", "ack", found["id"])).out
     assert "Already acknowledged by token:responder" in (await terminal.ok("incident", "ack", "1")).out
     assert "Noted." in (await terminal.ok("incident", "note", "1", "it is the disk")).out
     assert "Escalated" in (await terminal.ok("incident", "escalate", "1", "--reason", "need help")).out
     assert "Assigned to Carol" in (await terminal.ok("incident", "assign", "1", "carol")).out
-    assert "Resolved. It is resolved." in (await terminal.ok("incident", "resolve", "1", "--notes", "replaced it")).out
+    assert ": Resolved.\n" in (await terminal.ok("incident", "resolve", "1", "--notes", "replaced it")).out
     assert "It is investigating." in (await terminal.ok("incident", "reopen", "1")).out
     kinds = [e["kind"] for e in (await terminal.ok("incident", "timeline", "1", "--json")).json()["items"]]
     assert kinds[0] == "incident_created"
@@ -199,8 +199,8 @@ async def test_the_life_of_an_incident_from_a_terminal(terminal: Terminal) -> No
     assert "It is identified now." in (await terminal.ok("incident", "status", "1", "identified")).out
     said = await terminal.ok("incident", "restore", "1", "--notes", "bought something")
     assert "estimated. It is monitoring." in said.out
-    assert "It is resolved." in (await terminal.ok("incident", "resolve", "1")).out
-    assert "It is closed." in (await terminal.ok("incident", "close", "1")).out
+    assert ": Resolved.\n" in (await terminal.ok("incident", "resolve", "1")).out
+    assert ": Closed.\n" in (await terminal.ok("incident", "close", "1")).out
     assert "cannot become" in (await terminal.run("incident", "status", "1", "identified")).err
     assert "Merged into" in (await terminal.ok("incident", "merge", "2", "3", "--notes", "the same")).out
     assert "Linked with" in (await terminal.ok("incident", "relate", "3", "1")).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -96,7 +97,7 @@ def told(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         return show.json(found)
     sentence = found["result"]["sentence"]
-    state = "" if found["status"] in sentence.split() else f" It is {found['status']}."
+    state = "" if found["status"] in re.findall(r"\w+", sentence.lower()) else f" It is {found['status']}."
     show.line(f"{found['id']} ({found['name']}): {sentence}.{state}")
 
 

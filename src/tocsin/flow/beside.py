@@ -6,7 +6,6 @@ whoever is to be paged next; so it is done here, and a storm of it waits in the 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -38,9 +37,7 @@ async def beside(ctx: Context, batch: Sequence[Timer], work: Callable[[Context, 
         ours = await notices.lease(tx, ctx.node, batch[:room], now + LEASE)
     for timer in ours:
         ctx.beside[kind] += 1
-        task = asyncio.create_task(_run(ctx, timer, work))
-        ctx.chores.add(task)
-        task.add_done_callback(ctx.chores.discard)
+        ctx.chore(_run(ctx, timer, work))
 
 
 async def _run(ctx: Context, timer: Timer, work: Callable[[Context, Timer], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,7 +94,7 @@ class Context:
     renderer: Renderer = field(default_factory=Renderer)
     """Renders templates that people wrote, where they can do no harm."""
     chores: set[asyncio.Task[None]] = field(default_factory=set)
-    """Work of timers that takes too long to stand between the others (flow/forewarn)."""
+    """Work of timers that takes too long to stand between the others, while it goes on."""
     beside: Counter[str] = field(default_factory=Counter)
     """How many timers of a kind this node has in hand beside the loop (flow/beside)."""
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
@@ -114,6 +114,19 @@ class Context:
         of the database take turns, and whoever misses it looks for himself."""
         self.announced.add(topic)
         self.wake.set("announced")
+
+    def chore(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let work of a leased timer go its way beside the others. Whatever ends it before its time, the lease brings it back."""
+        task = asyncio.create_task(work)
+        self.chores.add(task)
+        task.add_done_callback(self.chores.discard)
+
+    async def give_up_chores(self) -> None:
+        """The node stops."""
+        chores = list(self.chores)
+        for task in chores:
+            task.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
 
     @property
     def lease(self) -> float:

@@ -63,18 +63,8 @@ async def look(ctx: Context, due: Sequence[Timer]) -> list[Held]:
             return []
         ours = await notices.lease(tx, ctx.node, due, ctx.clock.now() + LEASE)
     for timer in ours:
-        task = asyncio.create_task(_check(ctx, timer, teams))
-        ctx.chores.add(task)
-        task.add_done_callback(ctx.chores.discard)
+        ctx.chore(_check(ctx, timer, teams))
     return []
-
-
-async def stop(ctx: Context) -> None:
-    """What was begun is given up; it is done again when its lease runs out."""
-    chores = list(ctx.chores)
-    for task in chores:
-        task.cancel()
-    await asyncio.gather(*chores, return_exceptions=True)
 
 
 def teams_due(directory: Directory, since: datetime, now: datetime) -> list[str]:

@@ -45,9 +45,7 @@ async def due(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
     async with ctx.db.transaction() as tx:
         ours = await notices.lease(tx, ctx.node, batch, ctx.clock.now() + LEASE)
     for timer in ours:
-        task = asyncio.create_task(_mail(ctx, timer))
-        ctx.chores.add(task)
-        task.add_done_callback(ctx.chores.discard)
+        ctx.chore(_mail(ctx, timer))
     return []
 
 

@@ -148,7 +148,7 @@ class Engine:
         await self.deliveries.stop()
         await self.notices.stop()
         await self.rooms.stop()
-        await forewarn.stop(self._ctx)
+        await self._ctx.give_up_chores()
         await self._ctx.renderer.stop()
         try:
             async with self._ctx.db.transaction() as tx:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -50,9 +49,7 @@ async def sample(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         ours = await notices.lease(tx, ctx.node, due, ctx.clock.now() + LEASE)
         found = await incidents.services_of(tx, [timer.subject for timer in ours])
     for timer in ours:
-        task = asyncio.create_task(_sample(ctx, timer, found.get(timer.subject, [])))
-        ctx.chores.add(task)
-        task.add_done_callback(ctx.chores.discard)
+        ctx.chore(_sample(ctx, timer, found.get(timer.subject, [])))
     return []
 
 
