@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import Service, Severities, Team
+from tocsin.core.configuration import Service, Team
 from tocsin.core.directory import Directory
 from tocsin.core.matrix import (
     DEFAULTS,
@@ -22,6 +22,7 @@ from tocsin.core.matrix import (
     warnings,
 )
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import faults, known_part
 from tocsin.core.spelling import decode, plain
 

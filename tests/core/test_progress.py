@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import EscalationPolicy, Tier, User
+from tocsin.core.configuration import EscalationPolicy, User
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import Ladder, PageReason, due, fire, start, turn
 from tocsin.core.progress import climb, first_due, onward, resumed, shifted
 from tocsin.core.spelling import decode
-from tocsin.core.tier import TIERS, rank, within
+from tocsin.core.tier import TIERS, Tier, rank, within
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 PEOPLE = ("alice", "bob", "sam", "ada", "erin")

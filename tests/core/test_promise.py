@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.configuration import Severities
 from tocsin.core.directory import Directory
 from tocsin.core.matrix import Rules, rules_of
 from tocsin.core.promise import Promise, Standing, due, first, following, loudness
 from tocsin.core.severity import Severity, Urgency
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode
 
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.configuration import KINDS, Severities
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory, Origin
 from tocsin.core.errors import Invalid, Problem
 from tocsin.core.matrix import matrix_of
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode
 from tocsin.core.validation import World
 from tocsin.manage.drafts import directory_of, draft

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import Severities
 from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.severity_policy import Severities
 from tocsin.flow import closing, respond
 from tocsin.manage import replays
 from tocsin.plugins.channels.base import DeliveryError

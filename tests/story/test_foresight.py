@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import Severities
 from tocsin.core.errors import NotFound
 from tocsin.core.mute import Matcher
 from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode, plain
 from tocsin.manage import rehearsals, replays, silences
 from tocsin.manage.explain_person import explain_person

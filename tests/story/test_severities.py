@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tocsin.core.configuration import Severities
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import Duration, decode
 from tocsin.flow import closing, declaring, snooze
 from tocsin.flow.regrade import regrade

@@ -11,13 +11,12 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from tocsin.core.audience import Audiences, Channel
-from tocsin.core.errors import Invalid
+from tocsin.core.audience import Channel
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.probe import Probe
 from tocsin.core.readiness_item import ReadinessItem
 from tocsin.core.room import Room
-from tocsin.core.severity import Severity, parse
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import (
     WEEKDAYS,
     ClockTime,
@@ -27,15 +26,13 @@ from tocsin.core.spelling import (
     WallTime,
     Weekday,
     Written,
-    decode,
-    plain,
 )
 from tocsin.core.status_page import StatusPage
 from tocsin.core.tag import TagRule
+from tocsin.core.tier import Tier
 from tocsin.core.update_template import UpdateTemplate
 
 Role = Literal["admin", "manager", "responder", "observer", "stakeholder"]
-Tier = Literal["on_call", "senior", "architect", "executive"]
 
 
 class ContactMethod(Spelled):
@@ -94,103 +91,6 @@ class NotificationRules(Written, frozen=True, kw_only=True):
 
     high: tuple[NotificationRule, ...] | None = None
     low: tuple[NotificationRule, ...] | None = None
-
-
-class Timeout(Spelled):
-    """A duration, or `off`."""
-
-    __slots__ = ("after",)
-
-    def __init__(self, after: Duration | None) -> None:
-        self.after = after
-
-    @classmethod
-    def read(cls, value: Any) -> Self:
-        if not isinstance(value, str):
-            raise ValueError("write it as text, like 30m or off")
-        return cls(None if value == "off" else Duration.parse(value))
-
-    def plain(self) -> str:
-        return "off" if self.after is None else str(self.after)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Timeout) and self.after == other.after
-
-    def __hash__(self) -> int:
-        return hash(self.after)
-
-    def __repr__(self) -> str:
-        return f"Timeout({self.plain()})"
-
-
-Paging = Literal["now", "business_hours", "never"]
-Progress = Literal["automatic", "prompt", "off"]
-Review = Literal["required", "short", "optional"]
-AtDeclare = Literal["off", "draft", "publish"]
-AtResolve = Literal["draft", "publish"]
-
-
-class RowChange(Written, frozen=True, kw_only=True):
-    """What the organisation or a service decides otherwise for one severity. What is left out stays as it is below.
-
-    core/matrix.py says what each field means and what it is when nobody writes it.
-    """
-
-    description: str | None = None
-    response_time: Duration | None = None
-    escalation_time: Duration | None = None
-    communication_frequency: Duration | None = None
-    resolution_target: Duration | None = None
-    page: Paging | None = None
-    progress: Progress | None = None
-    top: Tier | None = None
-    inform_manager: Timeout | None = None
-    acknowledge_timeout: Timeout | None = None
-    review: Review | None = None
-    audiences: Audiences | None = None
-    at_declare: AtDeclare | None = None
-    at_resolve: AtResolve | None = None
-    who: str | None = None
-    how: str | None = None
-
-
-class Severities(Spelled):
-    """Changes of the severity matrix, by severity. In file and JSON its keys are any names of severities."""
-
-    __slots__ = ("rows",)
-
-    def __init__(self, rows: Mapping[Severity, RowChange]) -> None:
-        self.rows = {severity: rows[severity] for severity in sorted(rows) if rows[severity] != RowChange()}
-
-    @classmethod
-    def read(cls, value: Any) -> Self:
-        if not isinstance(value, dict):
-            raise ValueError("write severities as fields, like {sev1_critical: {response_time: 5m}}")
-        rows: dict[Severity, RowChange] = {}
-        for name, row in value.items():
-            try:
-                severity = parse(name)
-            except Invalid as error:
-                raise ValueError(str(error)) from None
-            if severity in rows:
-                raise ValueError(f"{severity.key} stands here twice: join them")
-            rows[severity] = decode(row, RowChange)
-        return cls(rows)
-
-    def plain(self) -> dict[str, Any]:
-        return {severity.key: plain(row) for severity, row in self.rows.items()}
-
-    def __bool__(self) -> bool:
-        return bool(self.rows)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Severities) and self.rows == other.rows
-
-    def __hash__(self) -> int:
-        return hash(tuple(self.rows.items()))
-
-    def __repr__(self) -> str:
-        return f"Severities({self.plain()})"
 
 
 class QuietHours(Written, frozen=True, kw_only=True):

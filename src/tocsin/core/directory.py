@@ -14,12 +14,12 @@ from tocsin.core.configuration import (
     Object,
     Schedule,
     Service,
-    Severities,
     Team,
     User,
 )
 from tocsin.core.planned import Heartbeat, Inhibition, MuteRule
 from tocsin.core.room import Room
+from tocsin.core.severity_policy import Severities
 from tocsin.core.status_page import StatusPage
 from tocsin.core.tag import TagRule
 from tocsin.core.update_template import UpdateTemplate

@@ -8,8 +8,8 @@ import msgspec
 
 from tocsin.core.business import Hours, windows
 from tocsin.core.calendar import LATEST, wall_of, zone
-from tocsin.core.configuration import Review
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Review
 
 TIMELINE = timedelta(hours=2)
 """S0-104."""

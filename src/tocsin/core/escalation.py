@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 
-from tocsin.core.configuration import EscalationPolicy, Step, Target, Tier
+from tocsin.core.configuration import EscalationPolicy, Step, Target
 from tocsin.core.directory import Directory
 from tocsin.core.preset import Expanded
 from tocsin.core.schedule import who
+from tocsin.core.tier import Tier
 
 SHORTEST_GAP = timedelta(minutes=5)
 """How long the last rung of a round lasts when no gap before it says so."""

@@ -15,20 +15,11 @@ import msgspec
 
 from tocsin.core.audience import Audiences
 from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
-from tocsin.core.configuration import (
-    AtDeclare,
-    AtResolve,
-    Paging,
-    Progress,
-    Review,
-    RowChange,
-    Severities,
-    Tier,
-    Timeout,
-)
 from tocsin.core.directory import Directory
 from tocsin.core.severity import Severity, Urgency
+from tocsin.core.severity_policy import AtDeclare, AtResolve, Paging, Progress, Review, RowChange, Severities, Timeout
 from tocsin.core.spelling import Duration, decode, plain
+from tocsin.core.tier import Tier
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

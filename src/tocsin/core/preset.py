@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tocsin.core.configuration import EscalationPolicy, Step, Target, Tier
+from tocsin.core.configuration import EscalationPolicy, Step, Target
 from tocsin.core.spelling import Duration
-from tocsin.core.tier import TIERS, within
+from tocsin.core.tier import TIERS, Tier, within
 
 UNSCALED = Duration(15 * 60)
 """The escalation time at which a preset stands as it is written here: that of a SEV1."""

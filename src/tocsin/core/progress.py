@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tocsin.core.configuration import EscalationPolicy, Tier
+from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import SHORTEST_GAP, Ladder, PageReason, Rung, Turn, Turns, due, fire
-from tocsin.core.tier import within
+from tocsin.core.tier import Tier, within
 
 
 def first_due(policy: EscalationPolicy, ladder: Ladder) -> datetime:

@@ -14,7 +14,7 @@ from tocsin.core import progress
 from tocsin.core.alert import NoPage
 from tocsin.core.business import business_hours_of, next_opening
 from tocsin.core.calendar import LATEST
-from tocsin.core.configuration import EscalationPolicy, Service, Tier, User
+from tocsin.core.configuration import EscalationPolicy, Service, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import (
@@ -33,6 +33,7 @@ from tocsin.core.matrix import Rules, escalate_by, matrix_of, urgency_of
 from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
+from tocsin.core.tier import Tier
 
 _INSTANT = timedelta(microseconds=1)
 BESIDE_THE_LADDER = -1

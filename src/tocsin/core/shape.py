@@ -13,9 +13,10 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import msgspec
 
 from tocsin.core import severity
-from tocsin.core.configuration import ContactMethod, RowChange, Severities, Timeout
+from tocsin.core.configuration import ContactMethod
 from tocsin.core.errors import Invalid
 from tocsin.core.probe import Probe
+from tocsin.core.severity_policy import RowChange, Severities, Timeout
 from tocsin.core.spelling import Duration, decode
 
 Path = tuple[str | int, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
-from tocsin.core.configuration import Tier
+Tier = Literal["on_call", "senior", "architect", "executive"]
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 """From the lowest to the highest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
-from tocsin.core.configuration import EscalationPolicy, Tier
+from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import (
     Ladder,
@@ -14,6 +14,7 @@ from tocsin.core.escalation import (
 )
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity
+from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
 from tocsin.flow.pager import Climbed, Pager, planned, subject_of

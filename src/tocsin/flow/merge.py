@@ -5,16 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.escalation import PageReason
 from tocsin.core.incident import public_id
 from tocsin.core.moment import kept
+from tocsin.core.severity import Severity
+from tocsin.core.tier import Tier
+from tocsin.core.timeline import Entry
 from tocsin.flow import watching
 from tocsin.flow.acts import Result, checked, tell, user_of
 from tocsin.flow.context import Context
+from tocsin.flow.restart import restart
 from tocsin.flow.rules import CLOCK
 from tocsin.flow.transitions import moved
 from tocsin.store import incidents, intake, merges, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
+from tocsin.store.notifications import Held
 from tocsin.store.writing import notify
 
 MOST_RELATED = 50
@@ -22,7 +28,8 @@ MOST_RELATED = 50
 
 
 async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "") -> Result:
-    """`number` goes into `into`: it is closed, its pages and clocks stop, and its alerts belong to the other from now on.
+    """`number` goes into `into`: it is closed, its pages and clocks stop, and its alerts belong to the other from now on, also those
+    that come again or belong to its group. When it was graver the other becomes as grave, and pages as if a graver alert had joined.
 
     Raises NotFound; Invalid for the incident itself; Conflict when the other is over, or either is part of a merge already.
     """
@@ -44,12 +51,25 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
         data = {"from": public_id(number), "alerts": alerts, "notes": notes, "severity": one.severity}
         await tell(tx, other, now, "merged", actor, text, **data)
         await moved(ctx, tx, one, old, "closed", actor, now)
+        graver = one.severity < other.severity
+        held = await _raise(ctx, tx, one, other, actor, now) if graver else []
         await notify(tx, "timeline", "timers")
+    ctx.hand_over(held)
     ctx.wake.set("timeline", "timers")
-    worse = (
-        f". It was a SEV{one.severity}: raise the severity if that is right" if one.severity < other.severity else ""
-    )
+    worse = f", which is a SEV{one.severity} now and pages as one" if graver else ""
     return Result(number, True, f"Merged into {public_id(into)}{worse}")
+
+
+async def _raise(ctx: Context, tx: Tx, one: Incident, other: Incident, actor: str, now: datetime) -> list[Held]:
+    """The other is as grave as the merged one was."""
+    severity, old = Severity(one.severity), Severity(other.severity)
+
+    def preface(to: str | None, tier: Tier | None) -> Entry:
+        said = f"from {old.name} to {severity.name}. {_name(one)} was merged into it"
+        data = {"from": old.key, "to": severity.key, "reason": "merged"}
+        return Entry(at=now, kind="severity_changed", actor=actor, details=said, data=data)
+
+    return await restart(ctx, tx, other, now, PageReason.SEVERITY_ROSE, severity, preface=preface)
 
 
 async def _both(tx: Tx, number: int, other: int, pointer: str) -> tuple[Incident, Incident]:

@@ -10,7 +10,6 @@ import asyncpg
 import msgspec
 
 from tocsin.core.alert import Reason
-from tocsin.core.configuration import Tier
 from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
@@ -18,6 +17,7 @@ from tocsin.core.matrix import Rules, rules_of
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
+from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow import hiding, responding, rooms
 from tocsin.flow.context import Context

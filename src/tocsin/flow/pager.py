@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from tocsin.core.alert import NoPage
-from tocsin.core.configuration import EscalationPolicy, Tier
+from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import (
     LAST_PATIENCE,
@@ -29,6 +29,7 @@ from tocsin.core.matrix import matrix_of
 from tocsin.core.notification import plan
 from tocsin.core.preset import expanded
 from tocsin.core.severity import Severity, Urgency
+from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry
 from tocsin.flow.context import Context
 from tocsin.flow.shadows import Copied, copies

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.core.alert import NoPage
-from tocsin.core.configuration import Tier
 from tocsin.core.escalation import PageReason
 from tocsin.core.matrix import Rules, update_by, urgency_of
 from tocsin.core.severity import Severity
+from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry
 from tocsin.flow import rooms
 from tocsin.flow.acts import Result, checked, locked_open, tell

@@ -6,11 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from tocsin.core.configuration import Tier
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import Ladder, PageIntent, PageReason, due, forward
 from tocsin.core.severity import Severity
-from tocsin.core.tier import ABOUT, TIERS, rank
+from tocsin.core.tier import ABOUT, TIERS, Tier, rank
 from tocsin.core.timeline import Entry
 from tocsin.flow import handover, summon
 from tocsin.flow.acts import Result, checked, engaged, known, label, locked, locked_open, tell, user_of

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.core import escalation
-from tocsin.core.configuration import EscalationPolicy, Step, Target, Tier, User
+from tocsin.core.configuration import EscalationPolicy, Step, Target, User
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import Ladder, PageReason, Rung
 from tocsin.core.matrix import DEFAULTS
 from tocsin.core.spelling import Duration
-from tocsin.core.tier import ABOUT, TIERS
+from tocsin.core.tier import ABOUT, TIERS, Tier
 from tocsin.library.incidents import SeverityLevel
 
 NAMES: dict[str, Tier] = {f"tier{position}_{tier}": tier for position, tier in enumerate(TIERS, 1)}

@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 import structlog
 
-from tocsin.core.configuration import KINDS, LABELS, Severities
+from tocsin.core.configuration import KINDS, LABELS
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, Forbidden, Problem
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Permission, Principal, allowed, require
 from tocsin.core.rota import carried
+from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import short
 from tocsin.core.spelling import plain
 from tocsin.core.validation import Finding, World, check

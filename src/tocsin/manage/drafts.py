@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tocsin.core.configuration import KINDS, LABELS, Severities
+from tocsin.core.configuration import KINDS, LABELS
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Invalid, Problem
+from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import Path, faults, short, text_fault, unknown
 from tocsin.core.spelling import decode
 from tocsin.core.validation import Finding, World, check

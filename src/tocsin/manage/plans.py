@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from tocsin.core.configuration import KINDS, Severities
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import SEVERITIES, Directory, Origin
+from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import plain
 from tocsin.core.validation import Carrier
 

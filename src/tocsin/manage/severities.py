@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from tocsin.core.business import business_hours_of, next_opening, open_at
-from tocsin.core.configuration import Severities
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.matrix import DEFAULTS, Matrix, changed, matrix_of, row_view, warnings
 from tocsin.core.permission import Principal
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import faults, short
 from tocsin.core.spelling import WEEKDAYS, decode, plain
 from tocsin.flow.context import Context

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.configuration import Tier
 from tocsin.core.errors import NotFound
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
+from tocsin.core.tier import Tier
 from tocsin.core.timeline import Link
 from tocsin.metrics import PAGES
 from tocsin.store.database import Tx

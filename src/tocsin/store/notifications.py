@@ -8,9 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from tocsin.core.configuration import Tier
 from tocsin.core.incident import Status
 from tocsin.core.severity import Urgency
+from tocsin.core.tier import Tier
 from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, TypeVar
 import asyncpg
 import msgspec
 
-from tocsin.core.configuration import KINDS, Severities
+from tocsin.core.configuration import KINDS
 from tocsin.core.directory import SEVERITIES, Directory, Origin
 from tocsin.core.errors import Unavailable
+from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import known_part
 from tocsin.core.spelling import decode
 from tocsin.store.database import Tx

@@ -8,9 +8,10 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core import severity as named
-from tocsin.core.configuration import AtDeclare, AtResolve, Paging, Progress, Review, Tier
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.severity import Severity
+from tocsin.core.severity_policy import AtDeclare, AtResolve, Paging, Progress, Review
+from tocsin.core.tier import Tier
 from tocsin.manage import severities
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
