@@ -223,12 +223,17 @@ async def test_a_merged_incident_ends_and_its_alerts_go_with_it(world: World) ->
     target = (await world.fire("first", severity="error")).incident
     await world.wait(minutes=2)
     twin = (await world.fire("second")).incident
+    world.phone("alice").rang()
     result = await merge.merge(world.ctx, twin, ALICE, target, "the same disk")
+    await world.settle()
     assert "SEV1" in result.sentence
     row = await world.incident(twin)
     assert (row["status"], row["merged_into"], row["alerts_count"]) == ("closed", target, 0)
-    for phone in ("alice", "bob", "carol"):
-        world.phone(phone).rang()
+    assert (await world.incident(target))["severity"] == 1
+    (graver,) = await story(world, target, "severity_changed")
+    assert (graver["actor"], graver["data"]["reason"]) == (ALICE, "merged")
+    assert world.phone("alice").rang()
+    assert "more severe" in world.phone("alice").last.reason
     assert await world.rows("SELECT FROM timers WHERE incident_id = $1", twin) == []
     assert (await world.incident(target))["alerts_count"] == 2
     again = await world.fire("second")
@@ -243,6 +248,31 @@ async def test_a_merged_incident_ends_and_its_alerts_go_with_it(world: World) ->
     await world.ends("second")
     assert (await world.incident(target))["status"] == "resolved"
     assert not (await merge.merge(world.ctx, twin, ALICE, target)).changed
+
+
+async def test_what_comes_again_after_a_merge_joins_the_incident_that_it_went_into(world: World) -> None:
+    target = (await world.fire("first")).incident
+    alone = (await world.fire("second", severity="error")).incident
+    grouped = (await world.fire("a", severity="error", service="grouped", labels={"cluster": "eu"})).incident
+    await merge.merge(world.ctx, alone, ALICE, target)
+    await merge.merge(world.ctx, grouped, ALICE, target)
+    await world.settle()
+    assert (await world.incident(target))["severity"] == 1
+    await respond.acknowledge(world.ctx, target, ALICE)
+    await world.ends("second")
+    world.phone("alice").rang()
+    again = await world.fire("second", severity="error")
+    more = await world.fire("b", severity="error", service="grouped", labels={"cluster": "eu"})
+    other = await world.fire("c", severity="error", service="grouped", labels={"cluster": "us"})
+    assert [(one.reason.value, one.incident) for one in (again, more)] == [("joined", target)] * 2
+    assert other.reason.value == "opened"
+    assert world.phone("alice").times == 4  # three incidents at first, and the one of the other cluster
+    await world.wait(seconds=5)
+    assert (await world.incident(target))["alerts_count"] == 4
+    await closing.resolve(world.ctx, target, ALICE)
+    assert (await world.fire("second")).reason.value == "opened"
+    late = await world.fire("d", severity="error", service="grouped", labels={"cluster": "eu"})
+    assert late.reason.value == "opened"
 
 
 async def test_merges_are_one_level_deep(world: World) -> None:

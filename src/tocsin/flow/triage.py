@@ -148,6 +148,7 @@ def _newcomer(
 ) -> Newcomer:
     room = None if group is None else found.groups.get(group)
     resting = room is not None and group in found.resting
+    room = room or found.back.get(position)
     return Newcomer(
         run.first.ref, run.first.event, run.severity, len(run.items), run.ends_at,
         group=None if group is None else asked[group][:2],

@@ -24,6 +24,8 @@ class Found(msgspec.Struct, gc=False):
     """Positions of the groups whose incident is in its stability watch."""
     watched: dict[int, int]
     """position -> incident in its stability watch that had this very alert."""
+    back: dict[int, tuple[int, int]]
+    """position -> (incident, severity) into which the incident that had this very alert was merged, or that took part in it."""
     numbers: list[int]
     """Numbers for the incidents that keys open on their own; none while silences exist, which may leave them nothing to open."""
     mutes: int
@@ -33,7 +35,7 @@ class Found(msgspec.Struct, gc=False):
     mutes_version: int = 0
     """The sum of the versions of these silences."""
     watching: bool = False
-    """Some incident is in its stability watch."""
+    """Some incident is in its stability watch, or takes back the alerts of those that were merged into it."""
     opened: dict[int, int] = {}
     """position of the group -> when its incident was opened, in whole seconds since 1970 (UTC)."""
     spare: list[int] = []
@@ -42,6 +44,15 @@ class Found(msgspec.Struct, gc=False):
 
 _KEYS = f"""unnest({TEXTS.format(1)}, {TEXTS.format(2)}, $3::text::int[], $4::text::timestamptz[])
   WITH ORDINALITY AS r(service, key, count, ends_at, position)"""
+
+_ROOM = """SELECT id, severity, status, created_at FROM incidents
+  WHERE service = {0} AND group_key = {1} AND created_at > {2} AND status NOT IN ('resolved', 'closed')
+  UNION ALL
+  SELECT i.id, i.severity, i.status, one.created_at FROM incidents one JOIN incidents i ON i.id = one.merged_into
+  WHERE one.service = {0} AND one.group_key = {1} AND one.created_at > {2} AND one.merged_into IS NOT NULL
+    AND i.status NOT IN ('resolved', 'closed')
+  ORDER BY created_at DESC LIMIT 1"""
+"""The open incident of a group (service, key, opened since), or the one into which it was merged."""
 
 _LOOK = f"""
 WITH repeated AS (
@@ -74,10 +85,18 @@ UNION ALL
 SELECT 'g', g.position, i.id, floor(extract(epoch FROM i.created_at))::bigint, i.severity, CASE WHEN i.status = 'monitoring' THEN 1 END
 FROM unnest($6::text[], $7::text[], $8::timestamptz[]) WITH ORDINALITY AS g(service, group_key, since, position)
 CROSS JOIN LATERAL (
-  SELECT id, severity, status, created_at FROM incidents
-  WHERE service = g.service AND group_key = g.group_key AND created_at > g.since AND status NOT IN ('resolved', 'closed')
-  ORDER BY created_at DESC LIMIT 1
+  {_ROOM.format("g.service", "g.group_key", "g.since")}
 ) i
+UNION ALL
+SELECT 'b', r.position, i.id, i.severity, NULL, NULL
+FROM (SELECT FROM incidents WHERE gathers AND status NOT IN ('resolved', 'closed') LIMIT 1) gathering
+CROSS JOIN {_KEYS}
+CROSS JOIN LATERAL (
+  SELECT i.id, i.severity FROM alerts a JOIN incidents i ON i.id = a.incident_id
+  WHERE a.merged AND a.service = r.service AND a.dedup_key = r.key AND i.status NOT IN ('resolved', 'closed', 'monitoring')
+  ORDER BY i.id DESC LIMIT 1
+) i
+WHERE r.count IS NOT NULL
 UNION ALL
 SELECT 'w', r.position, max(w.id), NULL, NULL, NULL
 FROM (SELECT id FROM incidents WHERE status = 'monitoring' ORDER BY id LIMIT 1000) w
@@ -86,7 +105,8 @@ JOIN {_KEYS} ON r.service = a.service AND r.key = a.dedup_key AND r.count IS NOT
 GROUP BY r.position
 UNION ALL
 SELECT 'm', count(*), COALESCE(sum(version), 0)::bigint, NULL, NULL,
-       (SELECT 1 FROM incidents WHERE status = 'monitoring' LIMIT 1) FROM mutes WHERE ends_at > $5
+       COALESCE((SELECT 1 FROM incidents WHERE status = 'monitoring' LIMIT 1),
+                (SELECT 1 FROM incidents WHERE gathers AND status NOT IN ('resolved', 'closed') LIMIT 1)) FROM mutes WHERE ends_at > $5
 UNION ALL
 SELECT 'c', revision, NULL, NULL, NULL, NULL FROM configuration
 """
@@ -105,7 +125,7 @@ async def look(
     `groups`: service, group key, opened since. `own`: positions of keys that open an incident of their own unless they repeat.
     `spare`: how many incident numbers to fetch besides.
     """
-    found = Found({}, {}, set(), {}, [], 0, 0)
+    found = Found({}, {}, set(), {}, {}, [], 0, 0)
     services, dedup_keys, counts, ends = columns(keys, 4)
     rows = await tx.fetch(
         _LOOK, texts(services), texts(dedup_keys), numbers(counts), times(ends), now, *columns(groups, 3),
@@ -123,6 +143,8 @@ async def look(
                 found.groups[position - 1], found.opened[position - 1] = (one, three), two
                 if four:
                     found.resting.add(position - 1)
+            case "b":
+                found.back[position - 1] = (one, two)
             case "w":
                 found.watched[position - 1] = one
             case "m":
@@ -331,8 +353,8 @@ async def place(tx: Tx, alerts: Sequence[tuple[int, int | None, int | None, str]
 async def room_of(tx: Tx, service: str, group_key: str, since: datetime) -> tuple[int, int, bool] | None:
     """(incident, severity, whether it is in its stability watch) of the open incident of a group opened after `since`, locked."""
     row = await tx.fetchrow(
-        """SELECT id, severity, status = 'monitoring' FROM incidents WHERE service = $1 AND group_key = $2 AND created_at > $3
-           AND status NOT IN ('resolved', 'closed') ORDER BY created_at DESC LIMIT 1 FOR UPDATE""",
+        f"""SELECT id, severity, status = 'monitoring' FROM incidents WHERE status NOT IN ('resolved', 'closed') AND id = (
+             SELECT id FROM ({_ROOM.format("$1", "$2", "$3")}) room) FOR UPDATE""",
         service, group_key, since,
     )  # fmt: skip
     return (row[0], row[1], row[2]) if row else None

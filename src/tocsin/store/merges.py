@@ -14,8 +14,13 @@ async def merged_into(tx: Tx, incident: int) -> list[int]:
 
 
 async def move_alerts(tx: Tx, one: int, other: int) -> int:
-    """Every alert of `one`, open or not, belongs to `other` now, and what repeats it finds it there. Returns how many."""
-    done: str = await tx.execute("UPDATE alerts SET incident_id = $2 WHERE incident_id = $1", one, other)
+    """Every alert of `one`, open or not, belongs to `other` now, and what repeats it finds it there. Returns how many.
+
+    The alerts of both are marked: whichever comes again after it ended joins `other` while that is open.
+    """
+    await tx.execute("UPDATE alerts SET merged = true WHERE incident_id = $1 AND NOT merged", other)
+    done: str = await tx.execute("UPDATE alerts SET incident_id = $2, merged = true WHERE incident_id = $1", one, other)
+    await tx.execute("UPDATE incidents SET gathers = true WHERE id = $1", other)
     await tx.execute("UPDATE timers SET incident_id = $2 WHERE incident_id = $1 AND kind = 'expire'", one, other)
     return int(done.rsplit(" ", 1)[1])
 

@@ -260,8 +260,9 @@ SELECT id FROM new
 """
 
 
-_CALM = """NOT EXISTS (SELECT FROM mutes WHERE ends_at > {0}) AND NOT EXISTS (SELECT FROM incidents WHERE status = 'monitoring')"""
-"""Nothing could hold a new alert back, or bring an incident back with it."""
+_CALM = """NOT EXISTS (SELECT FROM mutes WHERE ends_at > {0}) AND NOT EXISTS (SELECT FROM incidents WHERE status = 'monitoring')
+  AND NOT EXISTS (SELECT FROM incidents WHERE gathers AND status NOT IN ('resolved', 'closed'))"""
+"""Nothing could hold a new alert back, bring an incident back with it, or take it to where it was merged."""
 
 _GUESS = f"""
 WITH room AS (
