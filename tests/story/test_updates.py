@@ -9,7 +9,7 @@ import pytest
 from tests.story.world import MONDAY, ORGANISATION, World, directory
 
 from tocsin.core.errors import Conflict, Invalid
-from tocsin.flow import communicate, drafting, step, updates
+from tocsin.flow import closing, communicate, digesting, drafting, step, updates
 from tocsin.flow.composing import brief, compose
 from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store import updates as stored
@@ -206,6 +206,29 @@ async def test_an_update_moves_the_incident_if_that_is_legal(db: Database) -> No
         assert len(await world.rows("SELECT id FROM updates")) == before
 
 
+async def test_the_status_and_the_words_come_together_or_not_at_all(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        made = await publish(world, number)
+        with pytest.raises(Conflict, match="published already"):
+            await publish(world, number, status="identified", draft=made.id)
+
+        async def dies(*args: Any) -> None:
+            raise RuntimeError("the node dies here")
+
+        monkeypatch.setattr(updates, "tell_audience", dies)
+        for status in ("identified", "monitoring", "resolved"):
+            with pytest.raises(RuntimeError):
+                await publish(world, number, status=status)
+        assert (await world.incident(number))["status"] == "acknowledged", "nothing moved"
+        monkeypatch.undo()
+        for status in ("identified", "monitoring", "resolved"):
+            assert (await publish(world, number, status=status)).incident_status == status
+        assert len(await world.rows("SELECT id FROM updates WHERE state = 'published'")) == 4
+
+
 async def test_the_numbers_are_the_same_for_everybody_and_the_public_hears_nothing_internal(db: Database) -> None:
     async with World(db, organisation()) as world:
         number = await begun(world)
@@ -284,6 +307,22 @@ async def test_no_draft_of_an_end_that_was_told_while_it_was_composed(
         assert await drafts(world, number) == {}
 
 
+async def test_drafts_for_who_heard_nothing_go_with_the_end_and_an_end_taken_back_is_told(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await publish(world, number)
+        await drafting.prepare(world.ctx, number, ["executives"])
+        await updates.keep_draft(world.ctx, number, "user:alice", "public", "My own words.")
+        await publish(world, number, message="All is well.", status="resolved")
+        await world.settle()
+        assert set(await drafts(world, number)) == {"public"}, (
+            "what a person wrote stays theirs; the end was told already"
+        )
+        await closing.reopen(world.ctx, number, "user:alice", "It is back")
+        await world.settle()
+        assert "stakeholders" in await drafts(world, number)
+
+
 async def test_a_policy_may_publish_the_end_by_itself(db: Database) -> None:
     grades = {"sev1": {"at_resolve": "publish"}}
     services = [{**service, "severities": grades} for service in ORGANISATION["services"]]
@@ -319,6 +358,48 @@ async def test_minor_incidents_are_told_in_a_daily_digest(db: Database) -> None:
         assert len(digest) == 1
         assert "A label is wrong." in digest[0].news.text
         assert "A chart is slow." in digest[0].news.text
+
+
+async def test_each_team_hears_of_its_own_queue_when_its_working_day_begins(db: Database) -> None:
+    people = [{**user, "updates": ["phone"]} for user in ORGANISATION["users"]]
+    early = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "07:30", "time_zone": "Europe/Berlin"}
+    teams = [
+        {"id": "payments", "name": "Payments", "members": ["alice", "bob"], "manager": "erin"},
+        {"id": "search", "members": ["carol"], "business_hours": early},
+    ]
+    services = [ORGANISATION["services"][0], {**ORGANISATION["services"][1], "team": "search"}]
+    async with World(db, organisation(users=people, teams=teams, services=services)) as world:
+        await digesting.keep_watch(world.ctx)
+        taken, _ = await begun(world, "info"), await world.fire("cpu", "info", title="The chart is slow")
+        index = await world.fire("index", "info", service="grouped", title="The index is stale")
+        await world.fire("down", "critical")  # what pages is in no queue
+        assert index.incident is not None
+        await subscribe(world, "erin")
+        await publish(world, index.incident, message="Results are an hour old.")
+        await publish(world, taken, message="A label is wrong.")
+        digests = {
+            "payments": lambda who: [m for m in world.phone(who).messages if m.news and "wait" in m.news.heading],
+            "search": lambda who: [m for m in world.phone(who).messages if m.news and "search: 1" in m.news.heading],
+        }
+        await world.wait(hours=20, minutes=31)  # 06:31 on Tuesday: the day begins in Berlin
+        [search] = digests["search"]("carol")
+        assert search.news is not None
+        assert search.news.heading == "search: 1 waits in the queue, for too long"
+        assert "nobody has it; somebody should have acknowledged by Mon 2 Mar 16:00 CET" in search.news.text
+        assert not digests["payments"]("alice")
+        told = [m.news.text for m in world.phone("erin").messages if m.news and "digest" in m.news.heading]
+        assert len(told) == 1 and "Results are an hour old." in told[0]
+        await world.wait(hours=3)  # 09:31: now the day of the payments team has begun
+        for who in ("alice", "bob", "erin"):
+            [payments] = digests["payments"](who)
+            assert payments.news is not None
+            assert payments.news.heading.startswith("Payments: 2 wait in the queue")
+            lines = payments.news.text.splitlines()
+            assert "The chart is slow" in lines[0]  # what nobody has comes first
+            assert "Alice has it (acknowledged)" in lines[1]
+        told = [m.news.text for m in world.phone("erin").messages if m.news and "digest" in m.news.heading]
+        assert len(told) == 2 and "A label is wrong." in told[1]
+        assert len(digests["search"]("carol")) == 1
 
 
 async def test_a_message_reaches_its_channel_and_the_room_once(db: Database) -> None:

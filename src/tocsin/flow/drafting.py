@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tocsin.core.audience import Audience
 from tocsin.core.errors import NotFound
+from tocsin.core.incident import OPEN
 from tocsin.core.promise import DRAFT_BEFORE, together
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import locked, tell
@@ -50,8 +51,8 @@ async def _prepare(ctx: Context, timer: Timer) -> None:
 def _wanted(ctx: Context, brief: Brief) -> list[Audience]:
     """The audiences for which there is something to say now.
 
-    Of an end: all that were told, once. Before it: those whose promised time comes, those who were told of another status, and those of
-    whom the matrix wants that they are told and who have heard nothing.
+    Of an end: all that were told, once. Before it: those whose promised time comes, those who were told of another status (or that it is
+    over, and it came back), and those of whom the matrix wants that they are told and who have heard nothing.
     """
     incident, soon = brief.incident, _soon(ctx, brief.incident)
     if not incident.open:
@@ -60,7 +61,7 @@ def _wanted(ctx: Context, brief: Brief) -> list[Audience]:
     due |= {
         name
         for name, one in brief.latest.items()
-        if one.incident_status != incident.status and name in incident.promised
+        if one.incident_status != incident.status and (name in incident.promised or one.incident_status not in OPEN)
     }
     if due or not brief.latest:
         due |= {name for name in brief.required if name not in brief.latest}

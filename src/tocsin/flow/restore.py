@@ -37,6 +37,19 @@ class Check(NamedTuple):
         return bool(self.measured) and not self.failing
 
 
+class Settled(NamedTuple):
+    """What became of it, or why it was refused: a refusal is told on the timeline, so it is raised after the commit."""
+
+    done: Result | None
+    refusal: str = ""
+
+    def result(self) -> Result:
+        """Raises Conflict with the refusal."""
+        if self.done is None:
+            raise Conflict(self.refusal)
+        return self.done
+
+
 async def restore(
     ctx: Context, number: int, actor: str, notes: str = "", force: str = "", *, stepped: bool = False
 ) -> Result:
@@ -45,31 +58,40 @@ async def restore(
 
     Raises NotFound; Conflict when it is over, or when a probe fails (which is told on the timeline).
     """
+    check = await look(ctx, number, notes, force)
+    async with ctx.db.transaction() as tx:
+        incident = await locked(tx, number)
+        done = await settle(ctx, tx, incident, actor, check, stepped=stepped)
+        await notify(tx, "timeline", "timers")
+    ctx.wake.set("timeline", "timers")
+    return done.result()
+
+
+async def look(ctx: Context, number: int, notes: str = "", force: str = "") -> Check:
+    """Samples the probes, in no transaction; nothing is sampled where nothing is to be done. Raises NotFound; Conflict when it is over."""
     notes, force = checked(notes, "/notes", needed=False), checked(force, "/force", needed=False)
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
+    if _before(incident) is not None:
+        return Check(notes, (), force)
+    return Check(notes, await measure(ctx, probes_of(ctx.directory, incident.affected_services), want=True), force)
+
+
+async def settle(
+    ctx: Context, tx: Tx, incident: Incident, actor: str, check: Check, *, stepped: bool = False
+) -> Settled:
+    """What becomes of a locked incident by a check: restored; or refused, which is told. Raises Conflict when it is over."""
+    now, old = ctx.clock.now(), incident.status
     if (known := _before(incident)) is not None:
-        return known
-    measured = await measure(ctx, probes_of(ctx.directory, incident.affected_services), want=True)
-    check, refusal = Check(notes, measured, force), ""
-    async with ctx.db.transaction() as tx:
-        incident = await locked(tx, number)
-        now, old = ctx.clock.now(), incident.status
-        if (known := _before(incident)) is not None:
-            return known
-        if check.failing and not force:
-            refusal = await _refused(ctx, tx, incident, actor, now, check)
-        else:
-            await _restored(ctx, tx, incident, actor, now, check)
-            if stepped:
-                text = f"from {old} to monitoring." + (f" {notes}" if notes else "")
-                await tell(tx, incident, now, "status_updated", actor, text, **{"from": old, "to": "monitoring"})
-        firing = (await intake.firing(tx, [number])).get(number, 0)
-        await notify(tx, "timeline", "timers")
-    ctx.wake.set("timeline", "timers")
-    if refusal:
-        raise Conflict(refusal)
-    return Result(number, True, _sentence(check, firing))
+        return Settled(known)
+    if check.failing and not check.force:
+        return Settled(None, await _refused(ctx, tx, incident, actor, now, check))
+    await _restored(ctx, tx, incident, actor, now, check)
+    if stepped:
+        text = f"from {old} to monitoring." + (f" {check.notes}" if check.notes else "")
+        await tell(tx, incident, now, "status_updated", actor, text, **{"from": old, "to": "monitoring"})
+    firing = (await intake.firing(tx, [incident.id])).get(incident.id, 0)
+    return Settled(Result(incident.id, True, _sentence(check, firing)))
 
 
 def _before(incident: Incident) -> Result | None:

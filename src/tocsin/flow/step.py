@@ -31,14 +31,20 @@ async def change(ctx: Context, number: int, actor: str, status: str, notes: str 
         return await restore(ctx, number, actor, notes, force, stepped=True)
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
-        now, old = ctx.clock.now(), incident.status
-        if old == wanted:
-            return Result(number, False, f"It is {old} already")
-        result = await _moved(ctx, tx, incident, wanted, actor, now, notes)
-        text = f"from {old} to {wanted}." + (f" {notes}" if notes else "")
-        await tell(tx, incident, now, "status_updated", actor, text, **{"from": old, "to": wanted})
+        result = await to(ctx, tx, incident, wanted, actor, notes)
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
+    return result
+
+
+async def to(ctx: Context, tx: Tx, incident: Incident, wanted: Status, actor: str, notes: str = "") -> Result:
+    """Move a locked incident anywhere but to `monitoring`, which is a matter of `restore.settle`. Raises Conflict."""
+    now, old = ctx.clock.now(), incident.status
+    if old == wanted:
+        return Result(incident.id, False, f"It is {old} already")
+    result = await _moved(ctx, tx, incident, wanted, actor, now, notes)
+    text = f"from {old} to {wanted}." + (f" {notes}" if notes else "")
+    await tell(tx, incident, now, "status_updated", actor, text, **{"from": old, "to": wanted})
     return result
 
 

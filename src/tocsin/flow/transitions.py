@@ -39,7 +39,7 @@ async def all_moved(ctx: Context, tx: Tx, moves: Sequence[Move], actor: str, now
     for all of them by one statement, and nothing is asked of the database when there is nothing to do.
     """
     _measure(moves)
-    await due_updates.follow(tx, moves, now)
+    await due_updates.follow(ctx, tx, moves, now)
     await review.follow(ctx, tx, moves, now)
     if ctx.directory.rooms and (back := [move.incident.id for move in moves if move.old == "closed"]):
         await rooms.reopen(tx, back)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import get_args
 
 import msgspec
 
 from tocsin.core.audience import APPROVED, SAID, Audience, public_impact
-from tocsin.core.business import next_opening, open_at
+from tocsin.core.business import next_day
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.impact import stored_impact
-from tocsin.core.lifecycle import check_move, parse_status
+from tocsin.core.incident import Status
+from tocsin.core.lifecycle import parse_status
 from tocsin.core.matrix import Rules
 from tocsin.core.severity import Severity
 from tocsin.core.shape import unknown
 from tocsin.core.status_page import ComponentState
 from tocsin.core.update import ahead, next_by, read_cause
 from tocsin.core.update_template import Moment
-from tocsin.flow import step
-from tocsin.flow.acts import checked, locked, tell
+from tocsin.flow import restore, step
+from tocsin.flow.acts import Result, checked, locked, tell
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
+from tocsin.flow.restore import Check, Settled
 from tocsin.flow.rules import rules_for, strike
 from tocsin.flow.telling import channels_of, tell_audience
 from tocsin.store import communications, timers, updates
@@ -64,40 +66,30 @@ async def publish(
         cause=cause, moment=moment, draft=draft,
     )  # fmt: skip
     check_components(ctx.directory, wish.components)
-    if audience == "public":
-        await _check_public(ctx, number)
-    if status is not None:
-        await _move(ctx, number, actor, status, wish)
+    wanted = parse_status(status) if status is not None else None
+    check = await restore.look(ctx, number) if wanted == "monitoring" else None
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
-        made = await published(ctx, tx, incident, actor, wish, ctx.clock.now())
+        if audience == "public" and incident.private:  # kept for later, it would come out the moment it is made visible
+            raise Conflict("The incident is private, so the public is told nothing: make it visible to all first.")
+        moved = await _move(ctx, tx, incident, actor, wanted, check)
+        made = None if moved.refusal else await published(ctx, tx, incident, actor, wish, ctx.clock.now())
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
+    if made is None:
+        raise Conflict(moved.refusal)
     return made
 
 
-async def _check_public(ctx: Context, number: int) -> None:
-    """What is private stays so: kept for later, it would come out the moment somebody makes the incident visible."""
-    async with ctx.db.reading() as tx:
-        row = await reading.get(tx, number)
-    if row is not None and row["private"]:
-        raise Conflict("The incident is private, so the public is told nothing: make it visible to all first.")
-
-
-async def _move(ctx: Context, number: int, actor: str, status: str, wish: Wish) -> None:
-    """Everything that can be wrong with the update is looked at before anything moves."""
-    wanted = parse_status(status)
-    async with ctx.db.reading() as tx:
-        row = await reading.get(tx, number)
-    if row is None:
-        raise NotFound(f"There is no incident {number}")
-    if wish.next_update_at is not None:
-        ahead(wish.next_update_at, ctx.clock.now())
-    if wish.cause is not None:
-        read_cause(wish.cause, wanted in ("identified", "monitoring", "resolved") or row["identified_at"] is not None)
-    if row["status"] != wanted:
-        check_move(row["status"], wanted)
-        await step.change(ctx, number, actor, wanted)
+async def _move(
+    ctx: Context, tx: Tx, incident: Incident, actor: str, wanted: Status | None, check: Check | None
+) -> Settled:
+    """The status that the update speaks of, in the transaction that publishes it: both or neither. Raises Conflict."""
+    if wanted is None or incident.status == wanted:
+        return Settled(Result(incident.id, False, ""))
+    if check is not None:
+        return await restore.settle(ctx, tx, incident, actor, check, stepped=True)
+    return Settled(await step.to(ctx, tx, incident, wanted, actor))
 
 
 async def published(ctx: Context, tx: Tx, incident: Incident, actor: str, wish: Wish, now: datetime) -> Update:
@@ -115,7 +107,7 @@ async def published(ctx: Context, tx: Tx, incident: Incident, actor: str, wish: 
         next_update_at=at.isoformat() if at else None,
     )  # fmt: skip
     if made.digest:
-        await timers.ensure(tx, DIGEST, 0, digest_at(rules, now))
+        await timers.ensure(tx, DIGEST, 0, next_day(rules.hours, now))
     else:
         await tell_audience(ctx, tx, incident, made, now)
     if wish.audience == "public":
@@ -145,7 +137,8 @@ async def _write(
     kept = None if before is None or before.next_update_at is None else now <= before.next_update_at
     columns = {
         "message": wish.message, "incident_status": incident.status, "components": dict(wish.components), "actor": actor,
-        "state": "published", "published_at": now, "next_update_at": at, "kept": kept, "moment": wish.moment,
+        "state": "published", "published_at": now, "next_update_at": at, "kept": kept,
+        "moment": wish.moment if incident.open else "resolution",
         "digest": incident.severity == Severity.SEV4 and wish.audience in ("stakeholders", "executives"),
     }  # fmt: skip
     if wish.draft is not None:
@@ -180,14 +173,6 @@ def check_components(directory: Directory, components: Mapping[str, str]) -> Non
             raise Invalid(f"{unknown('component of the status page', id, known)}", f"/components/{id[:60]}")
         if state not in STATES:
             raise Invalid(f"{state[:60]!r} is no state of a component: use {', '.join(STATES)}", f"/components/{id}")
-
-
-def digest_at(rules: Rules, now: datetime) -> datetime:
-    """When the daily digest goes out: the next beginning of business hours."""
-    at = now
-    while open_at(rules.hours, at):
-        at += timedelta(hours=1)
-    return next_opening(rules.hours, at)
 
 
 async def _for_approval(ctx: Context, tx: Tx, incident: Incident, update: Update, now: datetime) -> None:

@@ -105,6 +105,16 @@ async def discard_drafts(tx: Tx, incident: int, audiences: Collection[str]) -> N
     )  # fmt: skip
 
 
+async def withdraw_unheard(tx: Tx, incidents: Sequence[int], by: str) -> None:
+    """These are over: drafts that `by` made for audiences that were told nothing are not needed any more."""
+    await tx.execute(
+        """UPDATE updates d SET state = 'discarded' WHERE d.incident = ANY($1::bigint[]) AND d.state = 'draft' AND d.actor = $2
+             AND NOT EXISTS (SELECT 1 FROM updates u
+                             WHERE u.incident = d.incident AND u.audience = d.audience AND u.state = 'published')""",
+        list(incidents), by,
+    )  # fmt: skip
+
+
 async def told(tx: Tx, incidents: Collection[int]) -> dict[int, list[str]]:
     """Which audiences were told anything, of those incidents of which any was."""
     rows = await tx.fetch(
