@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from tocsin.flow import heartbeats
 from tocsin.store.database import Database
 from tocsin.store.heartbeats import Received
 
 from .quiet import configure, service
-from .world import World
+from .world import NODES, World
 
 KEY = "8f6c9b3e-6a35-4d7b-9d9b-0c5b6a1f2e11"
 HOURLY = {"id": "hourly", "service": "api", "period": "1h", "grace": "10m", "key": KEY}
@@ -66,6 +68,29 @@ async def test_a_missed_ping_pages_after_the_grace_and_the_next_one_resolves(wor
     assert (await world.incident(incident))["status"] == "resolved"
     await world.wait(hours=1, minutes=10)
     assert len(await alerts(world)) == 2, "and it alarms again"
+
+
+async def test_a_host_that_dies_takes_its_jobs_together_and_holds_up_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, sent = heartbeats.triage, list[int]()
+
+    async def counted(ctx: Any, tx: Any, items: Any, *more: Any) -> Any:
+        sent.append(len(items))
+        return await real(ctx, tx, items, *more)
+
+    monkeypatch.setattr(heartbeats, "triage", counted)
+    jobs = [{**HOURLY, "id": f"job-{n:02}", "key": str(uuid4())} for n in range(20)]
+    await configure(world, heartbeats=jobs)
+    for job in jobs:
+        await ping(world, id=str(job["id"]))
+    await world.wait(hours=1, minutes=10)
+    assert sum(sent) == 20
+    assert len(sent) <= NODES, "all of them at once, on the one way to the database that this takes"
+    assert sorted(await alerts(world)) == [(f"job-{n:02} did not ping in time", True) for n in range(20)]
+    assert world.phone("alice").times == 20
+    await ping(world, id="job-07")
+    assert [title for title, firing in await alerts(world) if not firing] == ["job-07 did not ping in time"]
 
 
 async def test_pings_in_time_are_quiet_for_ever(world: World) -> None:

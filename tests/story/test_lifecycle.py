@@ -38,7 +38,7 @@ class FakeProbe:
     def problem(self, settings: Mapping[str, str]) -> str | None:
         return None
 
-    async def sample(self, settings: Mapping[str, str]) -> Sample:
+    async def sample(self, settings: Mapping[str, str], public_only: bool = False) -> Sample:
         assert not in_transaction.get(), "no network inside a transaction"
         self.taken += 1
         good = self.script.pop(0) if self.script else self.good
@@ -365,3 +365,47 @@ async def test_of_a_private_incident_nobody_is_told_who_is_not_on_it(db: Databas
         await world.acknowledge(other)
         await world.wait(minutes=11)
         assert world.phone("erin").rang()
+
+
+async def test_a_storm_that_recovered_holds_up_no_escalation(
+    probed: tuple[World, FakeProbe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thirty watched incidents: few probes at once, few endings at once, and the timers go on meanwhile."""
+    world, probe = probed
+    await world.send(*(world.event(key=f"k{n}") for n in range(30)))
+    for number in range(1, 31):
+        await restore.restore(world.ctx, number, ALICE, force="seen by hand")
+    await world.send(*(world.event("resolve", f"k{n}") for n in range(30)))
+    sampling = most = 0
+    sample = probe.sample
+
+    async def counted(*given: Any) -> Sample:
+        nonlocal sampling, most
+        sampling, most = sampling + 1, max(most, sampling + 1)
+        await asyncio.sleep(0)
+        sampling -= 1
+        return await sample(*given)
+
+    monkeypatch.setattr(probe, "sample", counted)
+    await world.wait(minutes=1)
+    assert probe.taken == 90 + 30
+    assert most <= 10
+    real, go_on = closing.finish, asyncio.Event()
+
+    async def slow(*given: Any) -> None:
+        await go_on.wait()
+        await real(*given)
+
+    monkeypatch.setattr("tocsin.flow.alarms.finish", slow)
+    world.clock.advance(timedelta(minutes=18, seconds=30))
+    new = await world.fire("other", severity="error")
+    world.clock.advance(timedelta(minutes=10, seconds=30))
+    async with asyncio.timeout(10):
+        while await world.engine.turn():
+            pass
+    paged = await world.row("SELECT count(*) FROM pages WHERE user_id = 'bob' AND incident_id = $1", new.incident)
+    assert paged[0] == 1, "the second rung was climbed while the watches were still ending"
+    assert (await world.row("SELECT count(*) FROM incidents WHERE status = 'resolved'"))[0] == 0
+    go_on.set()
+    await world.wait(minutes=1)
+    assert (await world.row("SELECT count(*) FROM incidents WHERE status = 'resolved'"))[0] == 30

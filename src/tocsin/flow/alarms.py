@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tocsin.core.lifecycle import WATCH
 from tocsin.core.timeline import Entry
+from tocsin.flow.beside import beside
 from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
@@ -72,22 +73,22 @@ async def tally(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 
 
 async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """The stability watch is over: what stayed restored is resolved. While an alert still fires the watch goes on: a resolved
-    incident would keep it from ever paging again.
-    """
-    now = ctx.clock.now()
+    """Stability watches are over: each ends beside the timers, because a storm that recovered is a storm of them."""
+    await beside(ctx, due, _watched)
+    return []
+
+
+async def _watched(ctx: Context, timer: Timer) -> None:
+    """What stayed restored is resolved. While an alert still fires the watch goes on: a resolved incident would keep it from ever
+    paging again."""
     async with ctx.db.transaction() as tx:
-        locked = await incidents.lock(tx, [t.subject for t in due])
-        ours = await timers.finish(tx, ctx.node, due)
-        firing = await intake.firing(tx, list(locked))
-        for timer in due:
-            incident = locked.get(timer.subject)
-            if timer.id not in ours or incident is None or incident.status != "monitoring":
-                continue
-            if firing.get(incident.id):
-                await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
-            else:
-                await finish(ctx, tx, incident, ACTOR, now, "Stable through its watch", "observed")
+        incident = (await incidents.lock(tx, [timer.subject])).get(timer.subject)
+        now = ctx.clock.now()
+        if not await timers.finish(tx, ctx.node, [timer]) or incident is None or incident.status != "monitoring":
+            return
+        if (await intake.firing(tx, [incident.id])).get(incident.id):
+            await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
+        else:
+            await finish(ctx, tx, incident, ACTOR, now, "Stable through its watch", "observed")
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
-    return []

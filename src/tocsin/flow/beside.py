@@ -1,11 +1,12 @@
 """Work of timers that takes too long to stand between the others: beside the loop, few at once, each under a lease of its own.
 
-What composes texts for audiences reads a lot and may render templates that people wrote. In the loop of the timers it would hold up
-whoever is to be paged next; so it is done here, and a storm of it waits in the database.
+What composes texts for audiences reads a lot and may render templates that people wrote; what looks whether a service works waits for
+it. In the loop of the timers it would hold up whoever is to be paged next; so it is done here, and a storm of it waits in the database.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -26,8 +27,14 @@ BACK = timedelta(seconds=0.5)
 """After how long those are looked at again for which there was no room, as many at a time as there may be room for."""
 
 
-async def beside(ctx: Context, batch: Sequence[Timer], work: Callable[[Context, Timer], Awaitable[None]]) -> None:
-    """Let `work` be done for each of these claimed timers of one kind, soon. It removes the timer together with its outcome."""
+async def beside(
+    ctx: Context, batch: Sequence[Timer], work: Callable[[Context, Timer], Awaitable[None]],
+    places: asyncio.Semaphore | None = None, lease: timedelta = LEASE,
+) -> None:  # fmt: skip
+    """Let `work` be done for each of these claimed timers of one kind, soon. It removes the timer together with its outcome.
+
+    `places`: how many at the same time, where that is not what all kinds share. `lease`: for how long work that was begun is ours.
+    """
     kind, now = batch[0].kind, ctx.clock.now()
     room = max(0, MOST - ctx.beside[kind])
     waiting = batch[room:]
@@ -37,14 +44,17 @@ async def beside(ctx: Context, batch: Sequence[Timer], work: Callable[[Context, 
         ours = await notices.lease(tx, ctx.node, batch[:room], now + LEASE)
     for timer in ours:
         ctx.beside[kind] += 1
-        ctx.chore(_run(ctx, timer, work))
+        ctx.chore(_run(ctx, timer, work, places or ctx.places, lease))
 
 
-async def _run(ctx: Context, timer: Timer, work: Callable[[Context, Timer], Awaitable[None]]) -> None:
+async def _run(
+    ctx: Context, timer: Timer, work: Callable[[Context, Timer], Awaitable[None]], places: asyncio.Semaphore,
+    lease: timedelta,
+) -> None:  # fmt: skip
     try:
-        async with ctx.places:
+        async with places:
             async with ctx.db.transaction() as tx:
-                leased = await notices.lease(tx, ctx.node, [timer], ctx.clock.now() + LEASE)
+                leased = await notices.lease(tx, ctx.node, [timer], ctx.clock.now() + lease)
             if leased:  # else it waited too long here, and another node has it
                 timer = leased[0]
                 await work(ctx, timer)

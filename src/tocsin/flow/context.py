@@ -99,6 +99,8 @@ class Context:
     """How many timers of a kind this node has in hand beside the loop (flow/beside)."""
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Of them, how many at the same time: connections are for people who are paged."""
+    samplers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(10))
+    """Watched incidents whose probes are sampled at the same time: that waits for their services, not for the database."""
     letters: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
     """Letters to subscribers on their way at the same time, whatever their news: the mail server's other places are for people who
     are paged (flow/mailings)."""

@@ -7,8 +7,9 @@ timer: the alert goes through triage like one that a source sent. It is recorded
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ from tocsin import metrics
 from tocsin.core.configuration import Integration, Service
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Action, Event
-from tocsin.core.heartbeat import Facts, Look, Ping, after_ping, look, why_down
+from tocsin.core.heartbeat import Facts, Look, Outage, Ping, after_ping, look, why_down
 from tocsin.core.planned import Heartbeat
 from tocsin.flow.batch import Item
 from tocsin.flow.context import Context
@@ -50,8 +51,8 @@ async def receive(ctx: Context, beat: Heartbeat, ping: Received) -> None:
         row.facts = after_ping(row.facts, said)
         row.pings += 1
         await heartbeats.keep_ping(tx, row.n, ping)
-        await heartbeats.write(tx, row)
-        await _set_timer(tx, beat, row, now)
+        await heartbeats.write(tx, [row])
+        await _set_timer(tx, beat, row, await heartbeats.outages(tx, now, PULSE_EVERY, LATE), now)
     metrics.PINGS.labels(ping.kind).inc()
     ctx.wake.set("timers")
 
@@ -64,8 +65,8 @@ async def pause(ctx: Context, beat: Heartbeat, paused: bool) -> bool:
         if row.facts.paused == paused:
             return False
         row.facts = msgspec.structs.replace(row.facts, paused=True) if paused else _resumed(row.facts, now)
-        await heartbeats.write(tx, row)
-        await _set_timer(tx, beat, row, now)
+        await heartbeats.write(tx, [row])
+        await _set_timer(tx, beat, row, await heartbeats.outages(tx, now, PULSE_EVERY, LATE), now)
     ctx.wake.set("timers")
     return True
 
@@ -74,9 +75,9 @@ def _resumed(facts: Facts, now: datetime) -> Facts:
     return Facts(last_at=None if facts.last_at is None else now)
 
 
-async def _set_timer(tx: Tx, beat: Heartbeat, row: Row, now: datetime) -> None:
+async def _set_timer(tx: Tx, beat: Heartbeat, row: Row, outages: Sequence[Outage], now: datetime) -> None:
     """Look at once when there is something to say, else when it would go down."""
-    seen = look(beat, row.facts, await heartbeats.outages(tx, now, PULSE_EVERY, LATE), now)
+    seen = look(beat, row.facts, outages, now)
     at = now if _unsaid(beat, row, seen) else seen.down_at
     if at is None:
         await timers.cancel(tx, BEAT, row.n)
@@ -115,45 +116,66 @@ async def pulse(ctx: Context, due: Sequence[Timer]) -> list[Held]:
     return []
 
 
+class _Standing(NamedTuple):
+    """How a heartbeat stands: `beat` None when it is configured no more, `seen` None with it."""
+
+    beat: Heartbeat | None
+    seen: Look | None
+
+    @property
+    def down(self) -> bool:
+        return self.seen is not None and self.seen.state == "down"
+
+
 async def due(ctx: Context, claimed: Sequence[Timer]) -> list[Held]:
-    """A heartbeat would have gone down by now, or there is something to say of it."""
-    for timer in claimed:
-        await _due(ctx, timer)
+    """Heartbeats would have gone down by now, or there is something to say of them. All together, because a host that dies takes many
+    jobs with it, and nobody's page may wait behind them.
+    """
+    numbers = [timer.subject for timer in claimed]
+    now = ctx.clock.now()
+    events: list[tuple[str, Event]] = []
+    async with ctx.db.transaction() as tx:
+        rows = await heartbeats.locked(tx, numbers)
+        outages = await heartbeats.outages(tx, now, PULSE_EVERY, LATE)
+        standing = {row.n: _standing(ctx.directory, row, outages, now) for row in rows}
+        for row in rows:
+            beat, seen = standing[row.n]
+            events += _events(ctx, beat, row, seen)
+            if beat is not None and standing[row.n].down:
+                row.alarming, row.told = beat.service, row.told and row.alarming == beat.service
+        await heartbeats.write(tx, rows)
+    if events:
+        await _send(ctx, events, now)
+    await _said(ctx, claimed, standing)
     ctx.wake.set("timers")
     return []
 
 
-async def _due(ctx: Context, timer: Timer) -> None:
+def _standing(directory: Directory, row: Row, outages: Sequence[Outage], now: datetime) -> _Standing:
+    beat = directory.heartbeats.get(row.id)
+    return _Standing(beat, look(beat, row.facts, outages, now) if beat is not None else None)
+
+
+async def _said(ctx: Context, claimed: Sequence[Timer], standing: Mapping[int, _Standing]) -> None:
+    """The world knows now: keep that, and set the next timers. The rows are locked before the timers, as a ping does it."""
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
-        row = await heartbeats.by_number(tx, timer.subject, lock=True)
-        if row is None:
-            await timers.finish(tx, ctx.node, [timer])
-            return
-        beat = ctx.directory.heartbeats.get(row.id)
-        seen = None
-        if beat is not None:
-            seen = look(beat, row.facts, await heartbeats.outages(tx, now, PULSE_EVERY, LATE), now)
-        events = _events(ctx, beat, row, seen)
-        if beat is not None and seen is not None and seen.state == "down":
-            row.alarming, row.told = beat.service, row.told and row.alarming == beat.service
-        await heartbeats.write(tx, row)
-    if events:
-        await _send(ctx, events, now)
-    async with ctx.db.transaction() as tx:
-        ours = await timers.finish(tx, ctx.node, [timer])
-        fresh = await heartbeats.by_number(tx, timer.subject, lock=True)
-        if fresh is None:
-            return
-        fresh.told = beat is not None and seen is not None and seen.state == "down"
-        fresh.alarming = beat.service if beat is not None and fresh.told else None
-        await heartbeats.write(tx, fresh)
-        if beat is None:
-            await heartbeats.remove(tx, fresh.n)
-        elif ours:
-            await _set_timer(tx, beat, fresh, ctx.clock.now())
-        else:  # a ping came meanwhile and set the timer anew: it could not know what we were about to say
-            await timers.set_timer(tx, BEAT, fresh.n, None, ctx.clock.now())
+        rows = [row for row in await heartbeats.locked(tx, list(standing)) if row.n in standing]
+        ours = await timers.finish(tx, ctx.node, claimed)
+        pinged = {timer.subject for timer in claimed if timer.id not in ours}
+        for row in rows:
+            beat, down = standing[row.n].beat, standing[row.n].down
+            row.told, row.alarming = down, beat.service if beat is not None and down else None
+        await heartbeats.write(tx, rows)
+        outages = await heartbeats.outages(tx, now, PULSE_EVERY, LATE)
+        for row in rows:
+            beat = standing[row.n].beat
+            if beat is None:
+                await heartbeats.remove(tx, row.n)
+            elif row.n not in pinged:
+                await _set_timer(tx, beat, row, outages, now)
+            else:  # a ping came meanwhile and set the timer anew: it could not know what we were about to say
+                await timers.set_timer(tx, BEAT, row.n, None, now)
 
 
 def _events(ctx: Context, beat: Heartbeat | None, row: Row, seen: Look | None) -> list[tuple[str, Event]]:

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import structlog
-
-from tocsin.core.errors import Unavailable
 from tocsin.core.escalation import PageReason
 from tocsin.core.lifecycle import WATCH
 from tocsin.core.severity import Severity
+from tocsin.flow.beside import beside
 from tocsin.flow.context import Context
 from tocsin.flow.probing import Measured, measure, probes_of
 from tocsin.flow.restart import restart
-from tocsin.store import incidents, notices, timers
+from tocsin.store import incidents, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import notify
-
-log = structlog.get_logger(__name__)
 
 TIMER = "probe"
 """Kind of the timer that samples the probes of a watched incident."""
@@ -44,24 +40,17 @@ async def end(tx: Tx, incident: Incident) -> None:
 
 
 async def sample(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """Probes of watched incidents are due: sampled beside the timers, because that takes a while."""
-    async with ctx.db.transaction() as tx:
-        ours = await notices.lease(tx, ctx.node, due, ctx.clock.now() + LEASE)
-        found = await incidents.services_of(tx, [timer.subject for timer in ours])
-    for timer in ours:
-        ctx.chore(_sample(ctx, timer, found.get(timer.subject, [])))
+    """Probes of watched incidents are due: sampled beside the timers, because that takes a while, and not of all of them at once."""
+    await beside(ctx, due, _sample, ctx.samplers, LEASE)
     return []
 
 
-async def _sample(ctx: Context, timer: Timer, services: Sequence[str]) -> None:
-    try:
-        measured = await measure(ctx, probes_of(ctx.directory, services), want=False)
-        ctx.hand_over(await _judge(ctx, timer, [one for one in measured if one.bad]))
-        ctx.wake.set("timeline", "timers")
-    except Unavailable:
-        log.warning("what probes showed could not be kept; they are sampled again in a moment")
-    except Exception:  # they are sampled again when the lease runs out
-        log.exception("sampling probes failed", incident=timer.subject)
+async def _sample(ctx: Context, timer: Timer) -> None:
+    async with ctx.db.reading() as tx:
+        services = (await incidents.services_of(tx, [timer.subject])).get(timer.subject, [])
+    measured = await measure(ctx, probes_of(ctx.directory, services), want=False)
+    ctx.hand_over(await _judge(ctx, timer, [one for one in measured if one.bad]))
+    ctx.wake.set("timeline")
 
 
 async def _judge(ctx: Context, timer: Timer, bad: Sequence[Measured]) -> list[Held]:

@@ -49,25 +49,35 @@ async def lock(tx: Tx, id: str) -> Row:
     return _row(await tx.fetchrow(f"SELECT {_COLUMNS} FROM heartbeats WHERE id = $1 FOR UPDATE", id))
 
 
-async def by_number(tx: Tx, n: int, lock: bool = False) -> Row | None:
-    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM heartbeats WHERE n = $1" + (" FOR UPDATE" if lock else ""), n)
-    return _row(row) if row else None
-
-
 async def known(tx: Tx) -> dict[str, Row]:
     """Every heartbeat that was ever heard of or configured, by id."""
     return {row[1]: _row(row) for row in await tx.fetch(f"SELECT {_COLUMNS} FROM heartbeats")}
 
 
-async def write(tx: Tx, row: Row) -> None:
-    """Store what is known of a locked heartbeat."""
-    facts = row.facts
-    await tx.execute(
-        """UPDATE heartbeats SET last_at = $2, failed = $3, started_at = $4, started_rid = $5, paused = $6, alarming = $7,
-                  told = $8, pings = $9 WHERE n = $1""",
-        row.n, facts.last_at, facts.failed, facts.started_at, facts.started_rid, facts.paused, row.alarming, row.told,
-        row.pings,
+async def locked(tx: Tx, numbers: Sequence[int]) -> list[Row]:
+    """Those of these that exist, ours until the transaction ends; in the order in which everybody locks several."""
+    found = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM heartbeats WHERE n = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(numbers)
+    )
+    return [_row(row) for row in found]
+
+
+async def write(tx: Tx, rows: Sequence[Row]) -> None:
+    """Store what is known of locked heartbeats."""
+    columns = zip(
+        *((r.n, r.facts.last_at, r.facts.failed, r.facts.started_at, r.facts.started_rid, r.facts.paused, r.alarming, r.told, r.pings)
+          for r in rows), strict=True,
     )  # fmt: skip
+    if rows:
+        await tx.execute(
+            """UPDATE heartbeats h SET last_at = w.last_at, failed = w.failed, started_at = w.started_at, started_rid = w.started_rid,
+                      paused = w.paused, alarming = w.alarming, told = w.told, pings = w.pings
+               FROM unnest($1::bigint[], $2::timestamptz[], $3::boolean[], $4::timestamptz[], $5::uuid[], $6::boolean[], $7::text[],
+                           $8::boolean[], $9::bigint[])
+                 AS w(n, last_at, failed, started_at, started_rid, paused, alarming, told, pings)
+               WHERE h.n = w.n""",
+            *columns,
+        )  # fmt: skip
 
 
 async def remove(tx: Tx, n: int) -> None:
