@@ -34,6 +34,23 @@ async def test_bad_fields_and_roles(desk: Desk) -> None:
     await desk.refused("GET", "/services/ghost/severities", 404)
 
 
+async def test_what_rings_nobody_waits_in_the_queue_of_its_team(desk: Desk) -> None:
+    await desk.world.fire("down", "critical")
+    await desk.world.fire("label", "info", title="A label is wrong")
+    chart = await desk.world.fire("chart", "info", service="grouped")
+    assert chart.incident is not None
+    await desk.world.acknowledge(chart.incident, "bob")
+    [queue] = (await desk.get("/queues", role="stakeholder"))["items"]
+    assert (queue["team"], queue["owner"], queue["waiting"]) == ("payments", "erin", 2)
+    assert queue["keepers"] == ["erin", "alice", "bob"]
+    assert queue["next_digest_at"] == "2026-03-03T09:00:00Z"
+    assert [(one["title"], one["assignee"]) for one in queue["incidents"]] == [
+        ("A label is wrong", None), ("chart is broken", "bob"),
+    ]  # fmt: skip
+    assert (await desk.get("/queues", team="payments"))["items"] == [queue]
+    assert "did you mean 'payments'?" in (await desk.refused("GET", "/queues", 404, query={"team": "paiments"}))["detail"]
+
+
 async def test_an_incident_shows_the_row_that_it_keeps(desk: Desk) -> None:
     await desk.world.fire(severity="critical")
     await desk.call("PUT", "/severities", {"sev1_critical": {"response_time": "3m"}}, role="admin")

@@ -22,6 +22,15 @@ async def test_show_and_set(terminal: Terminal) -> None:
     }
 
 
+async def test_the_queue_of_a_team(terminal: Terminal) -> None:
+    assert "Nothing waits." in (await terminal.ok("queue")).err
+    await terminal.desk.world.fire("label", "info", title="A label is wrong")
+    shown = await terminal.ok("queue", "--team", "payments")
+    assert "A label is wrong" in shown.out
+    assert "payments: 1 waiting, next digest" in shown.err
+    assert (await terminal.ok("queue", "--json")).json()["items"][0]["waiting"] == 1
+
+
 async def test_what_is_refused(terminal: Terminal) -> None:
     wrong = await terminal.run("severity", "set", "SEV1", "respons_time=3m", role="manager")
     assert (wrong.code, "did you mean 'response_time'?" in wrong.err) == (2, True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at, windows
+from tocsin.core.business import Hours, business_hours_of, later, next_day, next_opening, open_at, windows
 from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Team
 from tocsin.core.directory import Directory
@@ -104,6 +104,29 @@ def test_hours_that_never_come() -> None:
     never = Hours(days=())
     assert next_opening(never, at("2026-03-02T10:00+00:00")) == LATEST
     assert later(never, at("2026-03-02T10:00+00:00"), timedelta(hours=1)) == LATEST
+
+
+@given(hours_of_any_kind, nights_of_change, st.integers(-2880, 2880))
+def test_the_next_working_day_is_the_first_beginning_after_now(hours: Hours, near: str, minutes: int) -> None:
+    now = at(near) + minutes * MINUTE
+    found = next_day(hours, now)
+    place = ZoneInfo(hours.time_zone)
+    if found == LATEST:
+        assert not hours.days
+        return
+    assert found > now
+    days = [now.astimezone(place).date() + timedelta(days=n) for n in range((found - now).days + 2)]
+    begins = [
+        datetime(day.year, day.month, day.day, hours.start // 60, hours.start % 60, tzinfo=place).astimezone(UTC)
+        for day in days
+        if day.weekday() in hours.days and day not in hours.holidays
+    ]
+    assert found == min(begin for begin in begins if begin > now)
+
+
+def test_where_business_hours_never_end_a_day_still_begins() -> None:
+    always = Hours(days=tuple(range(7)), start=0, end=1440)
+    assert next_day(always, at("2026-03-02T10:00:00Z")) == at("2026-03-03T00:00:00Z")
 
 
 def test_it_reads_like_a_sentence() -> None:

@@ -385,7 +385,7 @@ async def test_each_team_hears_of_its_own_queue_when_its_working_day_begins(db: 
         [search] = digests["search"]("carol")
         assert search.news is not None
         assert search.news.heading == "search: 1 waits in the queue, for too long"
-        assert "nobody has it; somebody should have acknowledged by Mon 2 Mar 16:00 CET" in search.news.text
+        assert "nobody has it; somebody should have acknowledged by Mon 2 Mar 15:00 CET" in search.news.text
         assert not digests["payments"]("alice")
         told = [m.news.text for m in world.phone("erin").messages if m.news and "digest" in m.news.heading]
         assert len(told) == 1 and "Results are an hour old." in told[0]

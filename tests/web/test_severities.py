@@ -35,6 +35,17 @@ async def test_the_matrix_is_read_by_who_sees_the_configuration(stored: Site) ->
     await olga.get("/severities/sev1_critical", status=403)
 
 
+async def test_the_queue_of_a_team_is_seen_by_everybody(site: Site) -> None:
+    charlie = await site.someone("charlie")
+    assert "Nothing waits" in text_of(await charlie.get("/queues"))
+    await site.world.fire("label", "info", title="A <label> is wrong")
+    words = text_of(await charlie.get("/queues"))
+    assert "1 waiting · owned by Erin · next digest" in words
+    assert "Nobody has it yet: acknowledge by" in words
+    assert "A &lt;label&gt; is wrong" in charlie.seen
+    await charlie.get("/queues?team=nobody", status=404)
+
+
 async def test_a_manager_sees_the_difference_and_saves_it(stored: Site) -> None:
     erin = await stored.someone("erin")
     html = await erin.get("/severities/SEV1")

@@ -26,7 +26,9 @@ from tocsin.api import (
     oncall_health,
     pay,
     people,
+    probes,
     problems,
+    queues,
     reports,
     reviews,
     roles,
@@ -50,7 +52,8 @@ def create_api_routes() -> Router:
     """Everything under /api/v1."""
     routes = [
         *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES,
-        *stream.ROUTES,
+        *probes.ROUTES,
+        *stream.ROUTES, *queues.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES, *newcomers.ROUTES,

@@ -24,6 +24,8 @@ from tocsin.cli import (
     oncall,
     pay,
     people,
+    probes,
+    queues,
     reports,
     room,
     rooms,
@@ -91,6 +93,7 @@ for name, command in reports.COMMANDS.items():
 app.command("lint")(reports.lint)
 app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
+app.command("queue")(queues.queue)
 app.add_typer(schedules.schedules, name="schedule")
 schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
@@ -101,6 +104,7 @@ app.add_typer(pay.app, name="pay")
 alerts.app.command("verdict")(health.verdict)
 app.add_typer(alerts.app, name="alert")
 app.add_typer(services.app, name="service")
+app.add_typer(probes.app, name="probe")
 app.add_typer(rooms.app, name="rooms")
 app.add_typer(mutes.app, name="mute")
 app.add_typer(mutes.beats, name="heartbeat")

@@ -11,13 +11,15 @@ from datetime import date, datetime, time, timedelta
 
 import msgspec
 
-from tocsin.core.calendar import LATEST, bounded, stretches, wall_of, zone
+from tocsin.core.calendar import LATEST, bounded, instant, stretches, wall_of, zone
 from tocsin.core.configuration import BusinessHours, Team
 from tocsin.core.directory import Directory
 from tocsin.core.spelling import WEEKDAYS
 
 _DAY = timedelta(days=1)
 _AHEAD = timedelta(days=14)
+_LONGEST_HOLIDAY = 800
+"""Days within which a working day is looked for."""
 
 
 class Hours(msgspec.Struct, frozen=True):
@@ -54,8 +56,21 @@ def business_hours_of(directory: Directory, service: str | None) -> Hours:
     return found
 
 
+def hours_of_team(directory: Directory, team: str) -> Hours:
+    """The business hours of a team, as for the first service (by id) that it owns; of no team, those of what belongs to none."""
+    key = ("business_hours of team", team)
+    if key not in directory.memo:
+        owned = min((one.id for one in directory.services.values() if one.team == team), default=None)
+        directory.memo[key] = _read(directory, directory.teams.get(team), owned)
+    found: Hours = directory.memo[key]
+    return found
+
+
 def _hours_of(directory: Directory, service: str | None) -> Hours:
-    team = directory.team_of(service)
+    return _read(directory, directory.team_of(service), service)
+
+
+def _read(directory: Directory, team: Team | None, service: str | None) -> Hours:
     written = (team.business_hours if team else None) or BusinessHours()
     return Hours(
         tuple(sorted({WEEKDAYS.index(day) for day in written.days})),
@@ -88,6 +103,20 @@ def open_at(hours: Hours, now: datetime) -> bool:
 def next_opening(hours: Hours, now: datetime) -> datetime:
     """`now` when these are business hours, else when the next ones begin (UTC). The end of time when they never do."""
     return next((max(start, bounded(now)) for start, _ in windows(hours, now)), LATEST)
+
+
+def next_day(hours: Hours, now: datetime) -> datetime:
+    """When the next working day begins, after `now` (UTC); also where business hours never end. The end of time when there is none."""
+    place, at = zone(hours.time_zone), bounded(now)
+    if not hours.days:
+        return LATEST
+    first = wall_of(at, place).date()
+    for ahead in range(_LONGEST_HOLIDAY):
+        day = first + ahead * _DAY
+        for start, _ in _on(hours, day):
+            if (begins := instant(start, place)) > at:
+                return begins
+    return LATEST
 
 
 def later(hours: Hours, start: datetime, length: timedelta) -> datetime:

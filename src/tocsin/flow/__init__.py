@@ -56,7 +56,7 @@
 54. `due_updates` the status changed: those who were told are to hear
 55. `drafting`   drafts are ready before an update is due
 56. `reminding`  an update is due or late: who is reminded, louder as time goes on
-57. `digesting`  minor incidents are told once a day
+57. `digesting`  once on a working day each team hears what waits in its queue, audiences of its minor incidents
 58. `communicate` a message to one channel, told in the room once
 59. `release`    a silence or a cause is over: what still fires opens or joins incidents now
 60. `plans`      planned mutes become silences, window after window

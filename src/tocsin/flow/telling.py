@@ -121,15 +121,15 @@ def to_channel(key: str, channel: Channel, incident: Incident, title: str, text:
 
 
 def digest_notices(
-    ctx: Context, key: str, waiting: dict[tuple[str, str, str], list[tuple[Incident, Update]]], now: datetime
+    name: str, key: str, waiting: dict[tuple[str, str, str], list[tuple[Incident, Update]]], now: datetime
 ) -> Iterator[tuple[NewNotice, list[int]]]:
-    """One message for each address with all that waited for the daily digest: (notice, updates that it carries)."""
+    """One message for each address with all that waited for the daily digest of the team `name`: (notice, updates that it carries)."""
     for (person, method, channel), found in waiting.items():
         lines = [f"{heading(incident, update.incident_status)}\n{said(update)}" for incident, update in found]
         count = f"{len(found)} update{'' if len(found) == 1 else 's'}"
         yield NewNotice(
             key=f"{key}:{person}:{method}", kind=TOLD, user_id=person, method=method, channel=channel,
-            heading=f"Daily digest: {count} on minor incidents", text="\n\n".join(lines), path="/incidents",
+            heading=f"{name}, daily digest: {count} on minor incidents", text="\n\n".join(lines), path="/incidents",
             created_at=now, due_at=now, deadline_at=now + PATIENCE,
         ), [update.id for _, update in found]  # fmt: skip
 

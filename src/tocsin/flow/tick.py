@@ -174,6 +174,7 @@ class Engine:
                 improve.keep_watch,
                 forewarn.keep_watch,
                 silence_alarm.keep_watch,
+                digesting.keep_watch,
             ):
                 await keep_watch(ctx)
             self._watched = ctx.directory.revision

@@ -26,6 +26,7 @@ PLACES = (
     Place("/", "now", "Now", "home open start"),
     Place("/incidents", "list", "Incidents", "search past", "see_incidents"),
     Place("/incidents/new", "plus", "Declare an incident", "new create", "declare"),
+    Place("/queues", "list", "Queues", "team waiting minor sev4 digest tickets", "see_incidents"),
     Place("/alerts", "bell", "Alerts", "firing", "see_alerts"),
     Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
     Place("/schedules", "clock", "Schedules", "calendar shifts rota override", "see_on_call"),
