@@ -11,7 +11,7 @@ import pytest
 
 from tocsin.core.permission import Principal
 from tocsin.core.status_view import PageView
-from tocsin.flow import closing, updates
+from tocsin.flow import closing, merge, updates
 from tocsin.flow.silence_alarm import explain, keep_watch, ringing
 from tocsin.manage import mutes, status_pages, status_subscribers
 from tocsin.plugins.channels.base import Bounced, DeliveryError, Message, Receipt
@@ -132,6 +132,47 @@ async def test_private_and_merged_incidents_are_never_shown(story: Story) -> Non
             await tx.execute(f"UPDATE incidents SET {column} WHERE id = $1", number)
         page = await story.page()
         assert (page.incidents, page.indicator) == ((), "none")
+
+
+async def test_what_went_into_another_incident_is_told_of_that_one(story: Story) -> None:
+    """Also where the other was never told in public: the page stays red, and the letters lead on."""
+    await story.subscribed("all@example.com")
+    await story.subscribed("cards@example.com", "cards")
+    await story.subscribed("shop@example.com", "shop")
+    one, other = [
+        (await story.world.fire(key, title=title)).incident or 0 for key, title in (("a", "Cards"), ("b", "psql-7 OOM"))
+    ]
+    promised = story.ctx.clock.now() + timedelta(minutes=10)
+    await updates.publish(
+        story.ctx,
+        one,
+        "user:alice",
+        "public",
+        "Refused.",
+        next_update_at=promised,
+        components={"cards": "major_outage"},
+    )
+    await story.rest()
+    was = (await story.page()).incidents[0].code
+    await merge.merge(story.ctx, one, "user:alice", other)
+    await story.wait(minutes=2)
+    page = await story.page()
+    [shown] = page.incidents
+    assert (shown.title, page.entry(was)) == ("Cards", shown)
+    assert shown.code != was
+    assert await story.state("Card payments") == "major_outage"
+    assert (await story.world.incident(other))["next_update_at"] == promised, (
+        "what was promised is promised by the other now"
+    )
+    await story.says(other, "Found it.", "identified", shop="degraded_performance")
+    await closing.resolve(story.ctx, other, "user:alice", "")
+    await story.wait(minutes=2)
+    later = ["Joined - Cards", "Identified - Cards", "Resolved - Cards"]
+    for address in ("all@example.com", "cards@example.com"):
+        assert story.mail.to(address) == ["Investigating - Cards", *later]
+    assert story.mail.to("shop@example.com") == later[1:]
+    assert all("psql" not in str(m.news) for _, m in story.mail.sent)
+    assert await story.state("Card payments") == "operational"
 
 
 async def test_the_public_title_stands_for_the_title(story: Story) -> None:

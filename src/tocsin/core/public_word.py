@@ -34,7 +34,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """An incident of which the public was told, with all that was said, the oldest first (never empty).
 
-    `onset`: when the impact began, as far as is known. `ended_at`: when it was resolved; None while it is open.
+    `onset`: when the impact began, as far as is known. `ended_at`: when it was resolved; None while it is open. `former`: the incidents
+    that went into it of which the public had been told.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     onset: datetime
     ended_at: datetime | None
     said: tuple[Said, ...]
+    former: tuple[int, ...] = ()
 
     @property
     def open(self) -> bool:

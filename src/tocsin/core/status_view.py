@@ -76,7 +76,8 @@ class UpdateView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident or (`scheduled_for` set) maintenance. `updates` the newest first, `components` codes."""
+    """An incident or (`scheduled_for` set) maintenance. `updates` the newest first, `components` codes. `former`: the codes of incidents
+    that went into it."""
 
     code: str
     title: str
@@ -91,6 +92,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     scheduled_for: datetime | None = None
     scheduled_until: datetime | None = None
+    former: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -155,6 +157,11 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
     def upcoming(self) -> tuple[IncidentView, ...]:
         """The nearest first."""
         return tuple(one for one in reversed(self.maintenance) if one.status == "scheduled")
+
+    def entry(self, code: str) -> IncidentView | None:
+        """The incident or maintenance of a code; also by that of an incident that went into it."""
+        every = (*self.incidents, *self.maintenance)
+        return next((one for one in every if code == one.code or code in one.former), None)
 
     def component(self, code: str) -> ComponentView | None:
         return next((one for one in self.components if one.code == code), None)
@@ -286,6 +293,7 @@ def _incident(page: StatusPage, told: Told, code: Code) -> IncidentView:
         impact=impact_of(told.all_states, bool(told.named)), created_at=told.said[0].at, started_at=min(told.onset, told.said[0].at),
         updated_at=updates[-1].at, updates=tuple(reversed(updates)), components=tuple(code(f"component:{name}") for name in named),
         monitoring_at=watched[-1] if watched else None, resolved_at=told.ended_at,
+        former=tuple(code(f"incident:{number}") for number in told.former),
     )  # fmt: skip
 
 

@@ -15,13 +15,13 @@ from tocsin.flow import watching
 from tocsin.flow.acts import Result, checked, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.restart import restart
-from tocsin.flow.rules import CLOCK
+from tocsin.flow.rules import CLOCK, rules_for, strike
 from tocsin.flow.transitions import moved
 from tocsin.store import incidents, intake, merges, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
-from tocsin.store.writing import notify
+from tocsin.store.writing import Writing, notify, write_paging
 
 MOST_RELATED = 50
 """Incidents that one may be linked with."""
@@ -41,6 +41,8 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
         await _check(tx, one, other)
         now = ctx.clock.now()
         alerts = await _absorb(tx, one, other)
+        await merges.follow_words(tx, number, into)
+        await _promise(ctx, tx, one, other, now)
         old = one.status
         await _end(tx, one, into, actor, now)
         said = f". {notes}" if notes else ""
@@ -121,6 +123,20 @@ async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
         changes["impact_started_at"] = min(begins)
     await incidents.update(tx, other, **changes)
     return alerts
+
+
+async def _promise(ctx: Context, tx: Tx, one: Incident, other: Incident, now: datetime) -> None:
+    """Whoever was promised to hear more of the one hears it of the other, by the time that was promised first."""
+    if not one.promised:
+        return
+    times = {name: datetime.fromisoformat(at) for name, at in other.promised.items()}
+    for name, at in one.promised.items():
+        times[name] = min(datetime.fromisoformat(at), times.get(name, datetime.fromisoformat(at)))
+    promised = {name: at.isoformat() for name, at in times.items()}
+    await incidents.update(tx, other, promised=promised, next_update_at=min(times.values()))
+    writing = Writing()
+    writing.timers += strike(await rules_for(ctx, tx, other), other, now)
+    await write_paging(tx, writing)
 
 
 async def _end(tx: Tx, one: Incident, into: int, actor: str, now: datetime) -> None:

@@ -25,6 +25,21 @@ async def move_alerts(tx: Tx, one: int, other: int) -> int:
     return int(done.rsplit(" ", 1)[1])
 
 
+async def follow_words(tx: Tx, one: int, other: int) -> bool:
+    """What the public was told of `one` is told of `other` from now on, which is known to it since then, by the name that it knows.
+
+    False when the public knows nothing of `one`.
+    """
+    found = await tx.fetchval(
+        """UPDATE incidents o SET
+             public_title = COALESCE(o.public_title, CASE WHEN o.public_at IS NULL THEN COALESCE(NULLIF(m.public_title, ''), m.title) END),
+             public_at = LEAST(o.public_at, m.public_at)
+           FROM incidents m WHERE m.id = $1 AND o.id = $2 AND m.public_at IS NOT NULL AND NOT m.private RETURNING o.id""",
+        one, other,
+    )  # fmt: skip
+    return found is not None
+
+
 async def titles(tx: Tx, incidents: Sequence[int]) -> dict[int, tuple[str, str]]:
     """(title, status) of each."""
     rows = await tx.fetch(

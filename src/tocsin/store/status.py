@@ -1,5 +1,5 @@
 """What the status page is made of: incidents with a published public update, announced maintenance, and since when components are
-listed. Private incidents, drills and such as were merged into another one never leave here."""
+listed. Private incidents and drills never leave here; what was said of one that went into another was said of that one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ _SHOWN = f"""
   UNION
   (SELECT i.id FROM incidents i WHERE {_PUBLIC} AND GREATEST(i.public_at, i.resolved_at) > $1 ORDER BY i.public_at DESC LIMIT {MOST})
 """
-_THESE = f"SELECT i.id FROM incidents i WHERE i.id = ANY($1::bigint[]) AND {_PUBLIC}"
+_THESE = f"""SELECT i.id FROM incidents i WHERE {_PUBLIC}
+  AND (i.id = ANY($1::bigint[]) OR i.id IN (SELECT m.merged_into FROM incidents m WHERE m.id = ANY($1::bigint[])))"""
+_SAID = "SELECT m.id, m.merged_into FROM incidents m WHERE m.id = s.id OR (m.merged_into = s.id AND NOT m.private)"
+"""An incident, and those that went into it: what was said of them was said of it."""
 _TOLD = """
 WITH shown AS ({shown})
 SELECT i.id AS number, COALESCE(NULLIF(i.public_title, ''), i.title) AS title, i.status AS status_now,
        COALESCE(i.impact_started_at, i.detected_at) AS onset, i.public_at, i.resolved_at, i.closed_at,
-       u.id, COALESCE(u.published_at, u.created_at) AS at, u.incident_status, u.message, u.components
-FROM shown s JOIN incidents i ON i.id = s.id JOIN updates u ON u.incident = i.id
+       u.id, COALESCE(u.published_at, u.created_at) AS at, u.incident_status, u.message, u.components,
+       CASE WHEN m.merged_into IS NOT NULL THEN m.id END AS former
+FROM shown s JOIN incidents i ON i.id = s.id CROSS JOIN LATERAL ({said}) AS m JOIN updates u ON u.incident = m.id
 WHERE u.audience = 'public' AND u.state = 'published'
 ORDER BY i.public_at DESC, i.id DESC, at, u.id
 """
@@ -41,21 +45,50 @@ async def told(tx: Tx, since: datetime) -> list[Told]:
 
     The newest first.
     """
-    return _read(await tx.fetch(_TOLD.format(shown=_SHOWN), since))
+    return _read(await tx.fetch(_TOLD.format(shown=_SHOWN, said=_SAID), since))
 
 
 async def told_of(tx: Tx, numbers: Sequence[int]) -> list[Told]:
-    """Those of these incidents of which the public knows."""
-    return _read(await tx.fetch(_TOLD.format(shown=_THESE), list(numbers))) if numbers else []
+    """Those of these incidents, or of those that they went into, of which the public knows."""
+    return _read(await tx.fetch(_TOLD.format(shown=_THESE, said=_SAID), list(numbers))) if numbers else []
+
+
+class Parted(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that the public knew and that went into another one. `components`: those that it ever spoke of."""
+
+    number: int
+    into: int
+    title: str
+    at: datetime
+    components: tuple[str, ...]
+
+
+async def merged(tx: Tx, numbers: Sequence[int]) -> list[Parted]:
+    """Those of these incidents that were merged, as far as the public may know of them."""
+    rows = await tx.fetch(
+        """SELECT i.id AS number, i.merged_into AS into, COALESCE(NULLIF(i.public_title, ''), i.title) AS title, i.closed_at AS at,
+                  ARRAY(SELECT DISTINCT c.key FROM updates u CROSS JOIN LATERAL jsonb_each_text(u.components) AS c
+                        WHERE u.incident = i.id AND u.audience = 'public' AND u.state = 'published' ORDER BY 1) AS components
+           FROM incidents i
+           WHERE i.id = ANY($1::bigint[]) AND i.merged_into IS NOT NULL AND i.public_at IS NOT NULL AND NOT i.private AND NOT i.drill""",
+        list(numbers),
+    )
+    return [
+        Parted(**{**row, "title": public_title(row["title"]), "components": tuple(row["components"])}) for row in rows
+    ]
 
 
 def _read(rows: Sequence[Any]) -> list[Told]:
     found: dict[int, tuple[Any, list[Said]]] = {}
+    former: dict[int, dict[int, None]] = {}
     for row in rows:
         found.setdefault(row["number"], (row, []))[1].append(_said(row))
+        if row["former"] is not None:
+            former.setdefault(row["number"], {})[row["former"]] = None
     return [
         Told(
             number=number, title=public_title(row["title"]), onset=row["onset"], said=tuple(said),
+            former=tuple(former.get(number, ())),
             ended_at=(row["resolved_at"] or row["closed_at"] or said[-1].at) if is_over(row["status_now"]) else None,
         )
         for number, (row, said) in found.items()
@@ -131,7 +164,8 @@ async def loud(tx: Tx, *, rang: bool) -> list[Loud]:
            FROM incidents i
            LEFT JOIN LATERAL (
              SELECT max(COALESCE(u.published_at, u.created_at)) AS at FROM updates u
-             WHERE u.incident = i.id AND u.audience = 'public' AND u.state = 'published') AS last ON true
+             WHERE (u.incident = i.id OR u.incident IN (SELECT m.id FROM incidents m WHERE m.merged_into = i.id))
+               AND u.audience = 'public' AND u.state = 'published') AS last ON true
            LEFT JOIN LATERAL (
              SELECT jsonb_object_agg(c.key, c.value ORDER BY u.published_at, u.id) AS states
              FROM updates u CROSS JOIN LATERAL jsonb_each_text(u.components) AS c

@@ -50,9 +50,10 @@ async def of_incident(tx: Tx, incident: int, states: Sequence[str] = ("draft", "
 
 
 async def latest(tx: Tx, incident: int) -> dict[str, Update]:
-    """The update that each audience was told last."""
+    """The update that each audience was told last, also of what went into this incident."""
     rows = await tx.fetch(
-        f"""SELECT DISTINCT ON (audience) {_FIELDS} FROM updates WHERE incident = $1 AND state = 'published'
+        f"""SELECT DISTINCT ON (audience) {_FIELDS} FROM updates
+            WHERE (incident = $1 OR incident IN (SELECT id FROM incidents WHERE merged_into = $1)) AND state = 'published'
             ORDER BY audience, published_at DESC, id DESC""",
         incident,
     )

@@ -152,8 +152,10 @@ def render_page(page: PageView, template: str, now: datetime, stale_since: datet
 
 
 def incident_page(page: PageView, code: str) -> bytes:
-    """The page of one incident or maintenance. Raises StopIteration when there is none."""
-    one = next(one for one in (*page.incidents, *page.maintenance) if one.code == code)
+    """The page of one incident or maintenance. Raises LookupError when there is none."""
+    one = page.entry(code)
+    if one is None:
+        raise LookupError(code)
     names = {component.code: component for component in page.components}
     words = Words(page, page.updated_at)
     return _render(

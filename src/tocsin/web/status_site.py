@@ -195,8 +195,7 @@ class StatusSite:
     async def _made(self, shown: Shown, path: str) -> Doc | None:
         """The page of one incident: made when first asked for, once."""
         code = path.removeprefix("/incidents/")
-        found = [one for one in (*shown.view.incidents, *shown.view.maintenance) if one.code == code]
-        if not path.startswith("/incidents/") or not found:
+        if not path.startswith("/incidents/") or shown.view.entry(code) is None:
             return None
         if path not in shown.making:
             shown.making[path] = asyncio.create_task(self._make(shown, path))
