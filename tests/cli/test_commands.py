@@ -9,6 +9,7 @@ import pytest
 
 from tocsin.cli import show
 from tocsin.cli.client import Client, WrongInput
+from tocsin.plugins.probes import registry
 
 from .conftest import Terminal
 
@@ -213,3 +214,27 @@ async def test_the_life_of_an_incident_from_a_terminal(terminal: Terminal) -> No
     assert (await terminal.run("incident", "times", "3", "engaged")).code == 2
     assert "Bob may see it now" in (await terminal.ok("incident", "private", "3", "--let-in", "bob", role="admin")).out
     assert (await terminal.run("incident", "show", "3", role="observer")).code == 1
+
+
+async def test_probes_are_written_tried_and_removed(terminal: Terminal) -> None:
+    terminal.desk.world.ctx.probes = registry.create()
+    at = ("shop", "web")
+    await terminal.desk.post("/services", {"id": "shop"}, 201, role="manager")
+    made = await terminal.ok("probe", "set", *at, "--url", "http://shop.example.invalid/healthz?key=1", role="manager")
+    assert "web looks at http://shop.example.invalid" in made.out
+    listed = (await terminal.ok("probe", "list", "shop", "--json")).json()["items"]
+    assert (listed[0]["url"], listed[0]["samples"]) == ("http://shop.example.invalid", 3), "the path is for managers"
+    tried = await terminal.run("probe", "try", *at)
+    assert (tried.code, tried.out[:26]) == (1, "Bad: its host is not known"), tried
+    inside = await terminal.run("probe", "set", *at, "--url", "http://169.254.169.254/", role="manager")
+    assert (inside.code, "private network" in inside.err) == (2, True)
+    patched = await terminal.desk.call(
+        "PATCH",
+        "/services/shop",
+        {"probes": [{"id": "x", "type": "tcp", "host": "10.0.0.1", "port": "22"}]},
+        role="manager",
+    )
+    assert patched.status_code == 422
+    assert (await terminal.run("probe", "set", *at, "--url", "http://shop.example.com/")).code == 1
+    await terminal.ok("probe", "remove", *at, role="manager")
+    assert "only a person can say" in (await terminal.ok("probe", "list", "shop")).err

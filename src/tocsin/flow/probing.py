@@ -66,6 +66,12 @@ async def measure(ctx: Context, probes: Sequence[tuple[str, Probe]], want: bool)
     return list(await asyncio.gather(*(one(service, probe) for service, probe in probes)))
 
 
+async def look(ctx: Context, service: str, probe: Probe) -> Sample:
+    """Take one sample. Only a service of the configuration file may be looked at in a private network. Raises KeyError for a type
+    that this release does not have."""
+    return await ctx.probes[probe.type].sample(probe.settings, ("services", service) not in ctx.directory.origins)
+
+
 async def _run(ctx: Context, service: str, probe: Probe, want: bool) -> Measured:
     if probe.type not in ctx.probes:  # another release configured it
         return Measured(service, probe, (Sample(False, f"this release has no probe of type {probe.type}"),))
@@ -73,7 +79,7 @@ async def _run(ctx: Context, service: str, probe: Probe, want: bool) -> Measured
     while len(samples) < probe.samples:
         if samples:
             await asyncio.sleep(int(probe.interval))
-        samples.append(await ctx.probes[probe.type].sample(probe.settings))
+        samples.append(await look(ctx, service, probe))
         if samples[-1].good is not want:
             break
     return Measured(service, probe, tuple(samples))

@@ -119,6 +119,8 @@ async def update(ctx: Context, principal: Principal, kind: str, name: str, body:
     changes = _without_additions(_named(body, name))
     if kind == "users" and changes.get("contact_methods"):
         await refuse_private(ctx, kind, _read(kind, {"id": name, "contact_methods": changes["contact_methods"]}))
+    if kind == "services" and changes.get("probes"):
+        await refuse_private(ctx, kind, _read(kind, {"id": name, "probes": changes["probes"]}))
     if kind in ("channels", "rooms") and changes.get("url"):
         old = plain(find(ctx, kind, name).object)
         await refuse_private(ctx, kind, _read(kind, {**old, "url": changes["url"]}))

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.manage import heartbeats, incidents, ladders, mutes, services
+from tocsin.manage import heartbeats, incidents, ladders, mutes, probes, services
 from tocsin.plugins.sources.registry import TYPES, snippets
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
 from tocsin.web.pages import go, show
@@ -31,7 +31,7 @@ async def service(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     beats = (await heartbeats.list_heartbeats(ctx, viewer.someone, service=id, limit=50))["items"]
     return await show(
         request, viewer, "services/service.html", muted=[m for m in standing if m["status"] != "expired"], beats=beats,
-        service=shown, recent=current["items"], types=TYPES,
+        service=shown, recent=current["items"], types=TYPES, probes=probes.list_probes(ctx, viewer.someone, id)["items"],
         snippets={i["id"]: snippets(i["type"], ctx.settings.external_url, i["key"]) for i in shown["integrations"]} if keys else {},
         ladder=ladders.of_service(ctx, id, ctx.clock.now()) if viewer.may("see_on_call") else None,
         severities=("sev1_critical", "sev2_high", "sev3_medium", "sev4_low"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp.abc import ResolveResult
 
 from tocsin.core.probe import Probe
 from tocsin.core.spelling import Duration, decode, plain
+from tocsin.plugins.channels.names import Names
 from tocsin.plugins.probes import registry
 from tocsin.plugins.probes.http import HttpProbe
 from tocsin.plugins.probes.tcp import TcpProbe
@@ -31,7 +34,7 @@ async def answering(answer: bytes, wait: float = 0.0) -> AsyncIterator[int]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "0.0.0.0", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -89,6 +92,29 @@ async def test_a_port_that_takes_connections() -> None:
         assert (await TcpProbe().sample({"host": "127.0.0.1", "port": str(port)})).good
     assert not (await TcpProbe().sample({"host": "127.0.0.1", "port": str(free_port())})).good
     assert not (await TcpProbe().sample({"host": "no-such-host.invalid", "port": "80"})).good
+
+
+async def test_what_people_typed_never_leads_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an address, by a name, by a redirect, and by a name that lead outside when it was typed."""
+    async with answering(http("200 OK", "x")) as port:
+        for url in (f"http://127.0.0.1:{port}/", f"http://localhost:{port}/", f"http://[::ffff:127.0.0.1]:{port}/"):
+            sample = await HttpProbe().sample({"url": url}, public_only=True)
+            assert (sample.good, "private network" in sample.text) == (False, True), url
+        for host in ("127.0.0.1", "localhost", "::ffff:127.0.0.1"):
+            sample = await TcpProbe().sample({"host": host, "port": str(port)}, public_only=True)
+            assert (sample.good, "private network" in sample.text) == (False, True), host
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        async with answering(moved.encode()) as door:
+            monkeypatch.setattr("tocsin.plugins.channels.public.is_public", lambda address: address == "127.0.0.2")
+            monkeypatch.setattr(Names, "resolve", _outside)
+            sample = await HttpProbe().sample({"url": f"http://shop.example.com:{door}/"}, public_only=True)
+            assert (sample.good, "private network" in sample.text) == (False, True)
+
+
+async def _outside(
+    self: Names, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+) -> list[ResolveResult]:
+    return [ResolveResult(hostname=host, host="127.0.0.2", port=port, family=socket.AF_INET, proto=0, flags=0)]
 
 
 @pytest.mark.parametrize(

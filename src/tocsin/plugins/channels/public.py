@@ -7,6 +7,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
+from aiohttp import AddrInfoType
 from aiohttp.abc import ResolveResult
 
 from tocsin.plugins.channels.names import Names
@@ -64,7 +65,16 @@ async def leads_inside(url: str, *, named: bool = True) -> bool:
 
 
 class PrivateAddressError(OSError):
-    """A name leads into a private network."""
+    """A name or an address leads into a private network."""
+
+
+def public_socket(address: AddrInfoType) -> socket.socket:
+    """A socket to connect to `address` with (aiohttp's `socket_factory`). This is the last look: past names, redirects, and
+    addresses that need no name. Raises PrivateAddressError."""
+    family, kind, protocol, _, place = address
+    if not is_public(str(place[0])):
+        raise PrivateAddressError("it leads into a private network")
+    return socket.socket(family, kind, protocol)
 
 
 class PublicNames(Names):

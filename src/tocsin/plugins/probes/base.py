@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.plugins.channels.base import Field, field_problem
 
-__all__ = ["Field", "Probe", "Sample", "field_problem"]
+__all__ = ["INSIDE", "Field", "Probe", "Sample", "field_problem"]
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -18,6 +18,10 @@ class Sample(msgspec.Struct, frozen=True):
     good: bool
     text: str
     milliseconds: float = 0.0
+
+
+INSIDE = "it leads into a private network, and only probes of the configuration file may"
+"""What a probe says that somebody typed."""
 
 
 class Probe(Protocol):
@@ -32,6 +36,9 @@ class Probe(Protocol):
         """Why these settings can never work (None: they may), naming the field and the fix. No network."""
         ...
 
-    async def sample(self, settings: Mapping[str, str]) -> Sample:
-        """Look once; never raises for what the other side does. Called outside any transaction."""
+    async def sample(self, settings: Mapping[str, str], public_only: bool = False) -> Sample:
+        """Look once; never raises for what the other side does. Called outside any transaction.
+
+        `public_only`: a person typed where to look, so no connection goes into a private network, whatever names and redirects say.
+        """
         ...

@@ -9,7 +9,9 @@ import aiohttp
 from yarl import URL
 
 from tocsin import __version__
-from tocsin.plugins.probes.base import Field, Sample, field_problem
+from tocsin.plugins.channels.names import Names
+from tocsin.plugins.channels.public import PrivateAddressError, PublicNames, public_socket
+from tocsin.plugins.probes.base import INSIDE, Field, Sample, field_problem
 
 MOST_READ = 256 * 1024
 """Bytes of an answer in which words are looked for."""
@@ -59,7 +61,7 @@ class HttpProbe:
             return "status: write statuses like 200, 200-299 or 200-299, 404"
         return None
 
-    async def sample(self, settings: Mapping[str, str]) -> Sample:
+    async def sample(self, settings: Mapping[str, str], public_only: bool = False) -> Sample:
         wanted, began = settings.get("status") or self.usual, time.monotonic()
         try:
             async with (
@@ -67,6 +69,10 @@ class HttpProbe:
                     timeout=aiohttp.ClientTimeout(total=self.timeout),
                     headers={"User-Agent": f"Tocsin/{__version__} probe"},
                     cookie_jar=aiohttp.DummyCookieJar(),
+                    connector=aiohttp.TCPConnector(
+                        resolver=PublicNames() if public_only else Names(),
+                        socket_factory=public_socket if public_only else None,
+                    ),
                 ) as session,
                 session.get(settings["url"]) as answer,
             ):
@@ -82,6 +88,8 @@ class HttpProbe:
 
     def _said(self, error: Exception) -> str:
         """In words, without the address: it may hold what nobody should read."""
+        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, PrivateAddressError):
+            return INSIDE
         if isinstance(error, TimeoutError):
             return f"no answer within {self.timeout:g} s"
         if isinstance(error, aiohttp.ClientConnectorDNSError):

@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from tocsin.plugins.probes.base import Field, Sample, field_problem
+from tocsin.plugins.channels.names import Names
+from tocsin.plugins.channels.public import PrivateAddressError, PublicNames
+from tocsin.plugins.probes.base import INSIDE, Field, Sample, field_problem
 
 
 class TcpProbe:
@@ -32,11 +34,15 @@ class TcpProbe:
             return "host: write a name or an address, without scheme or path"
         return None
 
-    async def sample(self, settings: Mapping[str, str]) -> Sample:
+    async def sample(self, settings: Mapping[str, str], public_only: bool = False) -> Sample:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.timeout):
-                _, writer = await asyncio.open_connection(settings["host"], int(settings["port"]))
+                writer = await _connect(
+                    settings["host"], int(settings["port"]), PublicNames() if public_only else Names()
+                )
+        except PrivateAddressError:
+            return Sample(False, INSIDE, _since(began))
         except TimeoutError:
             return Sample(False, f"no connection within {self.timeout:g} s", _since(began))
         except (OSError, UnicodeError) as error:
@@ -44,6 +50,17 @@ class TcpProbe:
             return Sample(False, "it refuses connections" if refused else "it cannot be reached", _since(began))
         writer.transport.abort()
         return Sample(True, "it takes connections", _since(began))
+
+
+async def _connect(host: str, port: int, names: Names) -> asyncio.StreamWriter:
+    """To the first address of `host` that takes it: to the very addresses that were looked at. Raises OSError."""
+    refused: OSError = OSError("it has no address")
+    for found in await names.resolve(host, port):
+        try:
+            return (await asyncio.open_connection(found["host"], port))[1]
+        except OSError as error:
+            refused = error
+    raise refused
 
 
 def _since(began: float) -> float:
