@@ -24,8 +24,10 @@ def test_every_field_has_a_reader() -> None:
 def test_values_arrive_as_their_types() -> None:
     settings = load({
         "TOCSIN_DATA": "/srv/tocsin", "TOCSIN_LEASE_SECONDS": "4.5", "TOCSIN_EXTERNAL_URL": "https://tocsin.example/",
-        "TOCSIN_BOOTSTRAP_TOKEN": LONG,
+        "TOCSIN_BOOTSTRAP_TOKEN": LONG, "TOCSIN_TRUSTED_PROXIES": "10.0.0.7,fd00::/8",
     })  # fmt: skip
+    assert settings.trusted_proxies == ("10.0.0.7/32", "fd00::/8")
+    assert load({"TOCSIN_TRUSTED_PROXIES": "none"}).trusted_proxies == ()
     assert settings.data == Path("/srv/tocsin")
     assert settings.lease_seconds == 4.5
     assert settings.external_url == "https://tocsin.example"
@@ -54,6 +56,7 @@ def test_each_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
         ("DATABASE_URL", "db:5432", "must look like postgresql://"),
         ("EXTERNAL_URL", "tocsin.example.com", "must be the address"),
         ("EXTERNAL_URL", "https://tocsin.example/?x=1", "must be the address"),
+        ("TRUSTED_PROXIES", "10.0.0.7, proxy", "'proxy' is neither"),
         ("SMTP_URL", "mail.example.com:25", "must look like smtp://"),
         ("MAIL_FROM", "nobody", "must be a mail address"),
         ("LOG_FORMAT", "xml", "must be text or json"),

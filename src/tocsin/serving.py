@@ -30,17 +30,31 @@ def application(ctx: Context, intake: Intake, engine: Engine, stack: AsyncExitSt
     """Everything that is served; what must be finished when the node stops is pushed to `stack`."""
     app = create_app(ctx, intake, engine)
     stack.push_async_callback(app.state.status_site.stop)
-    inner = ProxyHeadersMiddleware(
-        cast("Any", app)
-    )  # who asks, as a proxy on this machine tells; the doors need not know
-    status = StatusDoor(ctx, app.state.status_site, cast("App", inner))
+    status = StatusDoor(ctx, app.state.status_site, behind_proxies(ctx, app))
     doors = Doors(ctx, intake, sources.sources(), status)
     stack.push_async_callback(doors.stop)
     return doors
 
 
+def behind_proxies(ctx: Context, app: Litestar) -> App:
+    """The application, told who asks as our proxies tell it: limits for strangers count by that. The doors in front need not know."""
+    return cast("App", ProxyHeadersMiddleware(cast("Any", app), list(ctx.settings.trusted_proxies)))
+
+
 def create_app(ctx: Context, intake: Intake, engine: Engine) -> Litestar:
-    """The framework's application. `app.state` holds `ctx`, `intake`, `engine` and `status_site`."""
+    """The framework's application on this node. `app.state` holds `ctx`, `intake`, `engine` and `status_site`."""
+    app = create_routes()
+    put_on(app, ctx, intake, engine)
+    return app
+
+
+def put_on(app: Litestar, ctx: Context, intake: Intake, engine: Engine) -> None:
+    """Let the routes serve this node."""
+    app.state = State({"ctx": ctx, "intake": intake, "engine": engine, "status_site": StatusSite(ctx)})
+
+
+def create_routes() -> Litestar:
+    """Every route, on no node yet."""
     return Litestar(
         route_handlers=[
             create_api_routes(),
@@ -51,7 +65,6 @@ def create_app(ctx: Context, intake: Intake, engine: Engine) -> Litestar:
         ],
         exception_handlers={kind: _by_path(kind) for kind in {*problems.HANDLERS, *pages.HANDLERS}},
         openapi_config=openapi(),
-        state=State({"ctx": ctx, "intake": intake, "engine": engine, "status_site": StatusSite(ctx)}),
         logging_config=None,
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.core.errors import Invalid, Problem
+from tocsin.core.network import networks
 
 PREFIX = "TOCSIN_"
 _CLIENT = ("TOCSIN_URL", "TOCSIN_TOKEN")
@@ -34,6 +35,7 @@ class Settings:
     data: Path = field(default_factory=default_data)
     database_url: str = field(default="", metadata=_SECRET)
     external_url: str = "http://127.0.0.1:8420"
+    trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     secret_key: str = field(default="", metadata=_SECRET)
     bootstrap_token: str = field(default="", metadata=_SECRET)
     smtp_url: str = field(default="", metadata=_SECRET)
@@ -119,6 +121,17 @@ def _external_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _trusted_proxies(text: str) -> tuple[str, ...]:
+    if text == "none":
+        return ()
+    try:
+        return networks(text)
+    except ValueError as error:
+        raise ValueError(
+            f"must be addresses or networks of your proxies, like 10.0.0.7, 192.168.1.0/24, or none: {str(error)!r} is neither"
+        ) from None
+
+
 def _long(text: str) -> str:
     if len(text) < 32:
         raise ValueError(f"has {len(text)} characters and needs at least 32: make one with `openssl rand -hex 32`")
@@ -181,6 +194,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "data": _data,
     "database_url": _database_url,
     "external_url": _external_url,
+    "trusted_proxies": _trusted_proxies,
     "secret_key": _long,
     "bootstrap_token": _long,
     "smtp_url": _smtp_url,

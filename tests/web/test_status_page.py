@@ -22,11 +22,12 @@ from tocsin.flow.silence_alarm import keep_watch
 from tocsin.flow.tick import Engine
 from tocsin.manage import configuration
 from tocsin.manage.files import File, write
-from tocsin.serving import create_app
+from tocsin.serving import behind_proxies
 from tocsin.store.database import Database
 from tocsin.web.status_door import StatusDoor
 from tocsin.web.status_site import StatusSite
 
+from ..served import app_of
 from ..story.test_status_page import PAGE, Mail
 from ..story.world import ORGANISATION, World, directory
 from .visitor import ROLES, Site, text_of
@@ -37,7 +38,7 @@ class Stand:
 
     def __init__(self, world: World, mail: Mail) -> None:
         self.world, self.mail, self.incidents = world, mail, 0
-        app = create_app(world.ctx, world.intake, world.engine)
+        self.app = app = app_of(world)
         self.site = Site(world, app)
         self.pages: StatusSite = app.state.status_site
         self.door = StatusDoor(world.ctx, self.pages, app)  # type: ignore[arg-type]
@@ -335,6 +336,47 @@ async def test_too_many_wishes_are_refused_and_nobody_is_flooded(stand: Stand) -
         await stand.world.wait(hours=hours)
         await ask(stand)
         assert len(stand.mail.sent) == told + letters
+
+
+async def test_programs_subscribe_as_on_such_pages(stand: Stand) -> None:
+    http, door = stand.site.stranger().http, "/status/api/v2/subscribers.json"
+    [cards, _] = [
+        one["id"] for one in (await stand.get("/api/v2/components.json")).json()["components"] if not one["group"]
+    ]
+    for n, body in enumerate((
+        {"json": {"subscriber": {"email": "k0@example.com", "component_id": cards}}},
+        {"data": {"subscriber[email]": "k1@example.com", "subscriber[component_ids][]": cards}},
+    )):  # fmt: skip
+        answer = await http.post(door, **body)  # type: ignore[arg-type]
+        assert answer.status_code == 200
+        assert (answer.json()["email"], answer.json()["mode"]) == (f"k{n}@example.com", "email")
+        assert answer.json()["page"]["name"] == "Example Status"
+    await stand.rest()
+    assert [to for to, _ in stand.mail.sent] == ["k0@example.com", "k1@example.com"], "asked to confirm, as anybody"
+    assert await stand.world.rows("SELECT 1 FROM subscribers WHERE wanted = '{cards}'")
+    for bad in ({"email": "kim"}, {"email": "k@example.com", "component_id": "x"}, {"endpoint": "https://x.test"}, 1):
+        refused = await http.post(door, json={"subscriber": bad})
+        assert refused.status_code == 422
+        assert refused.json()["error"]
+
+
+async def test_visitors_behind_a_proxy_of_ours_are_counted_apart(stand: Stand) -> None:
+    """And nobody else is believed about where he comes from."""
+    stand.world.ctx.settings = replace(stand.world.ctx.settings, trusted_proxies=("10.0.0.0/24",))
+    app = behind_proxies(stand.world.ctx, stand.app)
+
+    async def wish(peer: str, visitor: str) -> int:
+        transport = httpx.ASGITransport(app, client=(peer, 4000))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://tocsin.test") as http:
+            data = {"address": f"{uuid4().hex}@example.com"}
+            return (await http.post("/status/subscribe", data=data, headers={"x-forwarded-for": visitor})).status_code
+
+    for n in range(10):
+        assert await wish("10.0.0.7", f"2001:db8::{n}") == 200
+        assert await wish("192.0.2.1", f"198.51.100.{n}") == 200
+    assert await wish("10.0.0.7", "2001:db8::ffff") == 429, "one holder of IPv6 has a whole /64"
+    assert await wish("192.0.2.1", "198.51.100.77") == 429, "not one of our proxies"
+    assert await wish("10.0.0.7", "203.0.113.9") == 200
 
 
 async def test_what_is_no_address_is_refused(stand: Stand) -> None:

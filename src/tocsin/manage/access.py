@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from math import ceil
 
 from tocsin.core.configuration import Role, User
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
+from tocsin.core.network import place
 from tocsin.core.permission import ROLES, Principal, require
 from tocsin.flow.context import Context
 from tocsin.manage.passwords import check_password, hash_password, password_matches
@@ -179,21 +179,10 @@ def _user_named(ctx: Context, text: str) -> str:
 
 def _subjects(user: str, address: str) -> dict[str, int]:
     """What guesses are counted under, with the limit of each."""
-    place = _place(address)
+    where = place(address)
     return {
-        f"pair:{user} {place}": GUESSES_PAIR, f"address:{place}": GUESSES_ADDRESS, f"user:{user}": GUESSES_USER,
+        f"pair:{user} {where}": GUESSES_PAIR, f"address:{where}": GUESSES_ADDRESS, f"user:{user}": GUESSES_USER,
     }  # fmt: skip
-
-
-def _place(address: str) -> str:
-    """An IPv4 address, or the /64 that one holder of IPv6 has to himself."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address[:64]
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is None:
-        return str(ipaddress.ip_network((known, 64), strict=False))
-    return str(getattr(known, "ipv4_mapped", None) or known)
 
 
 async def _count_guess(ctx: Context, user: str, address: str) -> datetime:

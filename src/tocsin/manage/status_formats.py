@@ -43,6 +43,11 @@ def moment(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def subscriber(page: PageView, address: str) -> dict[str, Any]:
+    """What whoever gave an address is told: the same whether it is known or not."""
+    return {"email": address, "mode": "email", "can_select_components": bool(page.components), "page": _page(page)}
+
+
 def _page(page: PageView) -> dict[str, Any]:
     return {
         "id": page.code, "name": page.name, "url": page.url, "time_zone": page.time_zone,

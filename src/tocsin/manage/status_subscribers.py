@@ -7,9 +7,13 @@ import io
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
 
 from tocsin.core.checking import is_email
 from tocsin.core.errors import Conflict, Invalid, NotFound, TooMany
+from tocsin.core.network import place
 from tocsin.core.permission import Principal, require
 from tocsin.core.shape import short, unknown
 from tocsin.core.status_page import StatusPage
@@ -30,8 +34,47 @@ PER_ADDRESS = 3
 """Letters to one address within a day that ask it to confirm, whoever wishes: nobody is bothered through us."""
 DAY = timedelta(days=1)
 PER_SOURCE = 10
-"""Wishes to subscribe from one network address within the window."""
+"""Wishes to subscribe from one place in the network within the window."""
 MOST_ADDED = 1000
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program asks for in the shape of statuspage.io. `component_ids`: codes, as components.json gives them; none: everything."""
+
+    email: str = ""
+    component_id: str | None = None
+    component_ids: tuple[str, ...] = ()
+    incident_id: str | None = None
+    phone_number: str | None = None
+    endpoint: str | None = None
+
+
+class _Body(msgspec.Struct, frozen=True):
+    subscriber: Wish
+
+
+def read_wish(body: bytes, content_type: str) -> Wish:
+    """From JSON (`{"subscriber": {"email"}}`) or a form (`subscriber[email]=`). Raises Invalid."""
+    try:
+        if "json" in content_type:
+            wish = msgspec.json.decode(body, type=_Body).subscriber
+        else:
+            found = parse_qs(body.decode(), max_num_fields=200)
+            given = {name.removeprefix("subscriber[").removesuffix("]"): values for name, values in found.items()}
+            codes = [*given.get("component_ids][", ()), *given.get("component_id", ())]
+            named = {
+                name: given[name][-1] for name in ("email", "incident_id", "phone_number", "endpoint") if name in given
+            }
+            wish = Wish(**named, component_ids=tuple(codes))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Invalid(f'send {{"subscriber": {{"email": "alice@example.com"}}}}: {error}') from None
+    if wish.phone_number or wish.endpoint or wish.incident_id:
+        raise Invalid(
+            "this page tells by e-mail only, of all or of some components: give email and, if you like, component_ids"
+        )
+    return msgspec.structs.replace(
+        wish, component_ids=tuple(dict.fromkeys((*wish.component_ids, *filter(None, [wish.component_id]))))
+    )
 
 
 # --- the public ---------------------------------------------------------------------------------------------------------
@@ -48,11 +91,11 @@ async def ask(ctx: Context, address: str, components: Sequence[str], source: str
     address, wanted = _address(address), _components(page, components)
     now = ctx.clock.now()
     async with ctx.db.transaction() as tx:
-        since = now - WINDOW
-        if await store.attempts(tx, f"from:{source}", since) >= PER_SOURCE:
+        since, place_asking = now - WINDOW, f"from:{place(source)}"
+        if await store.attempts(tx, place_asking, since) >= PER_SOURCE:
             raise TooMany("Too many addresses were given from here. Try again in an hour.", int(WINDOW.total_seconds()))
         asked = await store.attempts(tx, f"mail:{address.lower()}", now - DAY)
-        await store.add_attempts(tx, [f"from:{source}", f"mail:{address.lower()}"], now, now - DAY)
+        await store.add_attempts(tx, [place_asking, f"mail:{address.lower()}"], now, now - DAY)
         if asked >= PER_ADDRESS:
             return  # said nothing of: whoever asks need not know what reaches somebody else
         known = await store.by_address(tx, address) or await store.add(tx, address, wanted, "asked", "", now)

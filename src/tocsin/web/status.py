@@ -12,9 +12,10 @@ from litestar import HttpMethod, Response, get, post, route
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from tocsin.core.errors import Invalid, NotFound, TooMany, Unauthenticated
+from tocsin.core.errors import Invalid, NotFound, TocsinError, TooMany, Unauthenticated
 from tocsin.core.permission import require
-from tocsin.manage import access, status_pages
+from tocsin.core.shape import short
+from tocsin.manage import access, status_formats, status_pages
 from tocsin.manage import status_subscribers as subscribers
 from tocsin.web.authentication import SESSION, AnyRequest, address, context
 from tocsin.web.errors import status_of
@@ -82,6 +83,32 @@ async def subscribe(request: AnyRequest) -> Response[Any]:
     )  # fmt: skip
 
 
+@post(
+    "/status/api/v2/subscribers.json", name="status_subscribers", opt=DOOR, status_code=200, include_in_schema=False
+)  # fmt: skip
+async def subscribe_program(request: AnyRequest) -> Response[Any]:
+    """The same for programs, in the shape of statuspage.io: `{"subscriber": {"email", "component_ids"?}}`, or its fields as a form.
+
+    Errors as there: `{"error": SENTENCE}` with 404, 409, 422, 429.
+    """
+    ctx = context(request)
+    headers = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*"}
+    try:
+        if (elsewhere := await _may_read(request)) is not None:
+            return elsewhere
+        wish = subscribers.read_wish(await request.body(), request.headers.get("content-type", ""))
+        page, code = status_pages.page_of(ctx.directory), status_pages.code_of(ctx)
+        named = {code(f"component:{one.id}"): one.id for one in page.components}
+        if strange := [one for one in wish.component_ids if one not in named]:
+            raise Invalid(
+                f"{short(strange[0])} is not the id of a component: see components.json", "/subscriber/component_ids"
+            )
+        await subscribers.ask(ctx, wish.email, [named[one] for one in wish.component_ids], address(request))
+    except TocsinError as error:
+        return Response({"error": str(error)}, status_code=status_of(error), headers=headers)
+    return Response(status_formats.subscriber(status_pages.frame(ctx), wish.email), headers=headers)
+
+
 @get("/status/confirm/{token:str}", name="status_confirm", opt=OPEN, include_in_schema=False)
 async def confirm_form(request: AnyRequest, token: FromPath[str]) -> Response[Any]:
     """Asks once more: programs that look into letters before people do must not confirm anything."""
@@ -132,4 +159,4 @@ async def _note(request: AnyRequest, heading: str, sentence: str, code: int = 20
     return Response(body, status_code=code, media_type=HTML, headers=QUIET)
 
 
-ROUTES = [status, subscribe, confirm_form, confirm, unsubscribe_form, unsubscribe]
+ROUTES = [status, subscribe, subscribe_program, confirm_form, confirm, unsubscribe_form, unsubscribe]
