@@ -23,6 +23,7 @@ from tocsin.store.database import Database
 from tocsin.store.migrate import migrate
 
 _PREFIX = "tocsin-tests-"
+_MEMORY = "/dev/shm"
 _FAST = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -78,7 +79,7 @@ def databases() -> Iterator[Databases]:
         return
     _sweep()
     # Not below pytest's own folder: the database user could not enter it.
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_roomy()))
     folder.chmod(0o755)
     server = Server(folder / "data", extra=_FAST)
     asyncio.run(server.start())
@@ -91,9 +92,18 @@ def databases() -> Iterator[Databases]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _roomy() -> str | None:
+    """A folder in memory, where a fresh database takes a seventh of the time, if it can hold many of them."""
+    try:
+        usage = shutil.disk_usage(_MEMORY)
+    except OSError:
+        return None
+    return _MEMORY if usage.free > 2 << 30 and os.access(_MEMORY, os.W_OK) else None
+
+
 def _sweep() -> None:
     """Remove the clusters of test runs that were killed: those whose lock nobody holds."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in (found for place in (tempfile.gettempdir(), _MEMORY) for found in Path(place).glob(f"{_PREFIX}*")):
         try:
             if time.time() - folder.stat().st_mtime < 60:
                 continue  # somebody may be starting here this very moment

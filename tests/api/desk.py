@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 from litestar import Litestar
 
-from tocsin.serving import create_app
 from tocsin.store import access
 
+from ..served import app_of
 from ..story.world import World
 
 ROLES = ("admin", "manager", "responder", "observer", "stakeholder")
@@ -81,6 +81,6 @@ async def open_desk(world: World) -> Desk:
         for role in ROLES:
             digest = hashlib.sha256(f"tocsin_{role}".encode()).digest()
             await access.add_token(tx, role, digest, role, "tocsin", world.clock.now())
-    app = create_app(world.ctx, world.intake, world.engine)
+    app = app_of(world)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
     return Desk(world, app, httpx.AsyncClient(transport=transport, base_url="http://tocsin.test"))

@@ -184,6 +184,7 @@ class World:
         self.engines = [Engine(ctx) for ctx in self.nodes]
         self.intake, self.engine = self.intakes[0], self.engines[0]
         self._turns = 0
+        self.ended = False
 
     def _another(self) -> Context:
         """A node with a memory of its own."""
@@ -203,6 +204,7 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.ended = True
         for intake, engine in zip(self.intakes, self.engines, strict=True):
             await intake.stop()
             await engine.stop()

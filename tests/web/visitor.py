@@ -15,9 +15,9 @@ from litestar import Litestar
 from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal
 from tocsin.manage import access
-from tocsin.serving import create_app
 from tocsin.store.database import Database
 
+from ..served import app_of
 from ..story.world import ORGANISATION, World, directory
 
 ADMIN = Principal("user:ada", "admin", "ada", "Ada King")
@@ -99,7 +99,7 @@ async def open_site(db: Database) -> AsyncIterator[Site]:
     people = [*ORGANISATION["users"], *({"id": user, "name": user.title()} for user in ("ada", "olga", "charlie"))]
     users = [{**person, "role": ROLES.get(person["id"], "responder")} for person in people]
     async with World(db, directory({"users": users})) as world:
-        site = Site(world, create_app(world.ctx, world.intake, world.engine))
+        site = Site(world, app_of(world))
         try:
             yield site
         finally:
