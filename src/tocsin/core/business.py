@@ -14,6 +14,7 @@ import msgspec
 from tocsin.core.calendar import LATEST, bounded, instant, stretches, wall_of, zone
 from tocsin.core.configuration import BusinessHours, Team
 from tocsin.core.directory import Directory
+from tocsin.core.preset import steps_of
 from tocsin.core.spelling import WEEKDAYS
 
 _DAY = timedelta(days=1)
@@ -87,7 +88,7 @@ def _zone_of(directory: Directory, team: Team | None, service: str | None) -> st
         if own:
             return min(own, key=lambda schedule: schedule.id).time_zone
     policy = directory.policy_of(service)
-    for step in policy.steps if policy else ():
+    for step in steps_of(policy) if policy else ():
         for target in step.targets:
             if target.schedule is not None and (named := directory.schedules.get(target.schedule)) is not None:
                 return named.time_zone

@@ -16,6 +16,7 @@ from tocsin.core.configuration import Limits, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.hours import Span, hours_of, nights, part
 from tocsin.core.load import duty_of, limits_of
+from tocsin.core.preset import steps_of
 from tocsin.core.schedule import shifts, who
 
 Rule = Literal["turn_too_long", "rest_too_short", "secondary_next_to_primary", "too_many_nights", "no_rest_after_night"]
@@ -143,8 +144,9 @@ def _partners(directory: Directory, schedule: str) -> list[str]:
     """The secondary schedules of the policies that begin with this one."""
     found: dict[str, None] = {}
     for policy in directory.escalation_policies.values():
-        if policy.steps and any(target.schedule == schedule for target in policy.steps[0].targets):
-            for step in policy.steps[1:]:
+        steps = steps_of(policy)
+        if steps and any(target.schedule == schedule for target in steps[0].targets):
+            for step in steps[1:]:
                 for id in (target.schedule for target in step.targets):
                     if id is not None and id in directory.schedules and duty_of(directory, id) == "secondary":
                         found[id] = None

@@ -13,6 +13,7 @@ from typing import Literal
 from tocsin.core.configuration import Limits, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.hours import Span, TimeClass, hours_of, joined, nights, pieces, split, without
+from tocsin.core.preset import steps_of
 from tocsin.core.schedule import shifts
 
 Duty = Literal["primary", "secondary"]
@@ -30,7 +31,7 @@ def duty_of(directory: Directory, schedule: str) -> Duty:
 def _duty_of(directory: Directory, schedule: str) -> Duty:
     named = False
     for policy in directory.escalation_policies.values():
-        for position, step in enumerate(policy.steps):
+        for position, step in enumerate(steps_of(policy)):
             if any(target.schedule == schedule for target in step.targets):
                 if position == 0:
                     return "primary"

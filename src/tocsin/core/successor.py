@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from tocsin.core.calendar import instant, zone
-from tocsin.core.configuration import EscalationPolicy, Override, Schedule, Team
+from tocsin.core.configuration import EscalationPolicy, Override, Schedule, Target, Team
 from tocsin.core.directory import Directory
 from tocsin.core.schedule import on_call
+from tocsin.core.tier import TIERS
 
 
 def on_call_now(directory: Directory, user: str, now: datetime) -> Iterator[tuple[Schedule, datetime]]:
@@ -64,18 +65,15 @@ def _team(team: Team, user: str, to: str) -> Team:
 
 
 def _policy(policy: EscalationPolicy, user: str, to: str) -> EscalationPolicy:
-    steps = tuple(
-        msgspec.structs.replace(
-            step,
-            targets=tuple(
-                msgspec.structs.replace(target, user=to) if target.user == user else target for target in step.targets
-            ),
-        )
-        if any(target.user == user for target in step.targets)
-        else step
-        for step in policy.steps
+    steps = tuple(msgspec.structs.replace(step, targets=_targets(step.targets, user, to)) for step in policy.steps)
+    tiers = policy.tiers and msgspec.structs.replace(
+        policy.tiers, **{tier: _targets(getattr(policy.tiers, tier), user, to) for tier in TIERS}
     )
-    return msgspec.structs.replace(policy, steps=steps)
+    return msgspec.structs.replace(policy, steps=steps, tiers=tiers)
+
+
+def _targets(targets: tuple[Target, ...], user: str, to: str) -> tuple[Target, ...]:
+    return tuple(msgspec.structs.replace(one, user=to) if one.user == user else one for one in targets)
 
 
 def past(schedule: Schedule, user: str) -> Schedule:

@@ -13,6 +13,7 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.hours import CLASSES
 from tocsin.core.limits import Breach, breaches
 from tocsin.core.load import Load, duty_of, limits_of, loads
+from tocsin.core.preset import steps_of
 from tocsin.core.spelling import plain
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
@@ -45,7 +46,7 @@ def family(directory: Directory, schedule: str) -> list[str]:
     """The schedule and those that stand in one escalation policy with it: whose people carry the load together."""
     found = {schedule: None}
     for policy in directory.escalation_policies.values():
-        named = [t.schedule for step in policy.steps for t in step.targets if t.schedule in directory.schedules]
+        named = [t.schedule for step in steps_of(policy) for t in step.targets if t.schedule in directory.schedules]
         if schedule in named:
             found |= dict.fromkeys(id for id in named if id is not None)
     return list(found)

@@ -28,6 +28,7 @@ from tocsin.core.handoff import (
 )
 from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal, allowed
+from tocsin.core.preset import steps_of
 from tocsin.core.severity import Severity
 from tocsin.flow import relieve
 from tocsin.flow.context import Context
@@ -202,7 +203,7 @@ def _services(directory: Directory, schedule: str) -> list[str]:
         service.id
         for service in directory.services.values()
         if (policy := directory.policy_of(service.id)) is not None
-        and any(target.schedule == schedule for step in policy.steps for target in step.targets)
+        and any(target.schedule == schedule for step in steps_of(policy) for target in step.targets)
     ]
 
 

@@ -16,6 +16,7 @@ from tocsin.core.calendar import instant, zone
 from tocsin.core.configuration import Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
+from tocsin.core.preset import steps_of
 from tocsin.core.schedule import shifts
 from tocsin.core.spelling import WallTime
 from tocsin.flow.context import Context
@@ -163,7 +164,7 @@ def _policies(directory: Directory, id: str) -> list[str]:
     return [
         policy.name or policy.id
         for policy in every
-        if any(t.schedule == id for step in policy.steps for t in step.targets)
+        if any(t.schedule == id for step in steps_of(policy) for t in step.targets)
     ]
 
 
