@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tocsin.core.severity_policy import Severities
+from tocsin.core.spelling import decode
 from tocsin.flow import searching
 from tocsin.store import search
 
@@ -98,6 +101,23 @@ async def test_the_guide_says_what_answers_mean_before_anything_is_declared(desk
     assert said["severity"] == "sev1_critical"
     assert "not certain, so it counts" in said["sentence"]
     assert (await desk.post("/severity-guide", {}))["severity"] is None
+
+
+async def test_the_shares_of_users_are_policy_that_a_running_incident_keeps(desk: Desk) -> None:
+    ctx = desk.world.ctx
+    body = {"title": "Slow for some", "affected_services": ["api"], "impact": {"percent": 6}}
+    ordinary = await desk.post("/incidents", body, 201)
+    assert ordinary["severity"] == "sev3_medium"
+    changes = {"sev2_high": {"users_from": "5%"}, "sev1_critical": {"users_from_tier_1": "0.5"}}
+    ctx.directory = replace(ctx.directory, severities=decode(changes, Severities))
+    bands = (await desk.get("/severity-guide"))["bands"]
+    assert bands["sev2_high"] == {"users_from": "5%", "users_from_tier_1": "1%"}
+    assert (await desk.post("/severity-guide", {"impact": {"percent": 6}}))["severity"] == "sev2_high"
+    assert (await desk.get(f"/incidents/{ordinary['id']}"))["severity_suggestion"] is None, "it keeps its own"
+    later = await desk.post("/incidents", body, 201)
+    assert (later["severity"], later["severity_policy"]["users_from"]) == ("sev2_high", "5%")
+    refused = await desk.call("PUT", "/severities", {"sev2_high": {"users_from": "120%"}}, role="manager")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/sev2_high/users_from")
 
 
 async def test_tags_are_given_and_taken(desk: Desk) -> None:

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.criteria import BY_ID, CRITERIA, TIER_1_BANDS, assess, band, suggest, without_answer
+from tocsin.core.criteria import BANDS, BY_ID, CRITERIA, assess, band, suggest, without_answer
 from tocsin.core.errors import Invalid
 from tocsin.core.impact import NOTHING, Impact, read_impact, stored_impact
+from tocsin.core.matrix import DEFAULTS, bands_of
 from tocsin.core.severity import Severity
 
 IDS = sorted(BY_ID)
+TIER_1_BANDS = bands_of(DEFAULTS, tier_1=True)
 answers = st.builds(
     Impact,
     percent=st.none() | st.floats(0, 100, allow_nan=False),
@@ -24,7 +26,7 @@ answers = st.builds(
 
 def severity(impact: Impact, tier_1: bool = False) -> int:
     """The number of the computed severity; 5 when the answers say nothing."""
-    found = assess(impact, tier_1)
+    found = assess(impact, TIER_1_BANDS if tier_1 else BANDS)
     return found.severity if found else 5
 
 
@@ -97,7 +99,7 @@ def test_more_users_never_make_it_milder_and_tier_1_is_never_milder(impact, one,
 
 @given(answers, st.booleans())
 def test_what_it_says_would_change_it_does(impact, tier_1):
-    found = assess(impact, tier_1)
+    found = assess(impact, TIER_1_BANDS if tier_1 else BANDS)
     if found is None:
         return
     assert found.reasons[0].severity == found.severity
@@ -105,7 +107,7 @@ def test_what_it_says_would_change_it_does(impact, tier_1):
         if change.severity > found.severity:
             assert severity(without_answer(impact, change.field), tier_1) == change.severity
         else:
-            edge = (TIER_1_BANDS[change.severity]) if tier_1 else {1: 50, 2: 10, 3: 1}[change.severity]
+            edge = {1: 5, 2: 1, 3: 0.1}[change.severity] if tier_1 else {1: 50, 2: 10, 3: 1}[change.severity]
             assert severity(msgspec.structs.replace(impact, percent=float(edge)), tier_1) == change.severity
             asked = next(one.id for one in CRITERIA if one.severity == change.severity)
             assert severity(msgspec.structs.replace(impact, criteria=(asked,)), tier_1) == change.severity

@@ -39,7 +39,7 @@ class Tags(_Body, frozen=True):
 
 @get("/severity-guide", guards=may("see_incidents"), summary="The questions that compute a severity")
 async def guide(request: AnyRequest) -> Response[bytes]:
-    return reply(declaring.guide())
+    return reply(declaring.guide(context(request)))
 
 
 @post(

@@ -251,6 +251,8 @@ def guide(as_json: AsJson = False) -> None:
         return show.json(found)
     rows = [(one["severity"], one["id"], one["question"], one["example"]) for one in found["items"]]
     show.table(("Severity", "Name", "Question", "Such as"), rows, "There are no questions.")
+    shares = [(key, one["users_from"], one["users_from_tier_1"]) for key, one in found["bands"].items()]
+    show.table(("Severity", "From this share of users", "Where tier 1 is affected"), shares, "")
 
 
 def take(

@@ -22,7 +22,8 @@ OfService = Annotated[str | None, typer.Option("--service", metavar="ID", help="
 COLUMNS = (
     ("response_time", "Acknowledge"), ("escalation_time", "Escalate"), ("communication_frequency", "Update"),
     ("resolution_target", "Restore"), ("page", "Pages"), ("progress", "Progress"), ("top", "Up to"),
-    ("inform_manager", "Manager told"), ("acknowledge_timeout", "Timeout"), ("review", "Review"), ("who", "Who"), ("how", "How"),
+    ("inform_manager", "Manager told"), ("acknowledge_timeout", "Timeout"), ("review", "Review"),
+    ("users_from", "Users from"), ("users_from_tier_1", "Tier 1 from"), ("who", "Who"), ("how", "How"),
 )  # fmt: skip
 
 

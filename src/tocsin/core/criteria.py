@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tocsin.core.impact import Impact, number
+from tocsin.core.matrix import DEFAULTS, bands_of
 from tocsin.core.severity import Severity
 
 
@@ -99,10 +100,8 @@ BREACH = "breach"
 """A yes to this makes the incident private (S0-109)."""
 
 Bands = Mapping[Severity, float]
-BANDS: Bands = {S1: 50, S2: 10, S3: 1, S4: 0}
-"""From what percent of users unable or degraded an incident has this severity (C-8)."""
-TIER_1_BANDS: Bands = {S1: 5, S2: 1, S3: 0.1, S4: 0}
-"""The same for services that are marked tier 1."""
+"""From what percent of users unable or degraded an incident has a severity: `users_from` of the matrix (C-8)."""
+BANDS: Bands = bands_of(DEFAULTS, tier_1=False)
 WORDS = {S1: "SEV1", S2: "SEV2", S3: "SEV3", S4: "SEV4"}
 
 
@@ -161,20 +160,19 @@ class Suggestion(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def assess(impact: Impact, tier_1: bool = False, bands: Bands | None = None) -> Assessment | None:
+def assess(impact: Impact, bands: Bands = BANDS) -> Assessment | None:
     """What severity the answers mean, and why; None while they say nothing about it. A question that is unsure counts as yes."""
-    scale = bands or (TIER_1_BANDS if tier_1 else BANDS)
-    reasons = _reasons(impact, scale)
+    reasons = _reasons(impact, bands)
     if not reasons:
         return None
     worst = reasons[0].severity
-    changes = (*_worse(impact, worst, scale), *_milder(impact, reasons, scale))
+    changes = (*_worse(impact, worst, bands), *_milder(impact, reasons, bands))
     return Assessment(worst, tuple(reasons), changes, BREACH in (*impact.criteria, *impact.unsure))
 
 
-def suggest(severity: Severity, impact: Impact, tier_1: bool = False, bands: Bands | None = None) -> Suggestion | None:
+def suggest(severity: Severity, impact: Impact, bands: Bands = BANDS) -> Suggestion | None:
     """What to propose to the people of an incident of this severity; None when the impact agrees or says nothing."""
-    found = assess(impact, tier_1, bands)
+    found = assess(impact, bands)
     if found is None or found.severity == severity:
         return None
     up = found.severity < severity

@@ -17,7 +17,17 @@ from tocsin.core.audience import Audiences
 from tocsin.core.business import Hours, business_hours_of, later, next_opening, open_at
 from tocsin.core.directory import Directory
 from tocsin.core.severity import Severity, Urgency
-from tocsin.core.severity_policy import AtDeclare, AtResolve, Paging, Progress, Review, RowChange, Severities, Timeout
+from tocsin.core.severity_policy import (
+    AtDeclare,
+    AtResolve,
+    Paging,
+    Percent,
+    Progress,
+    Review,
+    RowChange,
+    Severities,
+    Timeout,
+)
 from tocsin.core.spelling import Duration, decode, plain
 from tocsin.core.tier import Tier
 
@@ -35,7 +45,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     (None: never). `acknowledge_timeout`: an acknowledged incident pages again after this (None: never).
     `review`: what kind of review it needs. `audiences` are told of it by rule; `at_declare`: at its beginning those inside are told
     at once, and the word to the public is drafted or published (C-18); or nobody is told yet; what `at_resolve` does with the last
-    words to those that were told anything: they are drafted, or published at once (S1-5, S0-97). `who` responds and `how` it is
+    words to those that were told anything: they are drafted, or published at once (S1-5, S0-97). `users_from`: an incident has this
+    severity from this share of users who cannot work, or not well; `users_from_tier_1`: the same where a service of tier 1 is
+    affected (C-8). `who` responds and `how` it is
     told, in words.
     """
 
@@ -53,6 +65,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     audiences: Audiences
     at_declare: AtDeclare
     at_resolve: AtResolve
+    users_from: Percent
+    users_from_tier_1: Percent
     who: str
     how: str
 
@@ -80,6 +94,8 @@ DEFAULTS: Matrix = {
         audiences=Audiences(("responders", "stakeholders", "executives", "public")),
         at_declare="draft",
         at_resolve="draft",
+        users_from=Percent(50),
+        users_from_tier_1=Percent(5),
         who="Incident commander and all teams concerned",
         how="Status page and executives",
     ),
@@ -98,6 +114,8 @@ DEFAULTS: Matrix = {
         audiences=Audiences(("responders", "stakeholders", "public")),
         at_declare="draft",
         at_resolve="draft",
+        users_from=Percent(10),
+        users_from_tier_1=Percent(1),
         who="On call, with escalation",
         how="Status page and stakeholders",
     ),
@@ -116,6 +134,8 @@ DEFAULTS: Matrix = {
         audiences=Audiences(("responders",)),
         at_declare="draft",
         at_resolve="draft",
+        users_from=Percent(1),
+        users_from_tier_1=Percent(0.1),
         who="The team on call",
         how="Internal",
     ),
@@ -134,6 +154,8 @@ DEFAULTS: Matrix = {
         audiences=Audiences(("responders",)),
         at_declare="draft",
         at_resolve="draft",
+        users_from=Percent(0),
+        users_from_tier_1=Percent(0),
         who="One person, in working hours",
         how="Ticket only",
     ),
@@ -234,8 +256,17 @@ def _warnings(matrix: Matrix, severity: Severity) -> Iterator[str]:
     if row.escalation_time < row.response_time:
         yield f"{name} may escalate after {row.escalation_time}, before an acknowledgement is late ({row.response_time})"
     milder = matrix.get(Severity(severity + 1)) if severity < Severity.SEV4 else None
+    for field, of in (("users_from", ""), ("users_from_tier_1", " of services of tier 1")):
+        share, below = getattr(row, field), getattr(milder, field) if milder is not None else row.users_from
+        if milder is not None and share.value < below.value:
+            yield f"{name} begins with fewer users{of} ({share.plain()}) than {Severity(severity + 1).name} ({below.plain()})"
     if milder is not None and row.response_time > milder.response_time:
         yield f"{name} may be answered later ({row.response_time}) than {Severity(severity + 1).name} ({milder.response_time})"
+
+
+def bands_of(matrix: Matrix, tier_1: bool) -> dict[Severity, float]:
+    """From what percent of users an incident has each severity; `tier_1`: where a service of tier 1 is affected."""
+    return {s: (row.users_from_tier_1 if tier_1 else row.users_from).value for s, row in matrix.items()}
 
 
 # --- what follows from a row ------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ core/matrix.py says what each field means and what it is when nobody writes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -42,6 +43,34 @@ class Timeout(Spelled):
         return f"Timeout({self.plain()})"
 
 
+class Percent(Spelled):
+    """A share of users from 0 to 100, written `50%` or `0.1%`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        text = str(value).strip().removesuffix("%").strip()
+        if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text, re.ASCII) or float(text) > 100:
+            raise ValueError("write a share of users from 0% to 100%, like 50% or 0.1%")
+        return cls(float(text))
+
+    def plain(self) -> str:
+        return f"{self.value:.10g}%"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Percent) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"Percent({self.plain()})"
+
+
 Paging = Literal["now", "business_hours", "never"]
 Progress = Literal["automatic", "prompt", "off"]
 Review = Literal["required", "short", "optional"]
@@ -69,6 +98,8 @@ class RowChange(Written, frozen=True, kw_only=True):
     audiences: Audiences | None = None
     at_declare: AtDeclare | None = None
     at_resolve: AtResolve | None = None
+    users_from: Percent | None = None
+    users_from_tier_1: Percent | None = None
     who: str | None = None
     how: str | None = None
 

@@ -8,8 +8,10 @@ from typing import Any
 from tocsin.core.criteria import suggest
 from tocsin.core.directory import Directory
 from tocsin.core.impact import stored_impact
+from tocsin.core.matrix import bands_of
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
+from tocsin.flow.rules import known_rules
 from tocsin.store.reading_incidents import Row
 
 
@@ -25,13 +27,14 @@ def birth_view(row: Row, ctx: Context) -> dict[str, Any]:
     return {
         "origin": "import" if row["imported_at"] else row["origin"],
         "external_id": row["external_id"],
-        "severity_suggestion": suggestion_view(row, ctx.directory),
+        "severity_suggestion": suggestion_view(row, ctx),
     }
 
 
-def suggestion_view(row: Row, directory: Directory) -> dict[str, Any] | None:
+def suggestion_view(row: Row, ctx: Context) -> dict[str, Any] | None:
     if not row["impact"] or row["status"] in ("resolved", "closed"):
         return None
     impact, now = stored_impact(row["impact"]), Severity(row["severity"])
-    found = suggest(now, impact, tier_1(directory, row["affected_services"]))
+    rows = known_rules(ctx, row["matrix"], row["service"]).rows
+    found = suggest(now, impact, bands_of(rows, tier_1(ctx.directory, row["affected_services"])))
     return {"severity": found.severity.key, "up": found.up, "sentence": found.sentence} if found else None

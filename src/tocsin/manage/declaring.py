@@ -13,6 +13,7 @@ from tocsin.core.criteria import BY_ID, CRITERIA, Assessment, assess
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.impact import NOTHING, Impact, read_impact
+from tocsin.core.matrix import bands_of, matrix_of
 from tocsin.core.moment import check_past
 from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, read_tag
@@ -152,8 +153,10 @@ def _reporter(text: str | None) -> str | None:
 
 
 def assessment(directory: Directory, impact: Impact, services: Iterable[str]) -> Assessment | None:
-    """What severity the answers mean for these services."""
-    return assess(impact, tier_1(directory, services))
+    """What severity the answers mean for these services, under the matrix of the first, which the incident is to keep."""
+    affected = [service for service in services if service in directory.services]
+    matrix = matrix_of(directory, affected[0] if affected else None)
+    return assess(impact, bands_of(matrix, tier_1(directory, affected)))
 
 
 def preview(ctx: Context, impact: Any, services: Sequence[str]) -> dict[str, Any]:
@@ -165,10 +168,16 @@ def preview(ctx: Context, impact: Any, services: Sequence[str]) -> dict[str, Any
     return found.plain()
 
 
-def guide() -> dict[str, Any]:
-    """The questions of the severity guide, the worst first: `{items: [{id, severity, text, question, example}]}`."""
+def guide(ctx: Context) -> dict[str, Any]:
+    """The questions of the severity guide, the worst first: `{items: [{id, severity, text, question, example}], bands}`.
+
+    `bands`: `{sev1_critical: {users_from, users_from_tier_1}}`, the shares of users under the organisation's matrix.
+    """
+    matrix = matrix_of(ctx.directory, None)
     items = [
         {"id": one.id, "severity": one.severity.key, "text": one.text, "question": one.question, "example": one.example}
         for one in CRITERIA
     ]
-    return {"items": items, "next": None}
+    shares = ("users_from", "users_from_tier_1")
+    bands = {severity.key: {name: getattr(row, name).plain() for name in shares} for severity, row in matrix.items()}
+    return {"items": items, "next": None, "bands": bands}

@@ -10,10 +10,12 @@ import msgspec
 from tocsin.core.criteria import BREACH, BY_ID, suggest
 from tocsin.core.errors import Invalid
 from tocsin.core.impact import Impact, read_impact, stored_impact
+from tocsin.core.matrix import bands_of
 from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, by_hand, read_tag, retagged
 from tocsin.flow.acts import LONGEST_TEXT, Result, locked, tell, user_of
 from tocsin.flow.context import Context
+from tocsin.flow.rules import rules_for
 from tocsin.manage.birth import tier_1
 from tocsin.manage.declaring import assessment
 from tocsin.store import incidents
@@ -137,7 +139,9 @@ async def _learn(ctx: Context, tx: Tx, incident: Incident, actor: str, given: Ma
     if impact == before:
         return ""
     await incidents.update(tx, incident, impact=impact.plain())
-    found = suggest(Severity(incident.severity), impact, tier_1(ctx.directory, incident.affected_services))
+    rows = (await rules_for(ctx, tx, incident)).rows
+    bands = bands_of(rows, tier_1(ctx.directory, incident.affected_services))
+    found = suggest(Severity(incident.severity), impact, bands)
     said = f"Impact: {impact.sentence() or 'answers changed'}" + (
         f". {found.sentence}" if found and incident.open else ""
     )

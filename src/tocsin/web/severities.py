@@ -33,6 +33,8 @@ LABELS = {
     "audiences": "Audiences told",
     "at_declare": "First words",
     "at_resolve": "When it is resolved",
+    "users_from": "From what share of users",
+    "users_from_tier_1": "The same, tier 1 services",
     "who": "Who responds",
     "how": "How it is told",
 }
@@ -47,6 +49,8 @@ HINTS = {
     "audiences": "Of responders, stakeholders, executives, public; or nobody. For these an update is drafted when one is due.",
     "at_declare": "At the beginning, stakeholders and executives who asked for it are told; and something is drafted for the status page.",
     "at_resolve": "What becomes of the last words to those that were told of the incident.",
+    "users_from": "So many users cannot work, or not well: the guide says this severity, unless an answer says a worse one. Such as 10%.",
+    "users_from_tier_1": "The same where a service of tier 1 is affected.",
     "acknowledge_timeout": "An acknowledged incident that is not restored pages again. off: never.",
 }
 CHOICES: dict[str, dict[str, str]] = {
