@@ -73,6 +73,7 @@ def test_a_rehearsal_without_a_server(file: Path, tmp_path: Path) -> None:
     said = run("rehearse", "--config", str(file), "--file", str(payload), "--source", "pagerduty", "--at", AT)
     assert said.code == 0
     assert "Disk (api, sev1_critical): Ann is paged first, loudly." in said.out
+    assert "Assumed: Every message is delivered, and nobody answers." in said.out
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 from tocsin.core.errors import Invalid
 from tocsin.manage import offline
 from tocsin.manage.files import File
-from tocsin.manage.foresight import Question, Quiet, rehearse
+from tocsin.manage.foresight import Question, rehearse
+from tocsin.manage.holding import Quiet
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden" / "sources"

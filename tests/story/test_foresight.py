@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from tocsin.core.errors import NotFound
+from tocsin.core.incident import public_id
 from tocsin.core.mute import Matcher
 from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode, plain
+from tocsin.flow import restore
 from tocsin.manage import rehearsals, replays, silences
 from tocsin.manage.explain_person import explain_person
 from tocsin.manage.foresight import Question
@@ -288,3 +290,77 @@ async def test_an_incident_is_explained_by_the_rules_and_the_policy_that_it_keep
     bob = await explain_person(world.ctx, "bob", datetime.fromisoformat(at(4)))
     (told,) = [item["sentence"] for item in bob["items"] if item["kind"] == "not_paged"]
     assert "step 2, which leads to Bob, was due" in told
+
+
+def payload(key: str, severity: str = "critical", cluster: str = "one", **labels: str) -> dict[str, Any]:
+    """As `World.event` arrives, for the service `grouped`."""
+    details = {"cluster": cluster, **labels}
+    said = {"summary": f"{key} is broken", "source": "db", "severity": severity, "custom_details": details}
+    return {"routing_key": "g" * 32, "event_action": "trigger", "dedup_key": key, "payload": said}
+
+
+async def now(world: World, **body: Any) -> dict[str, Any]:
+    """What is said of a payload right now."""
+    return await rehearsals.rehearse(world.ctx, Question(source="pagerduty", payload=payload(**body)))
+
+
+async def test_right_now_what_is_open_is_counted_in(world: World) -> None:
+    """A repeat, an alert that joins, one that is graver, one that comes back: each is told as it then happens, and nothing is kept."""
+    world.ctx.directory = directory({"inhibitions": [HIDES]})
+    first = await world.fire("disk", "error", service="grouped", labels={"cluster": "one"})
+    assert first.incident is not None
+    name = public_id(first.incident)
+    before = await world.rows("SELECT id, count, severity FROM alerts")
+    for key in ("disk", "other"):
+        found = await now(world, key=key, severity="error")
+        (case,) = found["cases"]
+        assert (case["incident"], found["items"]) == (name, [])
+        taken = "It fires already and is counted in" if key == "disk" else "It joins"
+        said = f"{taken} {name} (SEV2, which nobody has answered yet). Nobody is paged anew."
+        assert case["sentence"] == said
+    assert "counted in" in found["assumes"][-1], "there is no other incident"
+    graver = await now(world, key="worse")
+    assert graver["cases"][0]["sentence"].endswith(
+        "which becomes a SEV1: paging starts over. Alice is paged first, loudly."
+    )
+    assert {item["reason"] for item in graver["items"]} >= {"severity_rose"}
+    elsewhere = await now(world, key="elsewhere", cluster="two")
+    assert elsewhere["cases"][0]["incident"] is None
+    assert "1 other incident pages now" in elsewhere["assumes"][-1]
+    hidden = await now(world, key="symptom", layer="app")
+    assert (hidden["cases"], hidden["hidden"]) == (
+        [], ["It is hidden while an alert fires (inhibition disks): it pages nobody."]
+    )  # fmt: skip
+    assert await world.rows("SELECT id, count, severity FROM alerts") == before
+
+    await world.fire("worse", service="grouped", labels={"cluster": "one"})
+    rows = await world.rows(
+        "SELECT p.user_id FROM pages p WHERE p.reason = 'severity_rose' AND p.incident_id = $1", first.incident
+    )
+    assert [row[0] for row in rows] == [item["user"] for item in graver["items"] if item["reason"] == "severity_rose"]
+    await restore.restore(world.ctx, first.incident, "user:alice", force="seen")
+    back = await now(world, key="disk2")
+    assert back["cases"][0]["sentence"].startswith(
+        f"It joins {name} (SEV1, monitoring, answered by Alice), which it brings back: paging starts over."
+    )
+    later = await rehearsals.rehearse(
+        world.ctx, Question(source="pagerduty", payload=payload("disk"), at=at(240), answered="5m")
+    )
+    assert later["cases"][0]["incident"] is None
+    assert "Nothing else is open then" in later["assumes"][-1]
+    assert "somebody acknowledges after 5m" in later["assumes"][0]
+
+
+HIDES = {"id": "disks", "source": ['cluster="one"'], "target": ['layer="app"'], "equal": ["cluster"]}
+
+
+async def test_a_service_is_told_as_hidden_while_what_it_depends_on_is_down(world: World) -> None:
+    services = [{**one, "hidden_by_dependencies": True, "depends_on": ["api"]} if one["id"] == "grouped" else one
+                for one in ORGANISATION["services"]]  # fmt: skip
+    world.ctx.directory = directory({"services": services})
+    cause = await world.fire("disk")
+    assert cause.incident is not None
+    found = await rehearsals.rehearse(world.ctx, Question(service="grouped", severity="SEV1"))
+    assert found["items"] == []
+    said = f"It is hidden while {public_id(cause.incident)} is open, of what it depends on: it pages nobody."
+    assert found["cases"][0]["sentence"] == said

@@ -77,6 +77,7 @@ async def test_a_rehearsal_by_address_and_by_form(site: Site) -> None:
     page = await olga.get(f"/rehearse?service=api&severity=sev1_critical&at={AT}")
     words = text_of(page)
     assert "Alice is paged first, loudly." in words
+    assert "Taken for granted: Every message is delivered, and nobody answers. Nothing else is open then" in words
     for name in ("Alice", "Bob", "Carol", "Erin"):
         assert f"{name} by phone" in words
     assert page.count('class="mark "') == 4

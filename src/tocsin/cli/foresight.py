@@ -99,6 +99,8 @@ def _print_rehearsal(found: dict[str, Any]) -> None:
         for i in found["items"]
     ]
     show.table(("At", "User", "By", "Step", "Tier", "Why"), rows, "Nobody would be paged.")
+    for sentence in found["assumes"]:
+        show.console().print(Text(show.clean(f"Assumed: {sentence}"), style="dim"), soft_wrap=True)
 
 
 @incidents.app.command("replay")

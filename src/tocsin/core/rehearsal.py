@@ -100,8 +100,9 @@ def foresee(
     rings: Collection[str] = (),
     answered: timedelta | None = None,
     rules: Rules | None = None,
+    because: PageReason | None = None,
 ) -> Rehearsal:
-    """The whole future of an incident of `service` that opens at `at` and pages by `policy`.
+    """The whole future of an incident of `service` that opens at `at` and pages by `policy`; or pages anew then, `because` of something.
 
     `rings`: the types of contact methods that ring, for which quiet hours and bundling hold. `answered`: after how long somebody
     acknowledges (None: nobody does). `rules`: those that the incident keeps (None: today's of the service).
@@ -117,7 +118,7 @@ def foresee(
     ladder = expanded(policy, row.escalation_time, row.top)
     stop = None if answered is None else at + answered
     end = until if stop is None else stop if until is None else min(stop, until)
-    rungs, items = _phase(directory, ladder, service, severity, urgency, at, end, rings)
+    rungs, items = _phase(directory, ladder, service, severity, urgency, at, end, rings, because)
     opens = next_opening(hours, at) if urgency == "low" else LATEST
     if opens < LATEST and (end is None or opens <= end):
         again = _phase(directory, ladder, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)

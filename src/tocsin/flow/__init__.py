@@ -10,71 +10,72 @@
 8. `hiding`     what hides new alerts: a firing alert, or an open incident of what they depend on
 9. `opening`    new alerts: muted, joined, back again, or a new incident that pages at once
 10. `settling`   a source says that alerts ended or are looked at: their incidents follow
-11. `pager`      plans pages: who, by what, and what is told
-12. `escalate`   a rung is due: whom to page, when to look again
-13. `turns`      round robin: each incident takes a turn, and no two take the same
-14. `restart`    paging starts over: the severity rose, the incident came back
-15. `regrade`    a person changes the severity: its clocks count anew, paging follows
-16. `shadows`    who shadows a shift gets copies of its pages
-17. `deliver`    carry each notification
-18. `gather`     what rings one person: several incidents as one message, quiet hours, limits
-19. `lanes`      places at providers, shared so that a slow one never holds up another
-20. `message`    what a notification says, and its signed link
-21. `receipts`   what became of each send; pages that reach nobody bring the next rung forward
-22. `bounces`    a provider says later that what it accepted did not arrive: the next rule at once
-23. `devices`    a browser is gone: struck off, its owner told
-24. `notices`    carry news that nobody has to answer
-25. `respond`    people answer: acknowledge, escalate, assign, note
-26. `declaring`  a person declares an incident: severity, roles and pages at once
-27. `beside`     work of timers that takes too long to stand between the others: few at once
-28. `responding` the first steps besides paging, each a job: those inside are told, the status page is drafted
-29. `transitions` what happens whenever a status changes, by whatever path: one list
-30. `closing`    an incident ends, and comes back: resolve, close, reopen
-31. `probing`    samples of the probes of what an incident affects
-32. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
-33. `restore`    it works again: a person checks, probes are sampled, the watch begins
-34. `step`       a person moves an incident along its lifecycle
-35. `times`      people correct the times of an incident
-36. `merge`      two incidents are one, or have to do with each other
-37. `acts`       what every act of a person shares
-38. `summon`     people ask for people: page somebody, responders, all hands
-39. `handover`   somebody else takes over, once they accept
-40. `snooze`     nothing rings until then; then paging starts again
-41. `roles`      who does what: a role is taken, handed over with read-back, let go
-42. `chat`       what people say in the room, and what they correct
-43. `findings`   what we know becomes fact or falls; what is decided on it
-44. `tasks`      who does what, and the check-in that is missed
-45. `progress`   the second clock: acknowledged, not restored
-46. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
-47. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
-48. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
-49. `crowds`     much news of one kind for one person is one message
-50. `facts`      what is known of an incident, from which everything told of it is made
-51. `composing`  what an update would say: the facts in the words of a template
-52. `updates`    an audience is told, with the time of the next update
-53. `telling`    whom that reaches, by which way, with a receipt
-54. `due_updates` the status changed: those who were told are to hear
-55. `drafting`   drafts are ready before an update is due
-56. `reminding`  an update is due or late: who is reminded, louder as time goes on
-57. `digesting`  once on a working day each team hears what waits in its queue, audiences of its minor incidents
-58. `communicate` a message to one channel, told in the room once
-59. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-60. `plans`      planned mutes become silences, window after window
-61. `overrun`    a maintenance window is over, and what it held back still fires
-62. `heartbeats` pings come in; a missing one raises an alert
-63. `following`  the configuration changed: what stands in the database because of it changes too
-64. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-65. `improve`    a shift that hurt asks for something to be changed
-66. `drill`      a marked incident that pages for real and ends by itself
-67. `forewarn`   before the night each team is told what would go wrong
-68. `searching`  incidents get the words that they are found by
-69. `public_words` the public was told of an incident: its subscribers are written to
-70. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-71. `letterbox`  the signed links in letters to subscribers
-72. `mailings`   carry letters to subscribers of the status page
-73. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-74. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-75. `talking`    tell rooms what happened, one event after the other, in nobody's way
-76. `review`     it is over: its review is drafted, with its dates
-77. `tick`       claims what is due and hands it to the stage that owns it
+11. `foretell`   what would become of an alert right now, decided by all that and taken back
+12. `pager`      plans pages: who, by what, and what is told
+13. `escalate`   a rung is due: whom to page, when to look again
+14. `turns`      round robin: each incident takes a turn, and no two take the same
+15. `restart`    paging starts over: the severity rose, the incident came back
+16. `regrade`    a person changes the severity: its clocks count anew, paging follows
+17. `shadows`    who shadows a shift gets copies of its pages
+18. `deliver`    carry each notification
+19. `gather`     what rings one person: several incidents as one message, quiet hours, limits
+20. `lanes`      places at providers, shared so that a slow one never holds up another
+21. `message`    what a notification says, and its signed link
+22. `receipts`   what became of each send; pages that reach nobody bring the next rung forward
+23. `bounces`    a provider says later that what it accepted did not arrive: the next rule at once
+24. `devices`    a browser is gone: struck off, its owner told
+25. `notices`    carry news that nobody has to answer
+26. `respond`    people answer: acknowledge, escalate, assign, note
+27. `declaring`  a person declares an incident: severity, roles and pages at once
+28. `beside`     work of timers that takes too long to stand between the others: few at once
+29. `responding` the first steps besides paging, each a job: those inside are told, the status page is drafted
+30. `transitions` what happens whenever a status changes, by whatever path: one list
+31. `closing`    an incident ends, and comes back: resolve, close, reopen
+32. `probing`    samples of the probes of what an incident affects
+33. `watching`   a restored incident is looked at for a while; a probe that fails brings it back
+34. `restore`    it works again: a person checks, probes are sampled, the watch begins
+35. `step`       a person moves an incident along its lifecycle
+36. `times`      people correct the times of an incident
+37. `merge`      two incidents are one, or have to do with each other
+38. `acts`       what every act of a person shares
+39. `summon`     people ask for people: page somebody, responders, all hands
+40. `handover`   somebody else takes over, once they accept
+41. `snooze`     nothing rings until then; then paging starts again
+42. `roles`      who does what: a role is taken, handed over with read-back, let go
+43. `chat`       what people say in the room, and what they correct
+44. `findings`   what we know becomes fact or falls; what is decided on it
+45. `tasks`      who does what, and the check-in that is missed
+46. `progress`   the second clock: acknowledged, not restored
+47. `suggested`  whoever leads is asked whether to escalate: the signed link that says yes
+48. `alarms`     the other timers: alerts end, alerts are counted, a watch is over
+49. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
+50. `crowds`     much news of one kind for one person is one message
+51. `facts`      what is known of an incident, from which everything told of it is made
+52. `composing`  what an update would say: the facts in the words of a template
+53. `updates`    an audience is told, with the time of the next update
+54. `telling`    whom that reaches, by which way, with a receipt
+55. `due_updates` the status changed: those who were told are to hear
+56. `drafting`   drafts are ready before an update is due
+57. `reminding`  an update is due or late: who is reminded, louder as time goes on
+58. `digesting`  once on a working day each team hears what waits in its queue, audiences of its minor incidents
+59. `communicate` a message to one channel, told in the room once
+60. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+61. `plans`      planned mutes become silences, window after window
+62. `overrun`    a maintenance window is over, and what it held back still fires
+63. `heartbeats` pings come in; a missing one raises an alert
+64. `following`  the configuration changed: what stands in the database because of it changes too
+65. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+66. `improve`    a shift that hurt asks for something to be changed
+67. `drill`      a marked incident that pages for real and ends by itself
+68. `forewarn`   before the night each team is told what would go wrong
+69. `searching`  incidents get the words that they are found by
+70. `public_words` the public was told of an incident: its subscribers are written to
+71. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+72. `letterbox`  the signed links in letters to subscribers
+73. `mailings`   carry letters to subscribers of the status page
+74. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+75. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+76. `talking`    tell rooms what happened, one event after the other, in nobody's way
+77. `review`     it is over: its review is drafted, with its dates
+78. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -73,7 +73,7 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
     if not runs:
         return held
     for attempt in range(ATTEMPTS):
-        groups, asked = _groups(runs, now)
+        groups, asked = groups_of(runs, now)
         try:
             keys = [(r.service, r.key, len(r.items), r.ends_at) for r in runs]
             own = [p for p in range(len(runs)) if p not in groups]
@@ -84,9 +84,9 @@ async def _triggers(ctx: Context, tx: Tx, runs: list[Run], refresh: Callable[[],
             refresh()
         ctx.recall.learn(found, asked, runs, now)
         repeats += [(runs[position], repeat[0], repeat[1]) for position, repeat in found.repeated.items()]
-        worse += _worse(runs, found)
+        worse += worse_of(runs, found)
         new = [position for position in range(len(runs)) if position not in found.repeated]
-        newcomers = [_newcomer(runs[p], groups.get(p), asked, found, p) for p in new]
+        newcomers = [newcomer_of(runs[p], groups.get(p), asked, found, p) for p in new]
         for newcomer, number in zip((n for n in newcomers if n.group is None), found.numbers, strict=False):
             newcomer.number = number
         silences = await ctx.silences.now(tx, (found.mutes, found.mutes_version), now) if found.mutes else None
@@ -143,7 +143,7 @@ async def _straight(ctx: Context, tx: Tx, runs: list[Run], now: datetime) -> tup
     return opening.held if len(left) < len(runs) else [], left
 
 
-def _newcomer(
+def newcomer_of(
     run: Run, group: int | None, asked: Sequence[tuple[str, str, datetime]], found: Found, position: int
 ) -> Newcomer:
     room = None if group is None else found.groups.get(group)
@@ -158,7 +158,7 @@ def _newcomer(
     )  # fmt: skip
 
 
-def _groups(runs: Sequence[Run], now: datetime) -> tuple[dict[int, int], list[tuple[str, str, datetime]]]:
+def groups_of(runs: Sequence[Run], now: datetime) -> tuple[dict[int, int], list[tuple[str, str, datetime]]]:
     """For each run of a grouped service its group, and the distinct groups (service, key, opened since)."""
     distinct: dict[tuple[str, str], int] = {}
     asked: list[tuple[str, str, datetime]] = []
@@ -175,7 +175,7 @@ def _groups(runs: Sequence[Run], now: datetime) -> tuple[dict[int, int], list[tu
     return of, asked
 
 
-def _worse(runs: Sequence[Run], found: Found) -> list[tuple[int, int | None, int]]:
+def worse_of(runs: Sequence[Run], found: Found) -> list[tuple[int, int | None, int]]:
     """(alert, incident, severity) of open alerts that came again with a worse severity."""
     return [
         (repeat[0], repeat[1], runs[position].severity)

@@ -5,7 +5,7 @@ Nothing here reads a database: the same functions serve a server and a file on i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,27 +20,36 @@ from tocsin.core.errors import Invalid
 from tocsin.core.escalation import PageReason, Rung
 from tocsin.core.event import Event
 from tocsin.core.inhibition import Causes, concerned, rules_of
-from tocsin.core.mute import Mute
+from tocsin.core.matrix import Rules
 from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
 from tocsin.core.severity import Severity
-from tocsin.core.silencer import Silencer
 from tocsin.core.spelling import Duration
-from tocsin.core.window import next_window, scope
+from tocsin.manage.holding import Muted, Quiet
 from tocsin.manage.lists import read_time, time_text
 from tocsin.plugins.sources import registry
 
 LONGEST = timedelta(days=31)
 """The longest span that is rehearsed."""
+ALONE = "\x1frehearsal"
+"""The dedup key of an alert that is rehearsed without a payload: no source sends it."""
 
-Muted = Callable[[Service, Event, datetime], "Quiet | None"]
-"""Why an alert would page nobody at that time: a silence, a maintenance window, a cause that hides it. None: it would page."""
 
-
-class Quiet(msgspec.Struct, frozen=True):
-    """Something holds an alert back: what, and until when (None: nobody knows)."""
+class Met(msgspec.Struct, frozen=True):
+    """What is open takes an alert in, or hides it: in a sentence. `incident`: the one it goes to, with the `rules` that it keeps and the
+    `severity` that it has then; `because`: why it pages anew (None: it pages nobody anew)."""
 
     sentence: str
-    until: datetime | None
+    incident: str | None = None
+    rules: Rules | None = None
+    because: PageReason | None = None
+    severity: Severity = Severity.SEV2
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is open right now. `met`: by dedup key, the alerts that do not simply open an incident; `paging`: incidents that page now."""
+
+    met: Mapping[str, Met]
+    paging: int = 0
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,13 +69,15 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Case(msgspec.Struct, frozen=True):
-    """One incident that would open: what its alerts are, and what holds all of them back (None: nothing does)."""
+    """One incident that would open: what its alerts are, what holds all of them back, and what is open and takes them in (None: nothing
+    does)."""
 
     service: Service
     severity: Severity
     title: str
     alerts: int = 1
     held: Quiet | None = None
+    met: Met | None = None
 
 
 class Cases(msgspec.Struct, frozen=True):
@@ -77,12 +88,15 @@ class Cases(msgspec.Struct, frozen=True):
 
 
 def rehearse(
-    directory: Directory, question: Question, now: datetime, muted: Muted, rings: Collection[str] = ()
-) -> dict[str, Any]:
-    """`{"items", "next", "at", "until", "cases", "hidden"}`; items are `{at, user, method, step, tier, reason}` in order.
+    directory: Directory, question: Question, now: datetime, muted: Muted, rings: Collection[str] = (),
+    standing: Standing | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """`{"items", "next", "at", "until", "cases", "hidden", "assumes"}`; items are `{at, user, method, step, tier, reason}` in order.
 
-    A case: `{service, title, severity, urgency, policy, muted, sentence, rungs}` with rungs `{at, step, round, tier, people: [{user,
-    name, reason, via}], nobody}`. `rings`: types of contact methods that ring. Raises Invalid.
+    A case: `{service, title, severity, urgency, policy, incident, muted, sentence, rungs}` with `incident` the open one that the alerts
+    go to (None: they open one) and rungs `{at, step, round, tier, people: [{user, name, reason, via}], nobody}`. `assumes`: in
+    sentences, what is taken for granted. `rings`: types of contact methods that ring. `standing`: what is open at `at` (None: nothing
+    is known of that). Raises Invalid.
     """
     at = read_time(question.at, "at") or now.astimezone(UTC)
     until = read_time(question.until, "until")
@@ -93,7 +107,7 @@ def rehearse(
     answered = _answered(question.answered)
     found: list[RehearsalItem] = []
     cases = []
-    what = cases_of(directory, question, at, muted)
+    what = cases_of(directory, question, at, muted, standing.met if standing is not None else None)
     for case in what.cases:
         view, items = _case(directory, case, at, until, rings, answered)
         cases.append(view)
@@ -106,7 +120,38 @@ def rehearse(
         "until": time_text(until),
         "cases": cases,
         "hidden": what.hidden,
+        "assumes": _assumed(directory, question, standing),
     }
+
+
+def _assumed(directory: Directory, question: Question, standing: Standing | None) -> list[str]:
+    """What the answer takes for granted."""
+    ends = (
+        "nobody answers"
+        if question.answered is None
+        else f"somebody acknowledges after {question.answered}, and it is not restored"
+    )
+    said = [f"Every message is delivered, and {ends}."]
+    if standing is None:
+        said.append(
+            "Nothing else is open then: no incident that it would join, no cause that hides it, and no other incident that rings the same"
+            " phones."
+        )
+        return said
+    said.append("What is open now is counted in: incidents that it joins or brings back, and causes that hide it.")
+    if question.payload is None:
+        grouping = service_of(directory, question.service or "").grouping
+        if grouping is not None:
+            by = ", ".join(grouping.by)
+            said.append(
+                f"It shares no {by} with an open incident, which it would join: give the payload to have that looked at."
+            )
+    if standing.paging:
+        many = "1 other incident pages" if standing.paging == 1 else f"{standing.paging} other incidents page"
+        said.append(
+            f"{many} now: what rings the same phone within a minute travels as one message, at the time of the first."
+        )
+    return said
 
 
 def _answered(text: str | None) -> timedelta | None:
@@ -130,33 +175,61 @@ def item_view(item: RehearsalItem) -> dict[str, Any]:
 # --- what would open --------------------------------------------------------------------------------------------------
 
 
-def cases_of(directory: Directory, question: Question, at: datetime, muted: Muted) -> Cases:
-    """The incidents that a question is about. Raises Invalid."""
-    chosen = None if question.severity is None else severities.parse(question.severity)
+def cases_of(
+    directory: Directory, question: Question, at: datetime, muted: Muted, met: Mapping[str, Met] | None = None
+) -> Cases:
+    """The incidents that a question is about. `met`: what is open and takes alerts in, by dedup key. Raises Invalid."""
+    service, triggers = triggers_of(directory, question, at, muted)
     if question.payload is None:
-        if question.service is None:
-            raise Invalid("Name a service, or give a payload with its source", "/service")
-        service = service_of(directory, question.service)
-        severity = chosen or Severity.SEV2
-        title = f"{severity.name} incident of {service.label}"
-        event = Event(action="trigger", dedup_key="rehearsal", title=title)
-        return Cases([Case(service, severity, title, 1, muted(service, event, at))], [])
-    service, events = _received(directory, question, at)
-    triggers = [(event, muted(service, event, at)) for event in events if event.action == "trigger"]
-    hidden = _hidden(directory, triggers)
-    loud = [event for event, quiet in triggers if quiet is None and event.dedup_key not in hidden]
-    cases = {key: _opened(service, group, chosen) for key, group in _groups(service, loud).items()}
+        ((event, quiet),) = triggers
+        severity = severities.from_source(event.severity)
+        return Cases([Case(service, severity, event.title, 1, quiet, (met or {}).get(event.dedup_key))], [])
+    hidden = (
+        _hidden(directory, triggers) if met is None else {k: m.sentence for k, m in met.items() if m.incident is None}
+    )
+    taken: dict[str, list[Event]] = {}
+    for event, quiet in triggers:
+        if (
+            quiet is None
+            and met is not None
+            and (one := met.get(event.dedup_key)) is not None
+            and one.incident is not None
+        ):
+            taken.setdefault(one.incident, []).append(event)
+    loud = [event for event, quiet in triggers if quiet is None and event.dedup_key not in {**hidden, **(met or {})}]
+    cases = {key: _opened(service, group) for key, group in _groups(service, loud).items()}
+    for incident, group in taken.items():
+        one = (met or {})[group[0].dedup_key]
+        cases[f"open {incident}"] = Case(service, one.severity, group[0].title, len(group), met=one)
     held = _groups(service, [event for event, quiet in triggers if quiet is not None])
     until = {event.dedup_key: quiet for event, quiet in triggers if quiet is not None}
     for key, group in held.items():
         if key not in cases:
             first = min((until[event.dedup_key] for event in group), key=lambda quiet: quiet.until or LATEST)
-            cases[key] = msgspec.structs.replace(_opened(service, group, chosen), held=first)
+            cases[key] = msgspec.structs.replace(_opened(service, group), held=first)
     return Cases(list(cases.values()), list(hidden.values()))
 
 
-def _opened(service: Service, group: Sequence[Event], chosen: Severity | None) -> Case:
-    severity = chosen or min(severities.from_source(event.severity) for event in group)
+def triggers_of(
+    directory: Directory, question: Question, at: datetime, muted: Muted
+) -> tuple[Service, list[tuple[Event, Quiet | None]]]:
+    """The service, and the alerts that would fire, of the severity that is asked for, each with what mutes it. Raises Invalid."""
+    chosen = None if question.severity is None else severities.parse(question.severity)
+    if question.payload is None:
+        if question.service is None:
+            raise Invalid("Name a service, or give a payload with its source", "/service")
+        service = service_of(directory, question.service)
+        title = f"{(chosen or Severity.SEV2).name} incident of {service.label}"
+        events = [Event(action="trigger", dedup_key=ALONE, title=title)]
+    else:
+        service, events = _received(directory, question, at)
+    if chosen is not None:
+        events = [msgspec.structs.replace(event, severity=chosen.key) for event in events]
+    return service, [(event, muted(service, event, at)) for event in events if event.action == "trigger"]
+
+
+def _opened(service: Service, group: Sequence[Event]) -> Case:
+    severity = min(severities.from_source(event.severity) for event in group)
     return Case(service, severity, group[0].title, len(group))
 
 
@@ -222,43 +295,6 @@ def _addressee(directory: Directory, question: Question, key: str, types: frozen
     raise Invalid(f"Which service is this payload for? Name one: {known}", "/service")
 
 
-# --- what would hold it back -------------------------------------------------------------------------------------------
-
-
-def planned(directory: Directory, at: datetime) -> list[Mute]:
-    """The windows of planned mutes that are open at `at`."""
-    found = []
-    for rule in directory.mutes.values():
-        window = next_window(rule, directory, at)
-        if window is not None and window.start <= at:
-            services = scope(rule, directory)
-            found.append(
-                Mute(
-                    public_id="", service=services[0] if services else None, services=services, kind=rule.kind, rule=rule.id,
-                    matchers=tuple(condition.matcher for condition in rule.matchers), starts_at=window.start,
-                    ends_at=window.end, created_by=rule.id, comment=rule.reason, created_at=at, updated_at=at,
-                )
-            )  # fmt: skip
-    return found
-
-
-def muted_by(mutes: Iterable[Mute]) -> Muted:
-    """The silences and maintenance windows that hold then, by the very index that triage asks."""
-    silencer = Silencer(mutes)
-
-    def muted(service: Service, event: Event, at: datetime) -> Quiet | None:
-        found = silencer.find(event.labels, service.id, at)
-        if found is None:
-            return None
-        what = "The maintenance window" if found.kind == "maintenance" else "The silence"
-        whose = f"{found.rule!r}" if found.rule else f"of {found.created_by.partition(':')[2] or found.created_by}"
-        comment = f" ({found.comment})" if found.comment else ""
-        until = f"{found.ends_at:%Y-%m-%d %H:%M} UTC"
-        return Quiet(f"{what} {whose}{comment} holds it back until {until}.", found.ends_at)
-
-    return muted
-
-
 # --- what would become of it ------------------------------------------------------------------------------------------
 
 
@@ -266,12 +302,13 @@ def _case(
     directory: Directory, case: Case, at: datetime, until: datetime | None, rings: Collection[str],
     answered: timedelta | None,
 ) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:  # fmt: skip
-    held = case.held
+    held, met = case.held, case.met
     policy = directory.policy_of(case.service.id)
     begins = at if held is None else held.until
     future = None
-    if begins is not None:
-        future = foresee(directory, case.service.id, policy, case.severity, begins, until, rings, answered)
+    if begins is not None and (met is None or met.because is not None):
+        anew = (met.rules, met.because) if met is not None else (None, None)
+        future = foresee(directory, case.service.id, policy, case.severity, begins, until, rings, answered, *anew)
     later = held is not None and (until is None or begins is None or begins > until)
     items = future.items if future is not None and not later else ()
     view = {
@@ -281,6 +318,7 @@ def _case(
         "severity": case.severity.key,
         "urgency": future.urgency if future else None,
         "policy": policy.id if policy else None,
+        "incident": met.incident if met is not None else None,
         "muted": held and {"sentence": held.sentence, "until": time_text(held.until)},
         "sentence": _sentence(directory, case, held, future),
         "rungs": [rung_view(directory, when, rung) for when, rung in future.rungs] if future and not later else [],
@@ -318,8 +356,10 @@ _NO_PAGE = {
 
 def _sentence(directory: Directory, case: Case, held: Quiet | None, future: Rehearsal | None) -> str:
     """What would happen, in one breath."""
-    before = "" if held is None else f"{held.sentence} "
+    before = f"{held.sentence} " if held is not None else f"{case.met.sentence} " if case.met is not None else ""
     if future is None:
+        if case.met is not None:
+            return f"{before}Nobody is paged anew." if case.met.incident else case.met.sentence
         return f"{before}Nobody is paged."
     if future.no_page is not None:
         words = _NO_PAGE.get(future.no_page, "Nobody is paged.")
@@ -331,7 +371,7 @@ def _sentence(directory: Directory, case: Case, held: Quiet | None, future: Rehe
     who = ", ".join(people)
     if held is not None:
         return f"{before}If the alert still fires then, {who} {'is' if len(people) == 1 else 'are'} paged first."
-    return f"{who} {'is' if len(people) == 1 else 'are'} paged first, {_urgently(future)}."
+    return f"{before}{who} {'is' if len(people) == 1 else 'are'} paged first, {_urgently(future)}."
 
 
 def _urgently(future: Rehearsal) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tocsin.clock import Clock
 from tocsin.core.directory import Directory
 from tocsin.core.validation import World
-from tocsin.manage import foresight, readiness
+from tocsin.manage import foresight, holding, readiness
 from tocsin.manage.drafts import directory_of
 from tocsin.manage.files import File
 from tocsin.manage.lists import read_time
@@ -37,4 +37,4 @@ def rehearse(files: Sequence[File], question: foresight.Question) -> dict[str, A
     """`manage.foresight.rehearse` with the mutes that the files plan. Raises Invalid."""
     known, now = directory(files), Clock().now()
     at = read_time(question.at, "at") or now
-    return foresight.rehearse(known, question, now, foresight.muted_by(foresight.planned(known, at)), RINGING)
+    return foresight.rehearse(known, question, now, holding.muted_by(holding.planned(known, at)), RINGING)

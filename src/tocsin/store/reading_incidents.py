@@ -213,6 +213,17 @@ async def unanswered_pages(tx: Tx, limit: int) -> list[Row]:
     )
 
 
+async def paging(tx: Tx, without: Collection[int]) -> int:
+    """How many incidents, `without` these, page somebody now, or will unless they are answered."""
+    return int(
+        await tx.fetchval(
+            "SELECT count(*) FROM incidents WHERE status = 'detected' AND acknowledged_cycle < cycle AND urgency <> 'none'"
+            " AND no_page_reason IS NULL AND snoozed_until IS NULL AND id <> ALL($1::bigint[])",
+            list(without),
+        )
+    )
+
+
 async def open_counts(tx: Tx, hidden: Sequence[int] = ()) -> list[Row]:
     """How many incidents are open, by service and severity, without the `hidden`."""
     return list(
