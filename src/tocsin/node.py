@@ -26,6 +26,7 @@ from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
 from tocsin.gate import Gate, HttpServer, listen
 from tocsin.manage import access, configuration, demo
+from tocsin.manage.demo_channels import keeping_mail
 from tocsin.manage.files import File
 from tocsin.plugins.channels import registry as channels
 from tocsin.plugins.probes import registry as probes
@@ -124,6 +125,7 @@ async def _assemble(
         plan = await configuration.apply(ctx, configuration.ITSELF, files)
         log.info("configuration applied", changes=len(plan.items), revision=plan.revision)
     if with_demo:
+        ctx.channels = keeping_mail(ctx.channels)
         await demo.load(ctx)
     intake = Intake(ctx)
     stack.push_async_callback(intake.stop)

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 import pytest
+from tests.fakes.messages import message
 
 from tocsin.clock import Clock
 from tocsin.flow.context import Context
 from tocsin.manage import configuration, demo, handoffs, incidents, rehearsals, reviews, status_pages, updates
+from tocsin.manage.demo_channels import keeping_mail
 from tocsin.manage.demo_month import MONTH
 from tocsin.plugins.channels import registry
+from tocsin.plugins.channels.base import DeliveryError
 from tocsin.settings import Settings
 from tocsin.store.database import Database
 
@@ -66,6 +69,14 @@ async def test_check_finds_exactly_the_holes_that_were_put_there(ctx: Context) -
     by_kind = {f["kind"]: f["sentence"] for f in found["items"]}
     assert "CartAbandonment" in by_kind["no_runbook"]
     assert "Diego Santos is the only person" in by_kind["single_person"]
+
+
+async def test_a_running_demo_keeps_the_mail_of_its_people_and_of_nobody_else(ctx: Context) -> None:
+    """Without a mail server its pages would be failures that the check rightly reports, and nobody put them there."""
+    mail = keeping_mail(ctx.channels)["email"]
+    assert "sends no mail" in (await mail.send({"address": "maya@demo.invalid"}, message())).text
+    with pytest.raises(DeliveryError, match="no mail server"):
+        await mail.send({"address": "maya@example.com"}, message())
 
 
 async def test_it_is_loaded_once_and_never_over_something_configured(ctx: Context) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -31,9 +31,10 @@ from tocsin.flow.context import Context, Wake
 from tocsin.flow.intake import Intake
 from tocsin.flow.tick import Engine
 from tocsin.manage import configuration, demo_public, demo_reviews, demo_room, demo_updates, handoffs, newcomers, pay
+from tocsin.manage.demo_channels import Quiet
 from tocsin.manage.demo_month import MONTH, Episode
 from tocsin.manage.files import File
-from tocsin.plugins.channels.base import Channel, DeliveryError, Message, Receipt
+from tocsin.plugins.channels.base import Channel
 from tocsin.store import timers
 from tocsin.store.heartbeats import Received
 from tocsin.store.ids import Ids
@@ -142,7 +143,7 @@ class _Replay:
         self._until = ctx.clock.now()
         start = self._until - max(episode.ago for episode in MONTH)
         self._clock = TravelClock(start)
-        quiet: dict[str, Channel] = {name: _Quiet(channel) for name, channel in ctx.channels.items()}
+        quiet: dict[str, Channel] = {name: Quiet(channel) for name, channel in ctx.channels.items()}
         self._ctx = replace(ctx, clock=self._clock, channels=quiet, node=uuid4(), wake=Wake(), ids=Ids())
         self._intake, self._engine = Intake(self._ctx), Engine(self._ctx)
         self.numbers: dict[Episode, int] = {}
@@ -282,31 +283,3 @@ class _Replay:
             if not turned and not self._engine.deliveries.waiting:
                 return done
             done += turned
-
-
-class _Quiet:
-    """A channel that behaves like the one it stands for, and sends nothing. Now and then the first attempt fails, as in life."""
-
-    def __init__(self, real: Channel) -> None:
-        self.type, self.label, self.fields = real.type, real.label, real.fields
-        self.bundles, self.rings = real.bundles, real.rings
-        self.concurrency, self.lane_limit, self.timeout = real.concurrency, real.lane_limit, real.timeout
-        self._real = real
-        self._tried: set[str] = set()
-
-    def problem(self, settings: Mapping[str, str]) -> str | None:
-        return self._real.problem(settings)
-
-    def lane(self, settings: Mapping[str, str]) -> str:
-        return self.type
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def send(self, settings: Mapping[str, str], message: Message) -> Receipt:
-        first = message.key not in self._tried
-        self._tried.add(message.key)
-        if first and len(self._tried) % 9 == 0:
-            raise DeliveryError("451 try again later", permanent=False, retry_after=20)
-        return Receipt("250 OK")
