@@ -154,6 +154,10 @@ async def test_a_preview_says_who_gains_and_who_loses_and_changes_nothing(rota: 
     told = await rota.post("/schedules/week/preview", {"layers": [night]})
     assert told["gaps"][0] == {"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T22:00:00Z"}
     assert told["interrupts"]["taken_by"] is None
+    told = await rota.post("/schedules/week/preview", {"limits": {"longest": "3d"}})
+    assert {(one["rule"], one["user"], one["times"]) for one in told["strains"]} == {
+        ("turn_too_long", "alice", 2), ("turn_too_long", "bob", 2),
+    }  # fmt: skip
     found = await rota.refused("POST", "/schedules/week/preview", 422, {"layers": [{**layer, "users": ["bobb"]}]})
     assert found["errors"][0]["pointer"] == "/layers/0/users/0"
     fresh = await rota.post("/schedules/new/preview", {"layers": [layer]})

@@ -9,6 +9,7 @@ from html import unescape
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 
 from tocsin.core.configuration import Schedule
@@ -176,7 +177,12 @@ async def test_the_buttons_of_the_editor(rota: Site) -> None:
     assert "layer.1.id" not in form_of(erin.seen)
     for odd in ("up.9", "remove.x", "user-up.0", "nonsense", "", "window-remove.0.7", "user.", "down.0"):
         assert (await press(erin, odd)).status_code == 200
-    await press(erin, "add-days")
+    await press(erin, "preview", limit__nights="3", limit__backup_follows_primary="true")
+    assert "Against the limits of this schedule" in text_of(erin.seen)
+    assert "at most 3 is kind" in text_of(erin.seen)
+    await press(erin, "preview", limit__nights="many")
+    assert "limits: " in text_of(erin.seen)
+    await press(erin, "add-days", limit__nights="")
     await press(erin, "add-sun")
     assert len([name for name in form_of(erin.seen) if name.endswith(".id") and name.startswith("layer.")]) == 11
 
@@ -295,5 +301,11 @@ async def test_calendar_links_are_shown_and_revoked(rota: Site) -> None:
     assert "Revoked" in await alice.says(await alice.send(f"{PAGE}/unlink", {"link": number[1]}))
     states = {(await rota.stranger().http.get(address)).status_code for address in addresses}
     assert states == {200, 410}
+    ctx = rota.world.ctx
+    owned = msgspec.structs.replace(ctx.directory.schedules["primary"], team="payments")
+    ctx.directory = replace(ctx.directory, schedules={**ctx.directory.schedules, "primary": owned})
+    await alice.says(await alice.send(f"{PAGE}/link", {"of": "team"}))
+    assert "All shifts of the team" in text_of(alice.seen)
+    assert len(set(re.findall(r"http://tocsin.test(/ical/[^<\s]+)", alice.seen)) - set(addresses)) == 1
     bob = await rota.someone("bob") if "bob" in rota.world.ctx.directory.users else alice
     assert addresses[0] not in await bob.get(PAGE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -74,12 +74,13 @@ async def limits(
         "limits": {name: plain(getattr(rules, name)) for name in rules.__struct_fields__},
         "from": time_text(begin),
         "to": time_text(until),
-        "items": [_breach_view(ctx.directory, breach) for breach in found],
+        "items": [breach_view(ctx.directory, breach) for breach in found],
         "next": None,
     }
 
 
-def _breach_view(directory: Directory, breach: Breach) -> dict[str, Any]:
+def breach_view(directory: Directory, breach: Breach) -> dict[str, Any]:
+    """One breach of a limit as JSON."""
     known = directory.users.get(breach.user)
     return {
         "rule": breach.rule,
@@ -142,9 +143,14 @@ async def beside(ctx: Context, schedule: str) -> dict[str, Any]:
     items: Sequence[dict[str, Any]] = carried["items"]
     most = max((sum(one["hours"].values()) for one in items), default=0.0)
     fair = sum(one["weighted_hours"] for one in items) / len(items) if items else 0.0
+    return {"load": carried, "limits": found, "strains": grouped(found["items"]), "most": most or 1.0, "fair": fair}
+
+
+def grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Breaches of one rule by one person as one: the first, with how often (`times`) and when it is the last time (`last`)."""
     strains: dict[tuple[str, str], dict[str, Any]] = {}
-    for one in found["items"]:
+    for one in items:
         strain = strains.setdefault((one["rule"], one["user"]), {**one, "times": 0})
         strain["times"] += 1
         strain["last"] = one["from"]
-    return {"load": carried, "limits": found, "strains": list(strains.values()), "most": most or 1.0, "fair": fair}
+    return list(strains.values())

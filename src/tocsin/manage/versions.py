@@ -15,12 +15,14 @@ from tocsin.core.configuration import Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.finding import ends, said
+from tocsin.core.limits import breaches
 from tocsin.core.permission import Principal, require
 from tocsin.core.schedule import gaps
 from tocsin.core.shape import known_part, short
 from tocsin.core.spelling import decode, plain
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change
+from tocsin.manage.fairness import breach_view, grouped
 from tocsin.manage.lists import RowId, check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.manage.objects import merged, refuse_of_file, with_object
 from tocsin.manage.oncall import LONGEST, final_shifts
@@ -155,7 +157,8 @@ async def preview(
     """What saving these fields would mean; nothing is changed.
 
     As `compared`, from now on, with `shifts` (the final schedule), `layers` (who has each layer, whether it shows or not) and
-    `interrupts` (`{user, until, taken_by}`: who loses the shift that is running, or null). Raises Invalid with pointers.
+    `interrupts` (`{user, until, taken_by}`: who loses the shift that is running, or null), and `strains`: where it would then go
+    against its limits, as manage/fairness.py tells it. Raises Invalid with pointers.
     """
     old = ctx.directory
     new = await asyncio.to_thread(lambda: _checked(ctx, old, id, body))
@@ -179,7 +182,13 @@ async def look_ahead(
     lost = await asyncio.to_thread(rota.interruption, old, new, now)
     interrupts = {"user": lost.user, "until": time_text(lost.until), "taken_by": lost.taken_by} if lost else None
     shifts = await asyncio.to_thread(final_shifts, new, begin, until) if new else []
-    return {**told, "shifts": shifts, "interrupts": interrupts}
+    strains = await asyncio.to_thread(_strains, ctx.directory, id, new, begin, until) if new else []
+    return {**told, "shifts": shifts, "interrupts": interrupts, "strains": strains}
+
+
+def _strains(directory: Directory, id: str, new: Schedule, start: datetime, end: datetime) -> list[dict[str, Any]]:
+    ahead = replace(directory, schedules={**directory.schedules, id: new})
+    return grouped(breach_view(ahead, one) for one in breaches(ahead, id, start, end))
 
 
 # --- the way back ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.checking import zones
-from tocsin.core.configuration import Schedule
+from tocsin.core.configuration import Limits, Schedule
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tocsin.core.spelling import WEEKDAYS, plain
 from tocsin.core.template import TEMPLATES
@@ -26,6 +26,10 @@ from tocsin.web.pages import go, show
 from tocsin.web.schedules import compared, names
 from tocsin.web.viewer import Viewer
 
+LIMITS = (
+    ("longest", "At most at a stretch"), ("rest", "Off at least as long as on, up to"), ("nights", "Nights in a row"),
+    ("rest_after_night_page", "Rest after a page at night"), ("secondary_percent", "Secondary counts, in per cent"),
+)  # fmt: skip
 WORDS = dict(zip(WEEKDAYS, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 
 
@@ -127,6 +131,7 @@ def choices(ctx: Context) -> dict[str, Any]:
         "people": sorted(names(ctx.directory).items(), key=lambda one: one[1].lower()),
         "teams": sorted(team.id for team in ctx.directory.teams.values()),
         "zones": sorted(zones()), "weekdays": WORDS, "patterns": forms.PATTERNS,
+        "limits": [(name, says, plain(getattr(Limits(), name))) for name, says in LIMITS],
     }  # fmt: skip
 
 

@@ -15,7 +15,10 @@ MOST = 60
 """Layers, turns and windows that a form may have of each."""
 
 Draft = dict[str, Any]
-"""A schedule spelled as in a file, whose texts may still be wrong: `{id, name, time_zone, team, layers: [...]}`."""
+"""A schedule spelled as in a file, whose texts may still be wrong: `{id, name, time_zone, team, layers: [...], limits: {...}}`."""
+
+LIMITS = ("longest", "rest", "nights", "rest_after_night_page", "secondary_percent", "backup_follows_primary")
+"""The limits of a schedule (core/limits.py); an empty one is the default."""
 
 
 def read(form: Mapping[str, str]) -> Draft:
@@ -26,6 +29,7 @@ def read(form: Mapping[str, str]) -> Draft:
         "time_zone": form.get("time_zone", "UTC").strip(),
         "team": form.get("team", "").strip(),
         "layers": [_layer(form, f"layer.{n}.") for n in range(MOST) if f"layer.{n}.id" in form],
+        "limits": {name: text for name in LIMITS if (text := form.get(f"limit.{name}", "").strip())},
     }
 
 
@@ -65,6 +69,11 @@ def of(schedule: Mapping[str, Any]) -> Draft:
             }
             for layer in schedule.get("layers", ())
         ],
+        "limits": {
+            name: "true" if value is True else str(value)
+            for name, value in (schedule.get("limits") or {}).items()
+            if value is not False
+        },
     }
 
 
@@ -78,7 +87,8 @@ def body(draft: Draft) -> dict[str, Any]:
         }
         for layer in draft["layers"]
     ]
-    return {"name": draft["name"], "time_zone": draft["time_zone"], "team": draft["team"] or None, "layers": layers}
+    given = {name: draft[name] for name in ("name", "time_zone")}
+    return {**given, "team": draft["team"] or None, "layers": layers, "limits": draft["limits"] or None}
 
 
 def _days(window: Draft) -> Draft:

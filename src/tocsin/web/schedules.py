@@ -154,8 +154,19 @@ def _planned(ctx: Context, schedule: Schedule) -> list[dict[str, Any]]:
 async def _links(ctx: Context, viewer: Viewer, id: str) -> dict[str, dict[str, Any]]:
     """The viewer's own calendar links: of this schedule, and of all their shifts."""
     mine = [one for one in (await calendars.list_links(ctx, viewer.someone))["items"] if one["url"]]
-    wanted = {"schedule": id, "user": viewer.user}
-    return {one["kind"]: one for one in mine if wanted.get(one["kind"]) == one["subject"]}
+    wanted = _subjects(ctx, viewer.user, id)
+    return {one["kind"]: one for one in mine if wanted.get(one["kind"]) == (one["kind"], one["subject"])}
+
+
+def _subjects(ctx: Context, user: str | None, id: str) -> dict[str, tuple[calendars.Kind, str]]:
+    """What links made beside a schedule may show, by kind."""
+    found: dict[str, tuple[calendars.Kind, str]] = {"schedule": ("schedule", id)}
+    if user is not None:
+        found["user"] = ("user", user)
+    known = ctx.directory.schedules.get(id)
+    if known is not None and known.team in ctx.directory.teams:
+        found["team"] = ("team", known.team)
+    return found
 
 
 def _policies(directory: Directory, id: str) -> list[str]:
@@ -326,12 +337,11 @@ async def revert(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 
 @post("/schedules/{id:str}/link", guards=may("see_on_call"), status_code=200, include_in_schema=False)
 async def make_link(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
-    """A secret link for the viewer's calendar program: of this schedule, or of all their own shifts."""
-    viewer, given = viewer_of(request), await fields(request)
-    own = given.get("of") == "user" and viewer.user is not None
-    kind: calendars.Kind = "user" if own else "schedule"
+    """A secret link for the viewer's calendar program: of this schedule, of its team's shifts, or of all their own."""
+    ctx, viewer, given = context(request), viewer_of(request), await fields(request)
     try:
-        await calendars.create_link(context(request), viewer.someone, [(kind, (viewer.user or "") if own else id)])
+        subject = _subjects(ctx, viewer.user, id).get(given.get("of", ""), ("schedule", id))
+        await calendars.create_link(ctx, viewer.someone, [subject])
     except (Invalid, NotFound) as error:
         return go(f"/schedules/{quote(id)}", _sentence(error), kind="problem")
     return go(f"/schedules/{quote(id)}#calendar", "Give this address to your calendar program. Keep it to yourself.")
