@@ -23,6 +23,7 @@ OURS = {
     "acting_commander",
     "commander_due",
     "no_commander",
+    "decides_severity",
     "alarm",
     "drill",
     "durations",

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tocsin.core.directory import Directory
-from tocsin.core.errors import Conflict
+from tocsin.core.errors import Conflict, Unconfirmed
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import Duration, decode
-from tocsin.flow import closing, declaring, snooze
+from tocsin.flow import closing, declaring, roles, snooze
 from tocsin.flow.regrade import regrade
 from tocsin.store.database import Database
 
@@ -262,6 +262,26 @@ async def test_a_quieter_one_at_night_goes_on_in_the_morning(db: Database) -> No
         assert not world.phone("bob").rang()
         await world.wait(minutes=12)
         assert world.phone("bob").rang()
+
+
+async def test_whoever_leads_decides_that_it_is_milder(world: World) -> None:
+    number = (await world.fire(severity="critical")).incident
+    await world.acknowledge(number)
+    with pytest.raises(
+        Unconfirmed, match=r"Alice leads.* With SEV3 it pages loudly in business hours only,.* every 2h instead of 15m"
+    ):
+        await regrade(world.ctx, number, "user:bob", Severity.SEV3)
+    assert (await world.incident(number))["severity"] == 1
+    assert (await regrade(world.ctx, number, "user:alice", Severity.SEV2, "half of it works")).changed
+    await roles.assign(world.ctx, number, "user:carol", "incident_commander", "carol")
+    with pytest.raises(Unconfirmed, match="Ask Carol"):
+        await regrade(world.ctx, number, "user:alice", Severity.SEV4)
+    assert (await regrade(world.ctx, number, "user:alice", Severity.SEV4, "a false alarm", confirm=True)).changed
+    told = (await world.rows("SELECT details, data FROM timeline WHERE kind = 'severity_changed' ORDER BY seq"))[-1]
+    assert told["details"] == "from SEV2 to SEV4. a false alarm. Carol, who leads, did not decide this"
+    assert told["data"]["over"] == "carol"
+    assert (await regrade(world.ctx, number, "user:bob", Severity.SEV1)).changed, "worse is for anybody"
+    assert (await regrade(world.ctx, number, "token:deploy", Severity.SEV3)).changed, "a program follows its own rules"
 
 
 async def test_severities_that_cannot_be_changed(world: World) -> None:

@@ -57,10 +57,11 @@ class Escalation(_Body, frozen=True):
 
 
 class Regrade(_Body, frozen=True, kw_only=True):
-    """`severity` in any spelling."""
+    """`severity` in any spelling. `confirm`: lower it although somebody else leads the incident (else 409, saying what it means)."""
 
     severity: str | int
     reason: str | None = None
+    confirm: bool = False
 
 
 class Assignment(_Body, frozen=True):
@@ -157,7 +158,7 @@ async def change_severity(request: AnyRequest, id: FromPath[str], data: JSONBody
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
 
     async def act() -> Result:
-        return await regrade(ctx, number, actor, severities.parse(data.severity), data.reason or "")
+        return await regrade(ctx, number, actor, severities.parse(data.severity), data.reason or "", data.confirm)
 
     return await acted(request, number, act)
 

@@ -149,10 +149,12 @@ def change_severity(
     id: Id,
     severity: Annotated[str, typer.Argument(help="SEV1 to SEV4.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Goes into the timeline, and into pages.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Lower it although somebody else leads.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change the severity; while nobody has answered, a worse one pages anew."""
-    act(id, "severity", {"severity": severity, **({"reason": reason} if reason else {})}, as_json)
+    """Change the severity; while nobody has answered, a worse one pages anew. Whoever leads decides on a milder one."""
+    body = {"severity": severity, **({"reason": reason} if reason else {}), **({"confirm": True} if confirm else {})}
+    act(id, "severity", body, as_json)
 
 
 @app.command("assign")

@@ -61,6 +61,12 @@ class Conflict(TocsinError):
     title = "Not possible now"
 
 
+class Unconfirmed(Conflict):
+    """Possible, and asked about first: the same with `confirm` does it. HTTP 409."""
+
+    title = "Confirm this first"
+
+
 class TooMany(TocsinError):
     """Throttled (sign-in guesses). HTTP 429; `retry_after` in seconds."""
 

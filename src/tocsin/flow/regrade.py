@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from tocsin.core.alert import NoPage
+from tocsin.core.errors import Unconfirmed
 from tocsin.core.escalation import PageReason
 from tocsin.core.matrix import Rules, update_by, urgency_of
+from tocsin.core.milder import decides, may_decide, meaning
 from tocsin.core.severity import Severity
 from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry
 from tocsin.flow import rooms
-from tocsin.flow.acts import Result, checked, locked_open, tell
+from tocsin.flow.acts import Result, checked, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.pager import Pager, planned
 from tocsin.flow.restart import restart
@@ -23,10 +25,13 @@ from tocsin.store.notifications import Held
 from tocsin.store.writing import NewEscalation, Writing, notify, write_paging
 
 
-async def regrade(ctx: Context, number: int, actor: str, severity: Severity, reason: str = "") -> Result:
+async def regrade(
+    ctx: Context, number: int, actor: str, severity: Severity, reason: str = "", confirm: bool = False
+) -> Result:
     """Change the severity. Where nobody has answered yet a worse one pages anew, and one that does not page stops the paging.
 
-    An answered incident pages nobody; its other clocks follow. Raises NotFound; Invalid; Conflict when it is over.
+    An answered incident pages nobody; its other clocks follow. A milder one is for whoever commands to decide: anybody else is asked
+    first. Raises NotFound; Invalid; Conflict when it is over; Unconfirmed where somebody has to mean it (`confirm`).
     """
     reason = checked(reason, "/reason", needed=False)
     async with ctx.db.transaction() as tx:
@@ -34,10 +39,14 @@ async def regrade(ctx: Context, number: int, actor: str, severity: Severity, rea
         now, old = ctx.clock.now(), Severity(incident.severity)
         if severity == old:
             return Result(number, False, f"It is {old.name} already")
-        said = f"from {old.name} to {severity.name}" + (f". {reason}" if reason else "")
-        data = {"from": old.key, "to": severity.key, "reason": reason}
-        told = Entry(at=now, kind="severity_changed", actor=actor, details=said, data=data)
         rules = await rules_for(ctx, tx, incident)
+        over = _passed_over(incident, actor, severity)
+        if over is not None and not confirm:
+            raise Unconfirmed(_question(ctx, rules, over, old, severity))
+        besides = f". {label(ctx.directory, over)}, who leads, did not decide this" if over else ""
+        said = f"from {old.name} to {severity.name}" + (f". {reason}" if reason else "") + besides
+        data = {"from": old.key, "to": severity.key, "reason": reason, **({"over": over} if over else {})}
+        told = Entry(at=now, kind="severity_changed", actor=actor, details=said, data=data)
         held: list[Held] = []
         if severity < old and not incident.answered and rules.rows[severity].page != "never":
 
@@ -55,6 +64,22 @@ async def regrade(ctx: Context, number: int, actor: str, severity: Severity, rea
     ctx.hand_over(held)
     ctx.wake.set("timeline", "timers")
     return Result(number, True, f"It is {severity.name} now")
+
+
+def _passed_over(incident: Incident, actor: str, severity: Severity) -> str | None:
+    """Who should decide this instead of the person who does it; None when they may (a program follows its own rules)."""
+    user, now = user_of(actor), Severity(incident.severity)
+    leader = decides(now, incident.roles, incident.acknowledged_by, incident.assignee)
+    if user is None or leader is None or severity < now or may_decide(user, leader, incident.roles):
+        return None
+    return leader
+
+
+def _question(ctx: Context, rules: Rules, leader: str, old: Severity, severity: Severity) -> str:
+    name = label(ctx.directory, leader)
+    means = meaning(rules.rows, old, severity)
+    follows = f" With {severity.name} {means}." if means else ""
+    return f"{name} leads this incident, and decides whether it is milder.{follows} Ask {name}; or confirm that you mean it."
 
 
 async def _follow(ctx: Context, tx: Tx, rules: Rules, incident: Incident, severity: Severity, now: datetime) -> None:

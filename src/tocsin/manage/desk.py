@@ -30,9 +30,10 @@ LATEST = 100
 async def overview(ctx: Context, role: Role) -> dict[str, Any]:
     """`{"open": [...], "open_count", "ended": [...], "place"}`.
 
-    `open` are incident views, worst first, each with `waiting: [{user, name, state, at}]` (pages not answered yet) and
-    `next_at` (when the next rung fires), both left empty for roles that may not see pages. `ended` are the last few that
-    are over. `place` is where a stream of the timeline carries on, so that nothing is missed in between.
+    `open` are incident views, worst first, each with `waiting: [{user, name, state, at}]` (who did not answer their pages yet: the
+    best that became of any, and when the last was made) and `next_at` (when the next rung fires), both left empty for roles that
+    may not see pages. `ended` are the last few that are over. `place` is where a stream of the timeline carries on, so that nothing
+    is missed in between.
     """
     async with ctx.db.reading() as tx:
         place = await snapshot(tx)
@@ -44,16 +45,17 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
         numbers = [row["id"] for row in rows] if allowed(role, "see_pages") else []
         pages = await reading.waiting_pages(tx, numbers) if numbers else []
         rungs = {r["incident_id"]: r["next_at"] for r in await reading.next_rungs(tx, numbers)} if numbers else {}
-    waiting: dict[int, list[dict[str, Any]]] = {}
+    waiting: dict[int, dict[str, dict[str, Any]]] = {}
     for page in pages:
-        waiting.setdefault(page["incident_id"], []).append(
-            {
-                "user": page["user_id"], "name": person(ctx, page["user_id"]), "state": page["state"],
-                "at": time_text(page["created_at"]),
-            }
-        )  # fmt: skip
+        people = waiting.setdefault(page["incident_id"], {})
+        before = people.pop(page["user_id"], None)
+        reached = before is not None and before["state"] == "delivered"
+        people[page["user_id"]] = {
+            "user": page["user_id"], "name": person(ctx, page["user_id"]),
+            "state": "delivered" if reached else page["state"], "at": time_text(page["created_at"]),
+        }  # fmt: skip
     shown = [
-        {**view(row, ctx), "waiting": waiting.get(row["id"], []), "next_at": time_text(rungs.get(row["id"]))}
+        {**view(row, ctx), "waiting": list(waiting.get(row["id"], {}).values()), "next_at": time_text(rungs.get(row["id"]))}
         for row in rows
     ]
     return {"open": shown, "open_count": count, "ended": [view(row, ctx) for row in ended], "place": place}

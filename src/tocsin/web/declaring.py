@@ -145,7 +145,8 @@ async def follow(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
 
     async def change(number: int, actor: str, given: dict[str, str]) -> Any:
-        return await regrade(ctx, number, actor, parse(given.get("severity", "")), given.get("reason", ""))
+        confirm = bool(given.get("confirm"))
+        return await regrade(ctx, number, actor, parse(given.get("severity", "")), given.get("reason", ""), confirm)
 
     return await act(request, id, change)
 

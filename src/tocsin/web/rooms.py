@@ -185,7 +185,9 @@ async def change_severity(request: AnyRequest, id: FromPath[str]) -> Response[An
     ctx = context(request)
     return await act(
         request, id,
-        lambda number, actor, given: regrade(ctx, number, actor, parse(given.get("severity", "")), given.get("reason", "")),
+        lambda number, actor, given: regrade(
+            ctx, number, actor, parse(given.get("severity", "")), given.get("reason", ""), bool(given.get("confirm"))
+        ),
     )  # fmt: skip
 
 
