@@ -165,6 +165,24 @@ async def test_a_preview_says_who_gains_and_who_loses_and_changes_nothing(rota: 
     assert {c["before"] for c in fresh["items"]} == {None}
 
 
+async def test_the_ladder_of_a_policy_is_drawn_before_it_is_saved(rota: Desk) -> None:
+    drawn = await rota.get("/escalation_policies/payments/ladder", role="observer")
+    assert drawn["services"] == ["api", "grouped"]
+    assert [step["after_seconds"] for step in drawn["severities"]["sev1_critical"]] == [0, 600, 900]
+    preset = {"preset": "fast", "tiers": {"on_call": [{"schedule": "week"}], "senior": [{"user": "bob"}]}, "steps": []}
+    told = await rota.post("/escalation_policies/payments/preview", preset, role="observer")
+    assert [step["after_seconds"] for step in told["severities"]["sev2_high"]] == [0, 600]
+    assert await rota.get("/escalation_policies/payments/ladder") == drawn, "nothing is changed"
+    fresh = await rota.post(
+        "/escalation_policies/night/preview", {"preset": "fast", "tiers": {"on_call": [{"user": "bob"}]}}
+    )
+    assert fresh["services"] == []
+    wrong = {"steps": [{"targets": [{"user": "bobb"}]}]}
+    found = await rota.refused("POST", "/escalation_policies/payments/preview", 422, wrong)
+    assert found["errors"][0]["pointer"] == "/steps/0/targets/0/user"
+    await rota.refused("GET", "/escalation_policies/nothing/ladder", 404)
+
+
 async def test_the_way_back(rota: Desk) -> None:
     first = (await rota.get("/schedules/week/versions"))["items"][0]["revision"]
     layer = {"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}

@@ -121,3 +121,29 @@ async def test_apply_says_who_loses_the_running_shift(shell: Terminal, tmp_path:
     )
     said = await shell.ok("apply", str(file), "--dry-run", role="manager")
     assert "week: alice is on call now, until 2026-03-09 09:00 UTC, and loses this shift to bob" in said.out
+
+
+async def test_a_schedule_and_a_policy_are_changed_from_a_file(shell: Terminal, tmp_path: Path) -> None:
+    written = (await shell.ok("schedule", "definition", "week")).out
+    assert "users:\n  - alice\n  - bob\n" in written
+    file = tmp_path / "week.yml"
+    file.write_text(written.replace("- bob", "- carol"))
+    ahead = await shell.ok("schedule", "save", "week", str(file), "--dry-run", role="manager")
+    assert "carol: +" in ahead.out
+    assert "Saved week" in (await shell.ok("schedule", "save", "week", str(file), role="manager")).out
+    file.write_text("limits: {nights: 3}\n")
+    ahead = await shell.ok("schedule", "save", "week", str(file), "--dry-run", role="manager")
+    assert "Against its limits: Alice is on call for 7 nights in a row" in ahead.err
+    file.write_text("[")
+    assert (await shell.run("schedule", "save", "week", str(file), role="manager")).code == 2
+
+    file.write_text("preset: fast\ntiers: {on_call: [{schedule: week}], senior: [{user: bob}]}\n")
+    ahead = await shell.ok("policy", "save", "night", str(file), "--dry-run", role="manager")
+    assert re.search(r"sev2_high +2 +senior +10m +Bob", ahead.out)
+    assert (await shell.ok("policy", "save", "night", str(file), role="manager")).out == "Made night.\n"
+    file.write_text("repeat: 1\n")
+    assert (await shell.ok("policy", "save", "night", str(file), role="manager")).out == "Changed night.\n"
+    assert re.search(r"night +- +fast +1", (await shell.ok("policy", "list")).out)
+    assert "Used by: api, grouped" in (await shell.ok("policy", "show", "payments")).out
+    assert (await shell.run("policy", "remove", "payments", role="manager")).code == 1
+    assert (await shell.ok("policy", "remove", "night", role="manager")).out == "Removed night.\n"

@@ -15,6 +15,7 @@ async def test_show_and_set(terminal: Terminal) -> None:
     await terminal.ok("severity", "set", "critical", "response_time=3m", "who=All of us", role="manager")
     shown = await terminal.ok("severity", "show")
     assert "3m *" in shown.out
+    assert "token:manager  sev1_critical.response_time  inherited  3m" in (await terminal.ok("severity", "changes")).out
     back = await terminal.ok("severity", "set", "1", "response_time=", role="manager")
     assert "~ sev1_critical.response_time: 3m -> inherited" in back.out
     assert (await terminal.ok("severity", "show", "--json")).json()["overrides"] == {

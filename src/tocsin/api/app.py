@@ -26,6 +26,7 @@ from tocsin.api import (
     oncall_health,
     pay,
     people,
+    policies,
     probes,
     problems,
     queues,
@@ -53,7 +54,7 @@ def create_api_routes() -> Router:
     routes = [
         *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES,
         *probes.ROUTES,
-        *stream.ROUTES, *queues.ROUTES,
+        *stream.ROUTES, *queues.ROUTES, *policies.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES, *newcomers.ROUTES,

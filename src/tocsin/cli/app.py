@@ -24,6 +24,7 @@ from tocsin.cli import (
     oncall,
     pay,
     people,
+    policies,
     probes,
     queues,
     reports,
@@ -95,6 +96,7 @@ app.add_typer(incidents.app, name="incident")
 app.command("oncall")(oncall.oncall)
 app.command("queue")(queues.queue)
 app.add_typer(schedules.schedules, name="schedule")
+app.add_typer(policies.app, name="policy")
 schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from tocsin.cli import show
 from tocsin.cli.client import Client, WrongInput, path
+from tocsin.cli.policies import fields_of
 from tocsin.cli.show import AsJson, when
 
 schedules = typer.Typer(no_args_is_help=True, help="Schedules and their shifts.")
@@ -55,6 +57,43 @@ def show_schedule(id: Schedule, start: From = None, end: To = None, as_json: AsJ
 def _wall(text: str) -> str:
     """A time as the schedule's own zone has it: the second is enough."""
     return datetime.fromisoformat(text).replace(microsecond=0).isoformat(sep=" ")
+
+
+@schedules.command("definition")
+def definition(id: Schedule, as_json: AsJson = False) -> None:
+    """A schedule as it is written, as YAML to change and to save again."""
+    found = Client.from_environment().get(path("schedules", id))
+    if as_json:
+        return show.json(found)
+    left_out = ("origin", "overrides", "shadows")
+    kept = {name: value for name, value in found.items() if name not in left_out and value is not None}
+    sys.stdout.write(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True))
+
+
+@schedules.command("save")
+def save(
+    id: Schedule,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="YAML with the fields to change; - is standard input.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look ahead: who gains and loses which shifts; nothing is changed.")
+    ] = False,
+    confirm: Annotated[bool, typer.Option("--yes", help="Also when somebody loses the shift that is running.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change a schedule that was made by hand: layers, turns, windows, limits."""
+    client, body = Client.from_environment(), fields_of(file)
+    if dry_run:
+        found = client.post(path("schedules", id, "preview"), body)
+        if as_json:
+            return show.json(found)
+        _changes(found)
+        for strain in found["strains"]:
+            show.say(f"Against its limits: {strain['message']}")
+        if lost := found["interrupts"]:
+            show.say(f"{lost['user']} is on call until {when(lost['until'])} and would lose this shift at once")
+        return None
+    made = client.call("PATCH", path("schedules", id), query={"confirm": str(confirm).lower()}, body=body)
+    return show.json(made) if as_json else show.line(f"Saved {id}. Those whose shifts changed are told.")
 
 
 # --- versions -------------------------------------------------------------------------------------------------------------

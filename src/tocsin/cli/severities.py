@@ -53,6 +53,20 @@ def _marked(value: Any, own: bool) -> str:
     return f"{value} *" if own else str(value)
 
 
+@app.command("changes")
+def changes(service: OfService = None, limit: show.Limit = 20, as_json: AsJson = False) -> None:
+    """Who changed the matrix, when, and what it was before."""
+    found = Client.from_environment().get("severities/changes", {"service": service, "limit": limit})
+    if as_json:
+        return show.json(found)
+    rows = [
+        (show.when(one["at"]), one["actor"], each["field"], _said(each["old"]), _said(each["new"]))
+        for one in found["items"]
+        for each in one["changes"]
+    ]
+    show.table(("At", "By", "Field", "Before", "After"), rows, "Nobody changed it.")
+
+
 @app.command("set")
 def set_fields(
     severity: Annotated[str, typer.Argument(metavar="SEVERITY", help="Such as sev1_critical or SEV1.")],

@@ -15,7 +15,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.escalation import Ladder, due, fire, start
 from tocsin.core.incident import public_id
-from tocsin.core.matrix import Rules, escalate_by, matrix_of
+from tocsin.core.matrix import Matrix, Rules, escalate_by, matrix_of
 from tocsin.core.preset import expanded
 from tocsin.core.progress import first_due, onward
 from tocsin.core.severity import Severity
@@ -75,17 +75,19 @@ def of_service(ctx: Context, service: str, now: datetime) -> dict[str, Any] | No
     `{policy, name, preset, severities: {key: [{step, tier, role, after_seconds, targets, round_robin, people}]}}`; `people` are the
     names of those whom the step would page if it fired now.
     """
-    directory = ctx.directory
-    policy = directory.policy_of(service)
-    if policy is None:
-        return None
+    policy = ctx.directory.policy_of(service)
+    return None if policy is None else of_policy(ctx.directory, policy, matrix_of(ctx.directory, service), now)
+
+
+def of_policy(directory: Directory, policy: EscalationPolicy, matrix: Matrix, now: datetime) -> dict[str, Any]:
+    """The same of one policy, by the rows of a matrix."""
     return {
         "policy": policy.id,
         "name": policy.name or policy.id,
         "preset": policy.preset,
         "severities": {
             severity.key: _steps(directory, expanded(policy, row.escalation_time, row.top), now)
-            for severity, row in matrix_of(directory, service).items()
+            for severity, row in matrix.items()
             if row.page != "never"
         },
     }

@@ -13,7 +13,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core.calendar import instant, zone
-from tocsin.core.configuration import Schedule
+from tocsin.core.configuration import EscalationPolicy, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tocsin.core.preset import steps_of
@@ -169,14 +169,10 @@ def _subjects(ctx: Context, user: str | None, id: str) -> dict[str, tuple[calend
     return found
 
 
-def _policies(directory: Directory, id: str) -> list[str]:
+def _policies(directory: Directory, id: str) -> list[EscalationPolicy]:
     """The escalation policies that page this schedule."""
     every = directory.escalation_policies.values()
-    return [
-        policy.name or policy.id
-        for policy in every
-        if any(t.schedule == id for step in steps_of(policy) for t in step.targets)
-    ]
+    return [policy for policy in every if any(t.schedule == id for step in steps_of(policy) for t in step.targets)]
 
 
 # --- somebody else takes it -------------------------------------------------------------------------------------------
