@@ -69,7 +69,7 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
     assert found["type"]
     assert found["title"]
     assert found["detail"]
-    assert set(found) <= {"type", "title", "status", "detail", "errors"}
+    assert set(found) <= {"type", "title", "status", "detail", "errors", "findings"}
     for error in found.get("errors", []):
         assert {"pointer", "detail"} <= set(error)
         assert error["pointer"] == "" or error["pointer"].startswith("/")

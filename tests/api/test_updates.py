@@ -70,6 +70,28 @@ async def test_bad_updates_are_refused_by_field(desk: Desk) -> None:
     await desk.refused("POST", "/incidents/999/updates", 404, good, role="manager")
 
 
+async def test_a_policy_of_wording_stops_what_it_names_and_takes_a_reason(desk: Desk) -> None:
+    place = await answered(desk)
+    bad = {"audience": "stakeholders", "message": "The kubernetes pods restarted. Customers cannot pay."}
+    await desk.post(f"{place}/updates", bad, 201)
+    await desk.post("/wording", {"id": "stakeholders", "block": ["jargon"]}, 201, role="admin")
+    refused = await desk.refused("POST", f"{place}/updates", 422, {**bad, "status": "identified"})
+    assert {one["rule"] for one in refused["findings"]} == {"jargon"}
+    assert {one["pointer"] for one in refused["errors"]} == {"/message"}
+    assert (await desk.get(place))["status"] == "acknowledged", "nothing moved"
+    composed = await desk.post(f"{place}/updates/compose", {"audience": "stakeholders"}, 200)
+    assert not any(one["stops"] for one in composed["findings"])
+    await desk.post(f"{place}/updates", {**bad, "audience": "responders"}, 201)
+    await desk.post(f"{place}/updates", {**bad, "overrule": "They are engineers"}, 201)
+    entries = (await desk.get(f"{place}/timeline"))["items"]
+    told = [one["data"]["overruled"] for one in entries if one["data"].get("overruled")]
+    assert told == [{"rules": ["jargon"], "reason": "They are engineers"}]
+    await desk.call("PATCH", "/wording/stakeholders", {"strict": True}, role="admin")
+    await desk.refused("POST", f"{place}/updates", 422, {**bad, "overrule": "They are engineers"})
+    faults = await desk.refused("POST", "/wording", 422, {"id": "press", "block": ["jargn"]}, role="admin")
+    assert {one["pointer"] for one in faults["errors"]} == {"/id", "/block/0"}
+
+
 async def test_who_may_tell_whom(desk: Desk) -> None:
     place = await answered(desk)
     public, inside = {"audience": "public", "message": "Hello"}, {"audience": "executives", "message": "Hello"}

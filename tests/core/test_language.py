@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.language import findings, lint_review, lint_update
+from tocsin.core.language.mending import mended
+from tocsin.core.language.text import Finding
 
 CORPUS = Path(__file__).parents[1] / "golden" / "language"
 
@@ -176,3 +178,26 @@ def test_any_text_can_be_read(text: str) -> None:
     ):
         assert 1 <= one.line <= text.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
         assert one.message
+
+
+@pytest.mark.parametrize(
+    ("text", "mended_once"),
+    [
+        ("Cards fail. In order to pay,\ncall us.", "Cards fail. To pay,\ncall us."),
+        ("We wait prior\nto the change.", "We wait before the change."),
+        ("At this time cards fail.", "Now cards fail."),
+        ("We are in the process of looking.", "We are looking."),
+        ("Shop is slow.\nShop: the consumer lag grew.", "Shop is slow.\nShop: the delay grew."),
+    ],
+)
+def test_one_click_puts_the_words_that_are_proposed(text: str, mended_once: str) -> None:
+    [found] = [one for one in lint_update(text, status="identified") if one.instead is not None]
+    assert mended(text, found) == mended_once
+
+
+@given(st.text(max_size=200), st.text(max_size=30), st.text(max_size=30), st.integers(1, 5))
+def test_mending_changes_one_place_or_nothing(text: str, excerpt: str, instead: str, line: int) -> None:
+    one = Finding(level="hint", line=line, rule="wordy", message="", excerpt=excerpt, instead=instead)
+    after = mended(text, one)
+    assert after == text or len(after) <= len(text) + 2 * len(instead) + 2
+    assert mended(text, Finding(level="hint", line=line, rule="wordy", message="", excerpt=excerpt)) == text

@@ -30,7 +30,7 @@ OPEN = {
     "ical",
 }
 OPEN |= {"push_arrived", "push_renewed", "manifest", "service_worker", "offline"}
-SUBSCRIBING = {"status_subscribe", "status_confirmed", "status_unsubscribed"}
+SUBSCRIBING = {"status_subscribe", "status_subscribers", "status_confirmed", "status_unsubscribed"}
 """Forms on a page that is the same for everybody, and links in letters: they do nothing in anybody's name."""
 OPEN |= {"status", "status_confirm", "status_unsubscribe"} | SUBSCRIBING
 WITHOUT_FORM = {"answer_form", "suggested_form", "push_arrived", "push_renewed"} | SUBSCRIBING

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tocsin.flow import updates
 from tocsin.manage import configuration, subscriptions
 from tocsin.manage.files import File, write
@@ -57,6 +59,32 @@ async def test_the_language_check_speaks_while_writing(site: Site) -> None:
     answer = await alice.send(f"{room}/updates/check", {"audience": "public", "message": bad}, hx_request="true")
     assert "null pointer exception" in answer.text
     assert "<html" not in answer.text
+    written = {"audience": "stakeholders", "message": "Sorry.\nIn order to pay, call us."}
+    page = await alice.send(f"{room}/updates/mend", {**written, "mend": "99"})
+    place = re.search(r'value="(\d+)" formaction="[^"]*/mend[^"]*">(?:(?!</button>).)*Use “to”', page.text, re.DOTALL)
+    assert place
+    mended = await alice.send(f"{room}/updates/mend", {**written, "mend": place[1]})
+    assert "Sorry.\nTo pay, call us.</textarea>" in mended.text
+
+
+async def test_a_policy_is_ticked_and_stops_a_text_until_somebody_says_why(site: Site) -> None:
+    room = await answered(site)
+    await configuration.apply(site.world.ctx, ADMIN, [File("tocsin.yml", write(site.world.ctx.directory))])
+    erin = await site.someone("erin")
+    assert "What stops an update" in text_of(await erin.get("/updates"))
+    assert "Kept" in await erin.says(await erin.send("/updates/wording", {"stakeholders.jargon": "1"}))
+    alice = await site.someone("alice")
+    await alice.get(f"{room}/updates")
+    bad = {"audience": "stakeholders", "message": "The kubernetes pods restarted. Customers cannot pay."}
+    answer = await alice.send(f"{room}/updates", bad)
+    assert answer.status_code == 422
+    assert "stopped by policy" in text_of(answer.text)
+    assert "Or publish it all the same, because" in text_of(answer.text)
+    said = await alice.says(await alice.send(f"{room}/updates", {**bad, "overrule": "They are engineers"}))
+    assert "Published for stakeholders" in said
+    await erin.get("/updates")
+    await erin.send("/updates/wording", {})
+    assert site.world.ctx.directory.wording == {}
 
 
 async def test_a_stakeholder_reads_what_was_said_and_subscribes(site: Site) -> None:

@@ -24,6 +24,7 @@ from tocsin.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from tocsin.core.wording import Unfit
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     status: int
     detail: str
     errors: list[FieldError] = []
+    findings: list[dict[str, Any]] = []
+    """Of the language check, where the policy of wording stops a text."""
 
 
 def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
@@ -97,7 +100,10 @@ def on_tocsin_error(request: Request[Any, Any, Any], error: TocsinError) -> Resp
         headers["Retry-After"] = str(max(1, error.retry_after))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="tocsin"'
-    return response(Problem(title=error.title, status=status, detail=str(error), errors=errors), headers)
+    found = error.findings if isinstance(error, Unfit) else []
+    return response(
+        Problem(title=error.title, status=status, detail=str(error), errors=errors, findings=found), headers
+    )
 
 
 def on_validation(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:

@@ -36,6 +36,7 @@ class Publishing(_Body, frozen=True, kw_only=True):
     next_update_at: str | None = None
     components: dict[str, str] | None = None
     cause: str | None = None
+    overrule: str | None = None
 
 
 class Saying(_Body, frozen=True, kw_only=True):
@@ -82,7 +83,11 @@ async def list_updates(request: AnyRequest, id: FromPath[str]) -> Response[bytes
     summary="Tell an audience; the time of the next update is promised",
 )
 async def publish(request: AnyRequest, id: FromPath[str], data: JSONBody[Wanted]) -> Response[bytes]:
-    """`audience` public: needs the comms lead or commander of the incident, or the role manager. `status` moves it if that is legal."""
+    """`audience` public: needs the comms lead or commander of the incident, or the role manager. `status` moves it if that is legal.
+
+    422 with `findings` when the policy of wording (`GET /wording`) stops the text; `overrule` says why it is published all the same,
+    where the policy takes a reason.
+    """
 
     async def act() -> Json:
         return await updates.publish(context(request), principal_of(request), number_of(id), data)

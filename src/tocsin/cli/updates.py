@@ -34,6 +34,9 @@ def update(
     keep: Annotated[bool, typer.Option("--keep", help="Keep it as a draft instead of publishing.")] = False,
     draft: Annotated[int | None, typer.Option("--draft", help="Publish this draft (see incident updates).")] = None,
     discard: Annotated[int | None, typer.Option("--discard", help="Throw this draft away.")] = None,
+    overrule: Annotated[
+        str | None, typer.Option("--overrule", help="Why it is published although the policy of wording stops it.")
+    ] = None,
     everyone: Annotated[bool, typer.Option("--everyone", help="Tell the end to all who were told anything.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +46,7 @@ def update(
         return _said(client.post(f"{place}/{discard}/discard", {}), as_json)
     if everyone:
         return _everyone(client.post(f"{place}/tell", {}), as_json)
-    moves: dict[str, Any] = _given(status=status, next_update_in=next_in, next_update_at=next_at, cause=cause)
+    moves: dict[str, Any] = _given(status=status, next_update_in=next_in, next_update_at=next_at, cause=cause, overrule=overrule)
     if component:
         moves["components"] = dict(_component(one) for one in component)
     if draft is not None:

@@ -31,6 +31,7 @@ from tocsin.core.status_page import StatusPage
 from tocsin.core.tag import TagRule
 from tocsin.core.tier import Tier
 from tocsin.core.update_template import UpdateTemplate
+from tocsin.core.wording import WordingRule
 
 Role = Literal["admin", "manager", "responder", "observer", "stakeholder"]
 
@@ -308,7 +309,7 @@ class Service(Written, frozen=True, kw_only=True):
 
 Object = (
     User | Team | Schedule | EscalationPolicy | Service | Inhibition | MuteRule | Heartbeat | StatusPage | Room | Channel | UpdateTemplate
-    | TagRule
+    | TagRule | WordingRule
 )  # fmt: skip
 
 KINDS: dict[str, type[Written]] = {
@@ -325,6 +326,7 @@ KINDS: dict[str, type[Written]] = {
     "tags": TagRule,
     "channels": Channel,
     "update_templates": UpdateTemplate,
+    "wording": WordingRule,
 }
 """The configured kinds under their key in the file, in the order in which they may refer to each other."""
 
@@ -342,5 +344,6 @@ LABELS: dict[str, str] = {
     "tags": "tag",
     "channels": "channel",
     "update_templates": "update template",
+    "wording": "wording rule",
 }
 """What one object of each kind is called in a sentence."""

@@ -23,6 +23,7 @@ from tocsin.core.severity_policy import Severities
 from tocsin.core.status_page import StatusPage
 from tocsin.core.tag import TagRule
 from tocsin.core.update_template import UpdateTemplate
+from tocsin.core.wording import WordingRule
 
 NOTHING_CHANGED = Severities({})
 SEVERITIES = ("settings", "severities")
@@ -70,6 +71,7 @@ class Directory:
     tags: Mapping[str, TagRule] = field(default_factory=dict)
     channels: Mapping[str, Channel] = field(default_factory=dict)
     update_templates: Mapping[str, UpdateTemplate] = field(default_factory=dict)
+    wording: Mapping[str, WordingRule] = field(default_factory=dict)
     memo: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """What was worked out of this directory once and holds as long as it does (it never changes)."""
 
@@ -105,6 +107,7 @@ class Directory:
             tags=by_id.get("tags", {}),
             channels=by_id.get("channels", {}),
             update_templates=by_id.get("update_templates", {}),
+            wording=by_id.get("wording", {}),
         )
 
     def kind(self, kind: str) -> Mapping[str, Any]:

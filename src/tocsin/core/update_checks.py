@@ -1,14 +1,15 @@
-"""What can be wrong with a channel of communication or an update template; references are checked in core/validation.py. Pure."""
+"""What can be wrong with a channel, an update template or the policy of wording; references: core/validation.py. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tocsin.core.audience import FIELDS, Channel
+from tocsin.core.audience import AUDIENCES, FIELDS, Channel
 from tocsin.core.errors import Invalid
 from tocsin.core.severity import parse
-from tocsin.core.shape import Fault
+from tocsin.core.shape import Fault, unknown
 from tocsin.core.update_template import UpdateTemplate, lacking
+from tocsin.core.wording import ANY, RULES, WordingRule
 from tocsin.core.words_template import TemplateError, check
 
 
@@ -36,6 +37,15 @@ def channel_faults(one: Channel) -> Iterator[Fault]:
             yield Fault(
                 (name,), f"a channel of the type {one.type} has no {name}: it has {', '.join(FIELDS[one.type])}"
             )
+
+
+def wording_faults(rule: WordingRule) -> Iterator[Fault]:
+    """What is wrong with a rule of the policy."""
+    if rule.id not in AUDIENCES:
+        yield Fault(("id",), f"{unknown('audience', rule.id, AUDIENCES)}: the id names who reads it")
+    for position, name in enumerate(rule.block):
+        if name not in (*RULES, ANY):
+            yield Fault(("block", position), unknown("rule of the language check", name, (*RULES, ANY)))
 
 
 def _severities(names: Iterable[str]) -> Iterator[Fault]:

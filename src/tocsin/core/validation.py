@@ -49,8 +49,9 @@ from tocsin.core.status_checks import announcement_faults, page_faults, second_p
 from tocsin.core.status_page import StatusPage
 from tocsin.core.tag import TagRule
 from tocsin.core.tag_checks import rule_faults
-from tocsin.core.update_checks import channel_faults, template_faults
+from tocsin.core.update_checks import channel_faults, template_faults, wording_faults
 from tocsin.core.update_template import UpdateTemplate
+from tocsin.core.wording import WordingRule
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,128}")
 LONGEST_BUNDLING = 600
@@ -163,6 +164,8 @@ def _faults(one: Any, known: Known, world: World) -> Iterator[Fault]:
             yield from template_faults(one)
         case TagRule():
             yield from rule_faults(one)
+        case WordingRule():
+            yield from wording_faults(one)
         case StatusPage():
             yield from zone_faults(one.time_zone, ("time_zone",))
             for position, component in enumerate(one.components):

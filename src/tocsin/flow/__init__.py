@@ -51,31 +51,32 @@
 49. `clocks`     a promise of the severity comes due: told, reminded, informed; business hours begin
 50. `crowds`     much news of one kind for one person is one message
 51. `facts`      what is known of an incident, from which everything told of it is made
-52. `composing`  what an update would say: the facts in the words of a template
-53. `updates`    an audience is told, with the time of the next update
-54. `telling`    whom that reaches, by which way, with a receipt
-55. `due_updates` the status changed: those who were told are to hear
-56. `drafting`   drafts are ready before an update is due
-57. `reminding`  an update is due or late: who is reminded, louder as time goes on
-58. `digesting`  once on a working day each team hears what waits in its queue, audiences of its minor incidents
-59. `communicate` a message to one channel, told in the room once
-60. `release`    a silence or a cause is over: what still fires opens or joins incidents now
-61. `plans`      planned mutes become silences, window after window
-62. `overrun`    a maintenance window is over, and what it held back still fires
-63. `heartbeats` pings come in; a missing one raises an alert
-64. `following`  the configuration changed: what stands in the database because of it changes too
-65. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
-66. `improve`    a shift that hurt asks for something to be changed
-67. `drill`      a marked incident that pages for real and ends by itself
-68. `forewarn`   before the night each team is told what would go wrong
-69. `searching`  incidents get the words that they are found by
-70. `public_words` the public was told of an incident: its subscribers are written to
-71. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
-72. `letterbox`  the signed links in letters to subscribers
-73. `mailings`   carry letters to subscribers of the status page
-74. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
-75. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
-76. `talking`    tell rooms what happened, one event after the other, in nobody's way
-77. `review`     it is over: its review is drafted, with its dates
-78. `tick`       claims what is due and hands it to the stage that owns it
+52. `wording`    what the language check says of an update, and what the policy of its audience stops
+53. `composing`  what an update would say: the facts in the words of a template
+54. `updates`    an audience is told, with the time of the next update
+55. `telling`    whom that reaches, by which way, with a receipt
+56. `due_updates` the status changed: those who were told are to hear
+57. `drafting`   drafts are ready before an update is due
+58. `reminding`  an update is due or late: who is reminded, louder as time goes on
+59. `digesting`  once on a working day each team hears what waits in its queue, audiences of its minor incidents
+60. `communicate` a message to one channel, told in the room once
+61. `release`    a silence or a cause is over: what still fires opens or joins incidents now
+62. `plans`      planned mutes become silences, window after window
+63. `overrun`    a maintenance window is over, and what it held back still fires
+64. `heartbeats` pings come in; a missing one raises an alert
+65. `following`  the configuration changed: what stands in the database because of it changes too
+66. `relieve`    a shift ends: the handoff, unanswered work changes hands, who stays in the loop
+67. `improve`    a shift that hurt asks for something to be changed
+68. `drill`      a marked incident that pages for real and ends by itself
+69. `forewarn`   before the night each team is told what would go wrong
+70. `searching`  incidents get the words that they are found by
+71. `public_words` the public was told of an incident: its subscribers are written to
+72. `maintenance` maintenance as the public hears of it: announced, changed, begun, completed
+73. `letterbox`  the signed links in letters to subscribers
+74. `mailings`   carry letters to subscribers of the status page
+75. `silence_alarm` a SEV1 or SEV2 is open and the status page is green for too long
+76. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
+77. `talking`    tell rooms what happened, one event after the other, in nobody's way
+78. `review`     it is over: its review is drafted, with its dates
+79. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,7 @@ from tocsin.flow.facts import Facts, facts_of
 from tocsin.flow.message import incident_url
 from tocsin.flow.rules import rules_for
 from tocsin.flow.telling import touched
+from tocsin.flow.wording import own_words, stopped
 from tocsin.store import incidents as store
 from tocsin.store import reading_incidents as reading
 from tocsin.store import reviews, updates
@@ -52,7 +54,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 
 class Composed(msgspec.Struct, frozen=True, kw_only=True):
     """A text for an audience. `template`: the configured one it came from, empty for the built-in; `problem`: why a configured one could
-    not be used, so that the built-in one was."""
+    not be used, so that the built-in one was. `stopped`: the rules of wording by which the policy does not let it out as it is."""
 
     audience: Audience
     moment: Moment
@@ -60,6 +62,7 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
     next_update_at: datetime | None
     template: str = ""
     problem: str = ""
+    stopped: Sequence[str] = ()
 
 
 async def brief(ctx: Context, number: int) -> Brief:
@@ -137,17 +140,6 @@ def _affected(directory: Directory, services: list[str]) -> list[str]:
     return [one.label for one in components if any(service in one.services for service in services)]
 
 
-def own_words(directory: Directory) -> list[str]:
-    """Ids and names of services that mean nothing outside: those that the status page uses itself are public."""
-    key = ("own words",)
-    if key not in directory.memo:
-        public = {one.label.lower() for page in directory.status_pages.values() for one in page.components}
-        names = {name for one in directory.services.values() for name in (one.id, one.name) if name}
-        directory.memo[key] = sorted(name for name in names if name.lower() not in public)
-    found: list[str] = directory.memo[key]
-    return found
-
-
 def moment_of(brief: Brief, audience: str) -> Moment:
     """Which template: the first word to an audience, the last one, or one between."""
     if not brief.incident.open:
@@ -172,14 +164,23 @@ async def compose(
     elif chosen.edited:
         try:
             text = await ctx.renderer.render(chosen.body, filled)
-            return Composed(audience=audience, moment=moment, text=text, next_update_at=at, template=chosen.id)
+            made = Composed(audience=audience, moment=moment, text=text, next_update_at=at, template=chosen.id)
+            return await _looked_over(ctx, brief, made)
         except (TemplateError, Unavailable) as error:
             problem = f"The template {chosen.id} cannot be used: {error}"
             log.warning("a template cannot be used", template=chosen.id, reason=str(error))
             if isinstance(error, TooMuch):  # until it is changed: each try would cost seconds
                 ctx.directory.memo[broken] = problem
     text = render(BUILT_IN[moment, audience], filled)
-    return Composed(audience=audience, moment=moment, text=text, next_update_at=at, problem=problem)
+    made = Composed(audience=audience, moment=moment, text=text, next_update_at=at, problem=problem)
+    return await _looked_over(ctx, brief, made)
+
+
+async def _looked_over(ctx: Context, brief: Brief, made: Composed) -> Composed:
+    """With what the policy of wording stops of it: a title may hold anything."""
+    has_next = made.next_update_at is not None
+    found = await stopped(ctx.directory, made.text, made.audience, brief.incident.status, has_next)
+    return msgspec.structs.replace(made, stopped=tuple(dict.fromkeys(one.rule for one in found))) if found else made
 
 
 async def preview(ctx: Context, template: UpdateTemplate, number: int | None) -> tuple[str, str]:

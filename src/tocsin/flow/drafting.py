@@ -85,11 +85,10 @@ async def _record(ctx: Context, timer: Timer, found: Brief | None, made: Sequenc
             await timers.set_timer(tx, timer.kind, timer.subject, timer.subject, now)
             return
         news = await _unheard(tx, found, made)
-        if not incident.open and found.publishes:
-            for one in news:
-                await published(ctx, tx, incident, ACTOR, _wish(one), now)
-        else:
-            await _offer(ctx, tx, incident, news)
+        told = [one for one in news if not one.stopped] if not incident.open and found.publishes else []
+        for one in told:
+            await published(ctx, tx, incident, ACTOR, _wish(one), now)
+        await _offer(ctx, tx, incident, [one for one in news if one not in told])
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
 
@@ -104,6 +103,8 @@ def _wish(one: Composed) -> Wish:
 async def _offer(ctx: Context, tx: Tx, incident: Incident, made: Sequence[Composed]) -> None:
     """Keep the drafts, tell the room, and whoever speaks for the incident, of those that are new: one that waits already only says
     what is known by now."""
+    if not made:
+        return
     now = ctx.clock.now()
     waiting = {
         one.audience
@@ -144,7 +145,8 @@ async def prepare(ctx: Context, number: int, audiences: Collection[Audience]) ->
 
 async def announce(ctx: Context, number: int, actor: str, audiences: Collection[Audience]) -> list[Update]:
     """Tell these audiences what is known now, in the words of their templates. An audience that was told the same moment's words for
-    this status already is left out, so that asking twice tells once. Raises NotFound.
+    this status already is left out, so that asking twice tells once; words that the policy of wording stops are offered as drafts.
+    Raises NotFound.
     """
     found = await brief(ctx, number)
     fresh = [name for name in audiences if not _heard(found, name)]
@@ -152,7 +154,9 @@ async def announce(ctx: Context, number: int, actor: str, audiences: Collection[
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
         now = ctx.clock.now()
-        told = [await published(ctx, tx, incident, actor, _wish(one), now) for one in await _unheard(tx, found, made)]
+        news = await _unheard(tx, found, made)
+        told = [await published(ctx, tx, incident, actor, _wish(one), now) for one in news if not one.stopped]
+        await _offer(ctx, tx, incident, [one for one in news if one.stopped])
         await notify(tx, "timeline", "timers")
     ctx.wake.set("timeline", "timers")
     return told

@@ -183,14 +183,27 @@ async def _tell(ctx: Context, tx: Tx, incident: Incident, text: Composed, now: d
     places = [one.label for one in channels_of(ctx, incident, text.audience)]
     if not names and not places:
         return Outcome(step, "skipped", f"nobody asked to be told of a {Severity(incident.severity).name} here")
+    if text.stopped:
+        return await _held(tx, incident, step, text, now)
     await published(ctx, tx, incident, ACTOR, _wish(text), now)
     return Outcome(step, "sent", f"to {people([*names, *places])}")
+
+
+async def _held(tx: Tx, incident: Incident, step: Step, text: Composed, now: datetime) -> Outcome:
+    """The policy of wording does not let it out as it is: somebody has to mend it."""
+    await draft(tx, incident, text.audience, text.text, now, moment=text.moment, next_update_at=text.next_update_at)
+    return Outcome(
+        step, "sent", f"a draft waits to be mended: the policy of wording stops it ({', '.join(text.stopped)})"
+    )
 
 
 async def _status_page(ctx: Context, tx: Tx, incident: Incident, text: Composed, now: datetime) -> Outcome:
     """A draft for the public, or the word itself, as the policy of its severity says (C-18)."""
     components = _components(ctx.directory, incident)
-    if matrix_of(ctx.directory, incident.service)[Severity(incident.severity)].at_declare == "publish":
+    if (
+        matrix_of(ctx.directory, incident.service)[Severity(incident.severity)].at_declare == "publish"
+        and not text.stopped
+    ):
         await published(ctx, tx, incident, ACTOR, msgspec.structs.replace(_wish(text), components=components), now)
         return Outcome("status_page", "delivered", "published by policy")
     await draft(

@@ -21,7 +21,7 @@ from tocsin.core.shape import unknown
 from tocsin.core.status_page import ComponentState
 from tocsin.core.update import ahead, next_by, read_cause
 from tocsin.core.update_template import Moment
-from tocsin.flow import restore, step
+from tocsin.flow import restore, step, wording
 from tocsin.flow.acts import Result, checked, locked, tell
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
@@ -40,7 +40,8 @@ STATES: tuple[str, ...] = get_args(ComponentState)
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """An update that somebody wants to publish. `draft`: the draft that becomes it. `cause`: the kind of cause that is confirmed."""
+    """An update that somebody wants to publish. `draft`: the draft that becomes it. `cause`: the kind of cause that is confirmed.
+    `overruled`: {rules, reason} of the policy of wording that it does not keep to."""
 
     audience: Audience
     message: str
@@ -49,17 +50,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     cause: str | None = None
     moment: Moment = "update"
     draft: int | None = None
+    overruled: Mapping[str, object] = {}
 
 
 async def publish(
     ctx: Context, number: int, actor: str, audience: Audience, message: str, *, status: str | None = None,
     next_update_at: datetime | None = None, components: Mapping[str, str] | None = None, cause: str | None = None,
-    moment: Moment = "update", draft: int | None = None,
+    moment: Moment = "update", draft: int | None = None, overrule: str = "",
 ) -> Update:  # fmt: skip
     """Tell an audience; with `status` the incident moves there first, as far as that is legal.
 
-    Without a next time the severity's cadence promises one, while the incident is open. Raises NotFound; Invalid naming the field;
-    Conflict when it cannot move there, or the public is to hear of a private incident, and nothing is published.
+    Without a next time the severity's cadence promises one, while the incident is open. `overrule`: why it goes out although the policy
+    of wording stops it. Raises NotFound; Invalid naming the field (Unfit for the wording); Conflict when it cannot move there, or the
+    public is to hear of a private incident, and nothing is published.
     """
     wish = Wish(
         audience=audience, message=checked(message, "/message"), next_update_at=next_update_at, components=components or {},
@@ -67,6 +70,7 @@ async def publish(
     )  # fmt: skip
     check_components(ctx.directory, wish.components)
     wanted = parse_status(status) if status is not None else None
+    wish = await _fit(ctx, number, wish, wanted, checked(overrule, "/overrule", needed=False))
     check = await restore.look(ctx, number) if wanted == "monitoring" else None
     async with ctx.db.transaction() as tx:
         incident = await locked(tx, number)
@@ -79,6 +83,16 @@ async def publish(
     if made is None:
         raise Conflict(moved.refusal)
     return made
+
+
+async def _fit(ctx: Context, number: int, wish: Wish, wanted: Status | None, overrule: str) -> Wish:
+    """The wish as the policy of wording lets it out. Raises NotFound, Unfit."""
+    if wish.audience not in ctx.directory.wording:
+        return wish
+    async with ctx.db.reading() as tx:
+        status = wanted or (await store.known(tx, number)).status
+    rules = await wording.check(ctx.directory, wish.message, wish.audience, status, True, overrule)
+    return msgspec.structs.replace(wish, overruled={"rules": rules, "reason": overrule}) if rules else wish
 
 
 async def _move(
@@ -104,7 +118,7 @@ async def published(ctx: Context, tx: Tx, incident: Incident, actor: str, wish: 
     await tell(
         tx, incident, now, "update_published", actor, f"{SAID[wish.audience]}: {wish.message}", update=made.id,
         audience=wish.audience, status=made.incident_status, components=made.components,
-        next_update_at=at.isoformat() if at else None,
+        next_update_at=at.isoformat() if at else None, **({"overruled": dict(wish.overruled)} if wish.overruled else {}),
     )  # fmt: skip
     if made.digest:
         await timers.ensure(tx, DIGEST, 0, next_day(rules.hours, now))

@@ -33,10 +33,10 @@ def people(directory: Directory) -> list[str]:
 
 
 def view(one: Finding) -> dict[str, Any]:
-    """`{level, line, rule, message, suggestion, excerpt}`."""
+    """`{level, line, rule, message, suggestion, excerpt, instead}`."""
     return {
         "level": one.level, "line": one.line, "rule": one.rule, "message": one.message, "suggestion": one.suggestion,
-        "excerpt": one.excerpt,
+        "excerpt": one.excerpt, "instead": one.instead,
     }  # fmt: skip
 
 

@@ -67,6 +67,8 @@ async def preview(
             "message": f"It cannot be kept: {each}",
             "suggestion": "",
             "excerpt": "",
+            "instead": None,
+            "stops": True,
         }
         for each in missing
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,16 +12,16 @@ from tocsin.core.audience import AUDIENCES, Audience, read_audience
 from tocsin.core.briefing import retimed
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.incident import display_name, public_id
-from tocsin.core.language import lint_update
+from tocsin.core.language.mending import mended
 from tocsin.core.matrix import Rules, update_by
 from tocsin.core.permission import Principal, allowed, require, roles_with
 from tocsin.core.role import holders
 from tocsin.core.severity import Severity
 from tocsin.core.update import Said, promises, read_next, too_long
 from tocsin.core.update_template import Moment, read_moment
-from tocsin.flow import closing, composing, drafting, updates
+from tocsin.flow import closing, composing, drafting, updates, wording
 from tocsin.flow.acts import Result
-from tocsin.flow.composing import Brief, Composed, own_words
+from tocsin.flow.composing import Brief, Composed
 from tocsin.flow.context import Context
 from tocsin.flow.reminding import joined
 from tocsin.flow.rules import rules_for
@@ -39,8 +38,6 @@ SPEAKERS = ("incident_commander", "comms_lead", "deputy")
 MONTH = timedelta(days=30)
 START = datetime(2, 1, 1, tzinfo=UTC)
 """Before it there is nothing, in any zone."""
-ROOM = re.compile(r"#?\binc-\d{8}-[a-z0-9-]+")
-"""The name of an incident's room, which is no jargon."""
 
 
 def view(one: Update, receipts: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
@@ -196,7 +193,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What somebody sends to publish. `draft`: the id of the draft that becomes it; its text counts when there is no other.
 
     `written_for`: the next time that the text names, as it was composed. It is promised when no other is given; else the text is
-    made to name the other.
+    made to name the other. `overrule`: why it is published although the policy of wording stops it.
     """
 
     audience: str
@@ -208,6 +205,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cause: str | None = None
     draft: int | None = None
     written_for: str | None = None
+    overrule: str | None = None
 
 
 async def publish(ctx: Context, principal: Principal, number: int, wanted: Wanted) -> dict[str, Any]:
@@ -225,7 +223,7 @@ async def publish(ctx: Context, principal: Principal, number: int, wanted: Wante
     at, message = agreed(message, written, at, now)
     made = await updates.publish(
         ctx, number, principal.id, audience, message, status=wanted.status, next_update_at=at, components=wanted.components,
-        cause=wanted.cause or None, draft=wanted.draft, moment=moment,
+        cause=wanted.cause or None, draft=wanted.draft, moment=moment, overrule=wanted.overrule or "",
     )  # fmt: skip
     return await shown(ctx, made)
 
@@ -373,14 +371,22 @@ def composed_view(ctx: Context, found: Brief, made: Composed) -> dict[str, Any]:
 
 
 def findings(ctx: Context, text: str, audience: str, status: str | None, has_next: bool) -> list[dict[str, Any]]:
-    """What the language check says of a text: `{level, line, rule, message, suggestion, excerpt}`. It advises, and stops nothing."""
-    people = [name for user in ctx.directory.users.values() if (name := user.name)] if audience != "responders" else []
-    found = lint_update(
-        ROOM.sub("the room", text),
-        status=status,
-        audience=audience,
-        own_words=own_words(ctx.directory),
-        has_next=has_next,
-        people=people,
-    )
-    return [msgspec.to_builtins(one) for one in found]
+    """What the language check says of a text: `{level, line, rule, message, suggestion, excerpt, instead, stops}`. It advises; `stops`:
+    the policy of wording does not let it out like that."""
+    rule = ctx.directory.wording.get(audience)
+    return [
+        {**msgspec.to_builtins(one), "stops": rule is not None and rule.stops(one.rule, one.level)}
+        for one in wording.findings(ctx.directory, text, audience, status, has_next)
+    ]
+
+
+def is_strict(ctx: Context, audience: str) -> bool:
+    """Whether what the policy of wording stops for this audience cannot be published with a reason either."""
+    rule = ctx.directory.wording.get(audience)
+    return rule is not None and rule.strict
+
+
+def mend(ctx: Context, text: str, audience: str, status: str | None, place: int) -> str:
+    """The text with the words that its finding number `place` (from 0) proposes; unchanged when there is no such finding."""
+    found = wording.findings(ctx.directory, text, audience, status, has_next=True)
+    return mended(text, found[place]) if 0 <= place < len(found) else text

@@ -15,13 +15,19 @@ from tocsin.core.lifecycle import MOVES
 from tocsin.core.status_page import STATE_WORDS
 from tocsin.core.update import CAUSES
 from tocsin.flow.context import Context
-from tocsin.manage import communications, incidents, subscriptions, update_templates, updates
+from tocsin.manage import communications, incidents, subscriptions, update_templates, updates, wording
 from tocsin.manage.updates import Wanted
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
 
 NEXT = {"15m": "15 min", "30m": "30 min", "60m": "60 min"}
 """The next time, with one tap."""
+RULE_WORDS = {
+    "any": "Any finding", "jargon": "Jargon, names of ours", "blame": "Blame", "speculation": "A guess about the cause",
+    "over_promise": "A promise that cannot be kept", "missing_impact": "Not what is noticed", "missing_next": "Not when they hear again",
+    "missing_apology": "No apology", "missing_start": "Not since when", "rote": "Set phrases", "long_sentence": "Long sentences",
+    "wordy": "Wordy turns",
+}  # fmt: skip
 
 
 def _place(number: int) -> str:
@@ -84,6 +90,7 @@ async def _sheet(
         "audience": audience, "message": message, "next": given.get("next", ""), "cause": cause or "", "draft": draft,
         "composed": composed, "findings": checked, "components": {**(draft["components"] if draft else {}), **chosen},
         "status": given.get("status") or incident["status"], "touched": touched,
+        "overrule": given.get("overrule", ""), "strict": updates.is_strict(ctx, composed["audience"]),
         "written_for": given.get("written_for") or (draft["next_update_at"] if draft and touched else composed["next_update_at"]),
     }  # fmt: skip
 
@@ -111,7 +118,7 @@ async def publish(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
         audience=given.get("audience", ""), message=given.get("message", "").replace("\r\n", "\n"),
         status=given["status"] if given.get("status") not in (None, "", incident["status"]) else None,
         next_update_in=given.get("next") or None, written_for=given.get("written_for") or None, components=components or None,
-        cause=given.get("cause") or None,
+        cause=given.get("cause") or None, overrule=given.get("overrule") or None,
     )  # fmt: skip
     try:
         if given.get("act") == "keep":
@@ -141,7 +148,22 @@ async def check(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     found = updates.findings(
         ctx, given.get("message", "")[:20_000], str(audience), given.get("status") or status, has_next=True
     )
-    return await show(request, viewer_of(request), "updates/findings.html", findings=found)
+    return await show(
+        request, viewer_of(request), "updates/findings.html", findings=found, mend_at=f"{_place(number)}/mend#compose-title",
+        strict=updates.is_strict(ctx, str(audience)), overrule=given.get("overrule", ""),
+    )  # fmt: skip
+
+
+@post("/incidents/{id:str}/updates/mend", guards=may("publish"), status_code=200, include_in_schema=False)
+async def mend(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
+    """What is being written, with the words that one finding proposes. Nothing is kept."""
+    ctx, number, given = context(request), parse_id(id), await fields(request)
+    audience = given.get("audience") if given.get("audience") in AUDIENCES else "public"
+    status = given.get("status") or (await incidents.get(ctx, number))["status"]
+    message, place = given.get("message", "").replace("\r\n", "\n")[:20_000], number_in(given.get("mend", ""))
+    if place is not None:
+        message = updates.mend(ctx, message, str(audience), status, place)
+    return await _desk(request, number, {**given, "message": message})
 
 
 @post(
@@ -215,8 +237,27 @@ async def promises(request: AnyRequest) -> Response[bytes]:
         request, viewer, "updates/promises.html", found=await updates.promises_kept(ctx, start), days=days, mine=mine,
         services=sorted(ctx.directory.services.values(), key=lambda one: one.label.lower()),
         channels=sorted(ctx.directory.channels.values(), key=lambda one: (CHANNEL_AUDIENCES.index(one.audience), one.id)) if seen else None,
-        catalogue=update_templates.catalogue(ctx) if seen else None, said=SAID,
+        catalogue=update_templates.catalogue(ctx) if seen else None, policy=wording.policy(ctx) if seen else None, said=SAID,
+        rule_words=RULE_WORDS,
     )  # fmt: skip
+
+
+@post("/updates/wording", guards=may("configure"), status_code=200, include_in_schema=False)
+async def change_policy(request: AnyRequest) -> Response[Any]:
+    """Which rules of the language check stop an update to whom."""
+    ctx, given = context(request), await fields(request)
+    wanted = {
+        audience: wording.Policy(
+            [rule for rule in wording.policy(ctx)["rules"] if given.get(f"{audience}.{rule}")],
+            bool(given.get(f"{audience}.strict")),
+        )
+        for audience in AUDIENCES
+    }
+    try:
+        await wording.change(ctx, viewer_of(request).someone, wanted)
+    except (Invalid, Conflict) as error:
+        return go("/updates#policy", str(error), "problem")
+    return go("/updates#policy", "Kept: it holds for the next update.")
 
 
 def _days(count: int) -> Any:
@@ -307,5 +348,5 @@ async def change_template(request: AnyRequest, moment: FromPath[str], audience: 
 
 
 ROUTES = [
-    desk, publish, check, discard, tell, communicate, settle, promises, subscribe, template, change_template,
+    desk, publish, check, mend, discard, tell, communicate, settle, promises, change_policy, subscribe, template, change_template,
 ]  # fmt: skip

@@ -126,6 +126,7 @@ def update_findings(text: Text, people: Collection[str]) -> Iterator[Finding]:
         yield Finding(
             level="error", line=text.line(found.start()), rule="blame", excerpt=said,
             message=f"“{said}” blames somebody", suggestion=f"Say what happened, not who did it: “{instead}”",
+            instead=None if said.endswith("…") else instead,
         )  # fmt: skip
 
 

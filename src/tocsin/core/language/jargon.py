@@ -67,7 +67,13 @@ def _made(text: Text, span: tuple[int, int], level: Level, message: str, instead
     suggestion = f"Write “{instead}” instead" if instead else "Say what readers notice of it, or leave it out"
     said = " ".join(text.flat[slice(*span)].split())
     return Finding(
-        level=level, line=text.line(span[0]), rule="jargon", message=message, suggestion=suggestion, excerpt=said
+        level=level,
+        line=text.line(span[0]),
+        rule="jargon",
+        message=message,
+        suggestion=suggestion,
+        excerpt=said,
+        instead=instead or None,
     )
 
 

@@ -43,7 +43,7 @@ def hints(text: Text) -> Iterator[Finding]:
         instead = _WORDY[said.lower()]
         yield Finding(
             level="hint", line=text.line(found.start()), rule="wordy", excerpt=said, message=f"“{said}” can be said more simply",
-            suggestion=f"Write “{instead}”" if instead else "Leave it out",
+            suggestion=f"Write “{instead}”" if instead else "Leave it out", instead=instead,
         )  # fmt: skip
     for sentence in text.sentences:
         count = len(sentence[0].split())

@@ -21,7 +21,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule says about line `line` (from 1). A `hint` is good advice and no finding: it fails nothing.
 
     `suggestion` is what to write instead, or what to say; empty when there is nothing better to offer than the message. `excerpt`
-    is the words it is about; empty for something that is missing.
+    is the words it is about; empty for something that is missing. `instead` is what can stand in their place as it is (empty: nothing);
+    None when somebody has to find words.
     """
 
     level: Level
@@ -30,6 +31,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     suggestion: str = ""
     excerpt: str = ""
+    instead: str | None = None
 
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1[^\n]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
