@@ -164,7 +164,7 @@ def _subjects(ctx: Context, user: str | None, id: str) -> dict[str, tuple[calend
     if user is not None:
         found["user"] = ("user", user)
     known = ctx.directory.schedules.get(id)
-    if known is not None and known.team in ctx.directory.teams:
+    if known is not None and known.team is not None and known.team in ctx.directory.teams:
         found["team"] = ("team", known.team)
     return found
 
