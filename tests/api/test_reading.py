@@ -285,7 +285,7 @@ async def test_an_ordinary_page_is_explained(desk: Desk) -> None:
     await desk.world.wait(minutes=1)
     await desk.world.acknowledge(number or 0)
     said = "\n".join(await sentences(desk, number))
-    assert "Alice was paged at step 1 (schedule primary): Alice was on call." in said
+    assert "Alice was paged at step 1 (primary): Alice was on call." in said
     assert "Alice was told by phone (phone). The provider said: rang." in said
     assert "Alice answered the page." in said
     assert "alice acknowledged, so the pages of this response stopped." in said
@@ -304,7 +304,7 @@ async def test_nobody_on_call_is_explained(desk: Desk) -> None:
     number = (await desk.world.fire()).incident
     said = "\n".join(await sentences(desk, number))
     assert "nobody is on call in schedule primary" in said
-    assert "Bob was paged at step 2 (user bob)" in said
+    assert "Bob was paged at step 2 (by name)" in said
 
 
 async def test_an_undelivered_page_is_explained(desk: Desk) -> None:

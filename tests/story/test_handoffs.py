@@ -165,6 +165,11 @@ async def test_it_tells_of_incidents_changes_plans_silences_and_new_alerts(world
         comment="the vendor patches it on Thursday",
     )  # fmt: skip
     await silences.create(world.ctx, "api", draft, "user:alice")
+    work = silences.Draft(
+        matchers=(), starts_at=now + timedelta(days=2), ends_at=now + timedelta(days=2, hours=1), created_by="bob",
+        comment="new disks", services=("elsewhere", "api"), kind="maintenance", scoped=True,
+    )  # fmt: skip
+    await silences.create(world.ctx, None, work, "user:bob")
     campaign = PlannedEvent(title="Marketing blast", start="2026-03-11T10:00:00Z", expected_load="2x")
     await planned_events.add(world.ctx, campaign, "user:alice")
     await planned_events.add(world.ctx, PlannedEvent(title="Too late", start="2026-04-11T10:00:00Z"), "user:alice")
@@ -183,7 +188,10 @@ async def test_it_tells_of_incidents_changes_plans_silences_and_new_alerts(world
     assert [(item["title"], item["load"]) for item in found["sections"]["watch"]] == [
         ("Marketing blast", "2x"), ("The intern deploys on Friday", ""),
     ]  # fmt: skip
-    silence, *new = found["sections"]["alerts"]
+    coming, silence, *new = found["sections"]["alerts"]
+    assert (coming["status"], coming["title"]) == ("To be silenced", "every alert"), (
+        "its first service is somebody else's"
+    )
     assert (silence["status"], silence["remark"]) == ("Silenced", "the vendor patches it on Thursday")
     assert {item["title"] for item in new} == {"Old", "Disk of db-7 is full, INFRA-4521"}
     await closing.resolve(world.ctx, (await world.incident())["id"], "user:alice")

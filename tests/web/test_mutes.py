@@ -30,6 +30,28 @@ BEAT = {
 }
 
 
+async def test_a_planned_window_that_held_nothing_back_is_counted_and_not_listed(site: Site) -> None:
+    window = {
+        "id": "w",
+        "matchers": ['host="a"'],
+        "from": "2026-03-02T10:00",
+        "to": "2026-03-02T11:00",
+        "reason": "Noise of host a",
+    }
+    await configure(
+        site.world,
+        mutes=[window, {**window, "id": "x", "reason": "Later", "from": "2026-03-08T10:00", "to": "2026-03-08T11:00"}],
+    )
+    alice = await site.someone("alice")
+    listed = await alice.get("/mutes")
+    assert "Noise of host a" in listed
+    assert listed.count("bar-of silence") == 2, "what is to come is drawn on a scale of its own"
+    await site.world.wait(hours=2)
+    words = text_of(await alice.get("/mutes"))
+    assert "Noise of host a" not in words
+    assert "One planned window of the last five days held nothing back." in words
+
+
 async def test_a_mute_from_look_to_end(site: Site) -> None:
     await site.world.fire("one", labels={"host": "a"})
     alice = await site.someone("alice")

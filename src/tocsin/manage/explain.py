@@ -156,7 +156,7 @@ def _entry(row: Row) -> Item:
 def _page(directory: Directory, page: Row, notifications: Sequence[Row]) -> list[Item]:
     name = _name(directory, page["user_id"])
     why = PAGE.get(page["reason"], page["reason"])
-    through = page["via"].replace(":", " ")
+    through = directory.called(page["via"])
     about = {"page": page["id"], "user": page["user_id"]}
     step = f" at step {page['step']} ({through})" if page["step"] else ""
     said = f" {page['note'].rstrip('.')}." if page["note"] else ""

@@ -174,7 +174,7 @@ def _waits(page: Row, when: datetime) -> bool:
 
 def _page_sentence(person: _Person, page: Row) -> str:
     why = explain.PAGE.get(page["reason"], page["reason"])
-    through = page["via"].replace(":", " ")
+    through = person.directory.called(page["via"])
     drill = " (a drill)" if page["drill"] else ""
     return (
         f"{person.name} was paged about {page['title']!r}{drill} at step {page['step']} ({through}): {person.name} {why}. "

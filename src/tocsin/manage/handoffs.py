@@ -144,6 +144,12 @@ async def as_markdown(ctx: Context, id: int) -> str:
             f"Signed by {_actor(ctx.directory, handoff.signed_by)}, {clock(handoff.signed_at, periods[0].time_zone)}."
         )
     title = (schedule.name if schedule else "") or handoff.schedule
+    sections = {
+        section: [
+            msgspec.structs.replace(item, who=people[item.who].label) if item.who in people else item for item in items
+        ]
+        for section, items in sections.items()
+    }
     return markdown(title, handoff.handover, periods[0], periods[1], sections, handoff.edits.notes, signed)
 
 
@@ -238,19 +244,23 @@ async def _silenced(tx: Tx, handoff: Handoff, services: Sequence[str], now: date
     found = []
     for mute in await mutes.ended_after(tx, None, handoff.starts_at):
         holds = mute.ends_at > min(handoff.at, now) or mute.created_at >= handoff.starts_at
-        if holds and mute.starts_at < handoff.until and (mute.service is None or mute.service in services):
+        if holds and mute.starts_at < handoff.until and (not mute.scope or not set(mute.scope).isdisjoint(services)):
             found.append(
                 Item(
                     key=f"silence:{mute.public_id}",
                     title=", ".join(str(matcher) for matcher in mute.matchers) or "every alert",
                     until=mute.ends_at,
-                    status="Silenced" if mute.ends_at > now else "Was silenced",
+                    at=mute.starts_at if mute.starts_at > now else None,
+                    status=_SILENCED[mute.state(now)],
                     service=mute.service or "",
-                    who=mute.created_by,
+                    who="" if mute.rule else mute.created_by,
                     remark=mute.comment,
                 )
             )
     return found[:MOST]
+
+
+_SILENCED = {"pending": "To be silenced", "active": "Silenced", "expired": "Was silenced"}
 
 
 async def _new_rules(tx: Tx, handoff: Handoff, services: Sequence[str], now: datetime) -> list[Item]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, get_args
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from tocsin.core.calendar import instant
 from tocsin.core.errors import Conflict, Forbidden, Invalid
 from tocsin.core.handoff import SECTIONS, Section
 from tocsin.manage import handoffs, planned_events
@@ -17,26 +19,29 @@ from tocsin.manage.planned_events import PlannedEvent
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, viewer_of
 from tocsin.web.pages import HEADERS, go, show
 
-PER_PAGE = 50
+PER_PAGE = 10
+WAITING = "draft,unsigned"
+"""States in which somebody is still to do something."""
+OVER = "signed,lapsed"
 
 
 @get("/handoffs", guards=may("see_on_call"), name="handoffs", include_in_schema=False)
 async def list_handoffs(request: AnyRequest) -> Response[bytes]:
     """Those that wait, then those that were; and what is planned."""
-    ctx, query = context(request), request.query_params
-    data = await handoffs.list_handoffs(
-        ctx, schedule=asked(request, "schedule") or None, cursor=query.get("cursor"), limit=PER_PAGE
-    )
-    return await _list(request, data)
+    return await _list(request)
 
 
-async def _list(request: AnyRequest, data: dict[str, Any], status: int = 200, **form: Any) -> Response[bytes]:
-    ctx = context(request)
+async def _list(request: AnyRequest, status: int = 200, **form: Any) -> Response[bytes]:
+    ctx, schedule, cursor = context(request), asked(request, "schedule") or None, asked(request, "cursor") or None
+    over = await handoffs.list_handoffs(ctx, schedule=schedule, state=OVER, cursor=cursor, limit=PER_PAGE)
+    waiting = await handoffs.list_handoffs(ctx, schedule=schedule, state=WAITING) if cursor is None else {"items": []}
     planned = await planned_events.list_events(ctx)
+    query = {"cursor": over["next"], **({"schedule": schedule} if schedule else {})}
     return await show(
-        request, viewer_of(request), "handoffs/list.html", status, items=data["items"], planned=planned["items"],
+        request, viewer_of(request), "handoffs/list.html", status, waiting=waiting["items"], items=over["items"],
+        planned=planned["items"], first=cursor is None,
         schedules=sorted(ctx.directory.schedules.values(), key=lambda one: (one.name or one.id).lower()),
-        older=f"/handoffs?cursor={data['next']}" if data["next"] else None, given=form.get("given", {}),
+        older=f"/handoffs?{urlencode(query)}" if over["next"] else None, given=form.get("given", {}),
         wrong=form.get("wrong", {}),
     )  # fmt: skip
 
@@ -118,15 +123,14 @@ async def plan(request: AnyRequest) -> Response[Any]:
         )
         await planned_events.add(ctx, wanted, viewer.someone.id)
     except Invalid as error:
-        data = await handoffs.list_handoffs(ctx, limit=PER_PAGE)
-        return await _list(request, data, 422, given=given, wrong={error.pointer.strip("/"): str(error)})
+        return await _list(request, 422, given=given, wrong={error.pointer.strip("/"): str(error)})
     return go("/handoffs#planned", "Planned: handoffs of that time tell of it.")
 
 
 def _local(text: str, zone: ZoneInfo, name: str) -> str:
     """What a `datetime-local` field says, in the viewer's zone, as RFC 3339."""
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+        return instant(datetime.fromisoformat(text).replace(tzinfo=None), zone).isoformat()
     except ValueError:
         raise Invalid(f"{text!r} is not a time: write it like 2026-01-05T09:00", f"/{name}") from None
 

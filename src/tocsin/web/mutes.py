@@ -41,13 +41,25 @@ FORETOLD = 8
 async def list_mutes(request: AnyRequest) -> Response[bytes]:
     ctx, viewer = context(request), viewer_of(request)
     found = (await mutes.list_mutes(ctx, service=asked(request, "service") or None, limit=200))["items"]
-    scale = strips.around(viewer.now)
-    drawn = {mute["id"]: strips.windows(scale, mute, await _upcoming(request, mute)) for mute in found}
-    groups = {status: [m for m in found if m["status"] == status] for status in mutes.STATES}
+    told = [mute for mute in found if not _idle(mute)]
+    groups = {status: [mute for mute in told if mute["status"] == status] for status in mutes.STATES}
+    scales = {
+        status: strips.around(viewer.now) if status == "active" else strips.spanning(group, viewer.now)
+        for status, group in groups.items()
+    }
+    drawn = {mute["id"]: strips.windows(scales[mute["status"]], mute, await _upcoming(request, mute)) for mute in told}
     return await show(
-        request, viewer, "mutes/list.html", groups=groups, drawn=drawn, days=strips.midnights(scale, viewer.zone),
-        now_x=scale.x(viewer.now), width=strips.WIDTH, inhibitions=sorted(ctx.directory.inhibitions.values(), key=lambda i: i.id),
+        request, viewer, "mutes/list.html", groups=groups, drawn=drawn, idle=len(found) - len(told),
+        days={status: strips.midnights(scale, viewer.zone) for status, scale in scales.items()},
+        now_x={status: scale.x(viewer.now) for status, scale in scales.items()}, width=strips.WIDTH,
+        inhibitions=sorted(ctx.directory.inhibitions.values(), key=lambda i: i.id),
     )  # fmt: skip
+
+
+def _idle(mute: dict[str, Any]) -> bool:
+    """A window of a plan that is over and held nothing back: counted, and not listed."""
+    report = mute["report"]
+    return mute["status"] == "expired" and mute["plan"] is not None and report is not None and report["alerts"] == 0
 
 
 async def _upcoming(request: AnyRequest, mute: dict[str, Any]) -> list[dict[str, Any]]:

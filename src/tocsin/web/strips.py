@@ -14,6 +14,7 @@ from tocsin.web.words import moment
 WIDTH = 1000
 BEFORE = timedelta(hours=12)
 AFTER = timedelta(hours=36)
+FURTHEST = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,21 @@ def around(now: datetime) -> Scale:
     return Scale(now - BEFORE, now + AFTER)
 
 
+def spanning(mutes: Sequence[dict[str, Any]], now: datetime) -> Scale:
+    """What is to come, or is over: from its first window to its last one, and now; at most a fortnight to either side."""
+    times = [at for mute in mutes for name in ("starts_at", "ends_at") if (at := moment(mute[name])) is not None]
+    first = max(min([now - BEFORE, *times]), now - FURTHEST)
+    last = min(max([now + BEFORE, *times]), now + FURTHEST)
+    pad = (last - first) * 0.04
+    return Scale(first - pad, last + pad)
+
+
 def midnights(scale: Scale, zone: ZoneInfo) -> list[Mark]:
-    """The beginnings of days in the viewer's zone."""
+    """The beginnings of days in the viewer's zone; of a long time those of every second or fourth day."""
     wall = wall_of(scale.start, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = (scale.end - scale.start).days + 1
     marks = []
-    for day in range(1, 5):
+    for day in range(1, days + 1, 1 + days // 8):
         at = instant(wall + timedelta(days=day), zone)
         if scale.start < at < scale.end:
             local = wall + timedelta(days=day)
