@@ -88,3 +88,9 @@ def test_the_mark_is_in_none_of_the_texts() -> None:
     assert texts([]) == ""
     assert texts([""]) == "\x1f\x1f"
     assert texts(["a\x1fb", "\x1e"])[0] not in "a\x1fb\x1e"
+
+
+@given(ROW)
+def test_one_row_is_packed_as_the_first_of_many(row: Row) -> None:
+    columns = zip(*[msgspec.structs.astuple(row)], strict=True)
+    assert ROWS.pack([row]) == [kind.pack(column) for kind, column in zip(ROWS._kinds, columns, strict=True)]

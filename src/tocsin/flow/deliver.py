@@ -18,7 +18,7 @@ from tocsin.flow.gather import Gathered, gather, is_gathered
 from tocsin.flow.lanes import Lane, Lanes
 from tocsin.flow.message import compose
 from tocsin.flow.receipts import Delivery, record
-from tocsin.plugins.channels.base import DeliveryError
+from tocsin.plugins.channels.base import DeliveryError, Message
 from tocsin.store import notifications
 from tocsin.store.notifications import Held, Letter
 
@@ -140,7 +140,7 @@ class Deliveries:
         for held, lane in lanes.grant():
             at_once = held.id in newborn and not is_gathered(self._ctx, lanes.channel, held, OLD)
             if at_once and held.letter is not None:
-                self._send_later([held.letter], lane)
+                self._send_later([held.letter], lane, held.message)
             else:
                 self._granted.append((held, lane))
                 self._begin.set()
@@ -236,13 +236,13 @@ class Deliveries:
         if letters:
             self._record.set()
 
-    def _send_later(self, letters: list[Letter], lane: Lane) -> None:
-        task = asyncio.create_task(self._send(letters, lane))
+    def _send_later(self, letters: list[Letter], lane: Lane, message: Message | None = None) -> None:
+        task = asyncio.create_task(self._send(letters, lane, message))
         self._sends.add(task)
         task.add_done_callback(self._sends.discard)
 
-    async def _send(self, letters: list[Letter], lane: Lane) -> None:
-        """One message to one provider; the outcome is the same for all letters in it."""
+    async def _send(self, letters: list[Letter], lane: Lane, message: Message | None) -> None:
+        """One message (composed here, unless it is already) to one provider; the outcome is the same for all letters in it."""
         ctx, channel = self._ctx, lane.lanes.channel
         started = ctx.clock.now()
         receipt, error, permanent, retry_after, gone = "", "", False, None, False
@@ -255,7 +255,8 @@ class Deliveries:
                 raise DeliveryError("The contact method is not verified", permanent=True)
             with metrics.DELIVERY_SECONDS.labels(channel.type).time():
                 async with asyncio.timeout(channel.timeout + 1):  # the channel's own limit comes first and says more
-                    receipt = (await channel.send(method.settings, compose(ctx, letters, started))).text
+                    message = message or compose(ctx, letters, started)
+                    receipt = (await channel.send(method.settings, message)).text
         except DeliveryError as failure:
             error = str(failure) or "The provider did not take it"
             permanent, retry_after = failure.permanent, failure.retry_after

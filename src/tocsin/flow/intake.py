@@ -164,7 +164,10 @@ class Intake:
                 if self._connection is None or self._connection.is_closed():
                     self._connection = await ctx.db.connect(POINTWISE)
                 with bounded(self._connection, PATIENCE), metrics.INTAKE_SECONDS.time():
-                    await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
+                    paged = await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
+            if paged:  # the pages go out before anything else is done
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
         except Unavailable:
             await self._disconnect()
             raise

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import cast
 
 import asyncpg
 import msgspec
@@ -14,14 +13,14 @@ from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
 from tocsin.core.matrix import Rules, rules_of
-from tocsin.core.severity import Severity, Urgency
+from tocsin.core.severity import Severity
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
-from tocsin.core.tier import Tier
 from tocsin.core.timeline import Entry, Link
 from tocsin.flow import hiding, responding, rooms
 from tocsin.flow.context import Context
 from tocsin.flow.hiding import Cause, Hiding
+from tocsin.flow.newborn import meanwhile, newborn
 from tocsin.flow.pager import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import Beginning, beginning, keep, kept
@@ -30,7 +29,7 @@ from tocsin.store import incidents, inhibitions, intake, mutes
 from tocsin.store.database import Tx
 from tocsin.store.ids import OutOfIds, incident_numbers
 from tocsin.store.incidents import Incident
-from tocsin.store.notifications import Held, Letter
+from tocsin.store.notifications import Held
 from tocsin.store.rows import SEPARATOR, Json, Words
 from tocsin.store.writing import (
     NewAlert,
@@ -214,8 +213,9 @@ class Opening:
             return False
         recall, calm_at = self.ctx.recall, self.now if self.guessed else None
         alerts = [self._alert(new) for new in self.newcomers]
-        recall.numbers.extend(await write_opening(tx, writing, alerts, calm_at, recall.wanted(len(alerts))))
-        self.held = list(_newborn(writing, self.held))
+        written = write_opening(tx, writing, alerts, calm_at, recall.wanted(len(alerts)))
+        spare, self.held = await meanwhile(written, lambda: newborn(self.ctx, writing, self.held))
+        recall.numbers.extend(spare)
         self.ctx.announce("timeline")
         return True
 
@@ -381,22 +381,3 @@ class Opening:
             fingerprint=event.fingerprint, reason=new.reason.value, mute=new.mute, count=new.count, first_at=self.now,
             starts_at=event.starts_at, ends_at=new.ends_at, fresh=new.fresh,
         )  # fmt: skip
-
-
-def _newborn(writing: Writing, held: Sequence[Held]) -> Iterator[Held]:
-    """With what they say: nobody can have answered yet what was committed this moment together with its incident."""
-    incident_of = {incident.id: incident for incident in writing.incidents}
-    page_of = {page.id: page for page in writing.pages}
-    written = {notification.id: notification for notification in writing.notifications}
-    for one in held:
-        page = page_of[written[one.id].page_id]
-        incident = incident_of[page.incident_id]
-        letter = Letter(
-            id=one.id, page_id=page.id, incident_id=incident.id, user_id=one.user_id, method=one.method, channel=one.channel,
-            attempts=0, scheduled_at=one.scheduled_at, deadline_at=page.deadline_at, via=page.via, reason=page.reason,
-            step=page.step, round=page.round, cycle=page.cycle, title=incident.title, description=incident.description,
-            severity=incident.severity, status="detected", service=incident.service, created_at=incident.created_at,
-            alerts_count=incident.alerts_count, tier=cast(Tier, page.tier), note=page.note,
-            urgency=cast(Urgency, incident.urgency),
-        )  # fmt: skip
-        yield Held(one.id, one.user_id, one.method, one.channel, one.scheduled_at, letter)

@@ -41,7 +41,13 @@ def beginning(ctx: Context, service: str | None, severity: Severity, now: dateti
     """Of an incident that is opened or declared now."""
     number, rules = rules_of(ctx.directory, service)
     urgency = urgency_of(rules.rows[severity], rules.hours, now)
-    return Beginning(number, rules, urgency, *first(rules, severity, urgency, now))
+    if rules.rows[severity].page != "now":
+        return Beginning(number, rules, urgency, *first(rules, severity, urgency, now))
+    key, memo = ("first", number, severity), ctx.directory.memo
+    if key not in memo:  # these go by the wall: the lengths are the same whenever it begins
+        memo[key] = [at and at - now for at in first(rules, severity, urgency, now)]
+    update, strikes = memo[key]
+    return Beginning(number, rules, urgency, now + update, strikes and now + strikes)
 
 
 async def keep(ctx: Context, tx: Tx, begun: Iterable[Beginning], now: datetime) -> dict[int, Rules]:

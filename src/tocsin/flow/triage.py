@@ -28,15 +28,16 @@ ATTEMPTS = 8
 BUSY = "Too much is being written at once: send this again"
 
 
-async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime) -> None:
+async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime) -> bool:
     """Give every item its outcome, committed; its pages are handed over. `tx` is a connection outside a transaction, the
-    writer's own.
+    writer's own. Returns whether there are pages.
 
     Raises Unavailable when other writers keep winning.
     """
     changes = [item for item in items if item.event.action == "change"]
     if changes:
         await _store_changes(tx, changes, now)
+    paged = False
     for wave in waves([item for item in items if item.event.action != "change"] if changes else items):
         runs: dict[str, list[Run]] = {}
         for run in wave.values():
@@ -46,7 +47,10 @@ async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[
         if "acknowledge" in runs:
             await _settled(ctx, acknowledge_by_source, tx, runs["acknowledge"], now)
         if "trigger" in runs:
-            ctx.hand_over(await _triggers(ctx, tx, runs["trigger"], refresh, now))
+            held = await _triggers(ctx, tx, runs["trigger"], refresh, now)
+            ctx.hand_over(held)
+            paged = paged or bool(held)
+    return paged
 
 
 async def _settled(

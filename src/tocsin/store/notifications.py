@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,8 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     scheduled_at: datetime
     letter: Letter | None = None
     """What it says, where the statement that wrote it, together with its incident, was committed this very moment."""
+    message: Any = None
+    """The letter's message (plugins/channels), where it is composed already."""
 
 
 class Letter(msgspec.Struct, kw_only=True, gc=False):

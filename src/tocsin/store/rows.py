@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -49,14 +50,12 @@ def numbers(column: Iterable[int | None]) -> str:
 
 def times(column: Iterable[datetime | None]) -> str:
     """An array literal of instants; None is NULL."""
-    known: dict[datetime | None, str] = {None: "NULL"}
-    parts = []
-    for value in column:
-        text = known.get(value)
-        if text is None and value is not None:
-            text = known[value] = f'"{value.isoformat()}"'
-        parts.append(text or "NULL")
-    return "{" + ",".join(parts) + "}"
+    return "{" + ",".join(map(_time, column)) + "}"
+
+
+@lru_cache(maxsize=256)
+def _time(value: datetime | None) -> str:
+    return "NULL" if value is None else f'"{value.isoformat()}"'
 
 
 def _optional_texts(column: Iterable[str | None]) -> str:
@@ -76,29 +75,47 @@ def _hexes(column: Iterable[bytes]) -> str:
     return texts(value.hex() for value in column)
 
 
+def _text(value: str) -> str:
+    return texts((value,)) if "\x1f" in value else f"\x1f{value}\x1f"
+
+
+def _optional_text(value: str | None) -> str:
+    return "\x1f\x1f" if value is None else _text(f"={value}")
+
+
+def _number(value: int | None) -> str:
+    return "{NULL}" if value is None else f"{{{value}}}"
+
+
+def _instant(value: datetime | None) -> str:
+    return f"{{{_time(value)}}}"
+
+
 TEXTS = "string_to_array(substr(${0}, 2), left(${0}, 1))"
 """The array of a column packed by `texts`."""
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """How a column travels: `pack` makes its text, `array` unpacks that, `read` makes the value of one element."""
+    """How a column travels: `pack` makes its text, `one` that of a single value, `array` unpacks it, `read` makes the value of one
+    element."""
 
     pack: Callable[[Column], str]
+    one: Callable[[Any], str]
     array: str
     read: str = "{}"
 
 
 _KINDS: dict[Any, _Kind] = {
-    int: _Kind(numbers, "${0}::text::bigint[]"),
-    datetime: _Kind(times, "${0}::text::timestamptz[]"),
-    bool: _Kind(_flags, "${0}::text::boolean[]"),
-    UUID: _Kind(_uuids, "${0}::text::uuid[]"),
-    str: _Kind(texts, TEXTS),
-    bytes: _Kind(_hexes, TEXTS, "decode({}, 'hex')"),
-    Json: _Kind(texts, TEXTS, "{}::jsonb"),
-    Words: _Kind(texts, TEXTS, "string_to_array({}, E'\\x1f')"),
+    int: _Kind(numbers, _number, "${0}::text::bigint[]"),
+    datetime: _Kind(times, _instant, "${0}::text::timestamptz[]"),
+    bool: _Kind(_flags, lambda value: _flags((value,)), "${0}::text::boolean[]"),
+    UUID: _Kind(_uuids, lambda value: _uuids((value,)), "${0}::text::uuid[]"),
+    str: _Kind(texts, _text, TEXTS),
+    bytes: _Kind(_hexes, lambda value: _text(value.hex()), TEXTS, "decode({}, 'hex')"),
+    Json: _Kind(texts, _text, TEXTS, "{}::jsonb"),
+    Words: _Kind(texts, _text, TEXTS, "string_to_array({}, E'\\x1f')"),
 }
-_OPTIONAL: dict[Any, _Kind] = {str: _Kind(_optional_texts, TEXTS, "substr(NULLIF({}, ''), 2)")}
+_OPTIONAL: dict[Any, _Kind] = {str: _Kind(_optional_texts, _optional_text, TEXTS, "substr(NULLIF({}, ''), 2)")}
 """Where None makes a difference to how the column travels. Array literals have NULL."""
 
 
@@ -110,6 +127,8 @@ class Rows:
         self.table = table
         self.names = struct.__struct_fields__
         self._kinds = [_kind(hints[name]) for name in self.names]
+        self._ones = [kind.one for kind in self._kinds]
+        self._none = [kind.pack(()) for kind in self._kinds]
         self._stored = [name for name in self.names if name not in set(without)]
         self._first = next(name for name in self.names if hints[name] is int)
 
@@ -137,7 +156,9 @@ class Rows:
     def pack(self, rows: Sequence[msgspec.Struct]) -> list[str]:
         """The columns of the rows, as the statement wants them."""
         if not rows:
-            return [kind.pack(()) for kind in self._kinds]
+            return self._none
+        if len(rows) == 1:  # a page that somebody waits for: all the rest is for storms
+            return [one(value) for one, value in zip(self._ones, msgspec.structs.astuple(rows[0]), strict=True)]
         columns = zip(*[msgspec.structs.astuple(row) for row in rows], strict=True)
         return [kind.pack(column) for kind, column in zip(self._kinds, columns, strict=True)]
 
