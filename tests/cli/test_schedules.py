@@ -123,6 +123,14 @@ async def test_apply_says_who_loses_the_running_shift(shell: Terminal, tmp_path:
     assert "week: alice is on call now, until 2026-03-09 09:00 UTC, and loses this shift to bob" in said.out
 
 
+async def test_what_depends_on_whoever_leaves(shell: Terminal) -> None:
+    said = (await shell.ok("schedule", "hand-over", "alice")).out
+    assert "On call now in week until" in said
+    assert re.search(r"team +payments +by hand", said)
+    assert (await shell.ok("schedule", "hand-over", "alice", "--json")).json()["on_call"][0]["schedule"] == "primary"
+    assert (await shell.run("schedule", "hand-over", "nobody")).code == 1
+
+
 async def test_a_schedule_and_a_policy_are_changed_from_a_file(shell: Terminal, tmp_path: Path) -> None:
     written = (await shell.ok("schedule", "definition", "week")).out
     assert "users:\n  - alice\n  - bob\n" in written

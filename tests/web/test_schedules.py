@@ -288,6 +288,26 @@ async def test_a_new_schedule_from_each_pattern(rota: Site) -> None:
     assert "This needs somebody" in text_of(wrong.text)
 
 
+async def test_who_leaves_hands_everything_over(rota: Site) -> None:
+    olga = await rota.someone("olga")
+    words = text_of(await olga.get("/people"))
+    assert "Alice on call: Payments" in words
+    words = text_of(await olga.get("/people/alice"))
+    assert "On call now: Payments" in words
+    assert "Team payments" in words
+    assert "Hand everything over" not in words
+    erin = await rota.someone("erin")
+    await erin.get("/people/alice")
+    nobody = await erin.send("/people/alice/hand-over", {"to": ""})
+    assert nobody.status_code == 422
+    assert "cannot take over" in text_of(nobody.text)
+    words = await erin.says(await erin.send("/people/alice/hand-over", {"to": "carol"}))
+    assert "Carol has it now" in words
+    assert on_call(rota) == "carol"
+    assert "Nothing: no schedule, team or escalation policy names them" in words
+    await erin.get("/people/nobody", status=404)
+
+
 async def test_calendar_links_are_shown_and_revoked(rota: Site) -> None:
     alice = await rota.someone("alice")
     await alice.get(PAGE)

@@ -143,6 +143,16 @@ class Successor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remove: bool = False
 
 
+@get(
+    "/users/{id:str}/hand_over",
+    guards=may("see_on_call"),
+    summary="What depends on one user, and where they are on call now",
+)
+async def depends(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
+    """What handing over would change; `origin` names the file and line of what has to be changed there."""
+    return reply(leaving.depends(context(request), id))
+
+
 @post(
     "/users/{id:str}/hand_over", guards=may("configure"), status_code=200,
     summary="Give all turns, coming overrides, teams and steps of one user to another",
@@ -209,7 +219,7 @@ async def revoke_link(request: AnyRequest, id: FromPath[str]) -> Response[bytes]
 ROUTES: list[HTTPRouteHandler] = [
     list_versions, diff, preview, revert,
     *_several("overrides"), *_several("shadows"),
-    hand_over,
+    depends, hand_over,
     list_templates, use_template,
     list_links, create_link, revoke_link,
 ]  # fmt: skip

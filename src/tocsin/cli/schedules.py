@@ -218,17 +218,34 @@ schedules.add_typer(
 @schedules.command("hand-over")
 def hand_over(
     user: Annotated[str, typer.Argument(help="Id of the user who leaves.")],
-    to: Annotated[str, typer.Argument(help="Id of the user who takes over.")],
+    to: Annotated[
+        str | None, typer.Argument(help="Id of the user who takes over. Left out: what depends on the other.")
+    ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the user once all is handed over.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Give all turns, coming overrides, teams and steps of one user to another."""
+    if to is None:
+        return _depends(Client.from_environment().get(path("users", user, "hand_over")), as_json)
     done = Client.from_environment().post(path("users", user, "hand_over"), {"to": to, "remove": remove})
     if as_json:
         return show.json(done)
     for one in done["changed"]:
         show.line(f"{one['kind']} {one['id']}")
     show.line(f"{to} has it now{f'; {user} is removed' if remove else ''}.")
+
+
+def _depends(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        return show.json(found)
+    rows = [(one["kind"], one["id"], _place(one["origin"])) for one in found["named_in"]]
+    show.table(("Kind", "Id", "Written"), rows, f"Nothing names {found['user']}.")
+    for one in found["on_call"]:
+        show.line(f"On call now in {one['schedule']} until {when(one['until'])}")
+
+
+def _place(origin: dict[str, Any] | None) -> str:
+    return f"{origin['file']}:{origin['line']}" if origin else "by hand"
 
 
 # --- patterns -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Somebody leaves: all that depends on them is handed to somebody else, in one transaction."""
+"""Somebody leaves: what depends on them, and all of it handed to somebody else, in one transaction."""
 
 from __future__ import annotations
 
@@ -9,10 +9,45 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.permission import Principal
 from tocsin.core.shape import short
-from tocsin.core.successor import past, replaced
+from tocsin.core.successor import on_call_now, past, replaced
 from tocsin.flow.context import Context
 from tocsin.manage.configuration import change
+from tocsin.manage.lists import time_text
 from tocsin.manage.objects import with_object
+
+NOBODY = "\0nobody"
+"""In place of somebody, to see what names them; no user can be called that."""
+
+
+def depends(ctx: Context, user: str) -> dict[str, Any]:
+    """What would be handed over: `{"user", "name", "on_call": [{schedule, name, until}], "named_in": [{kind, id, name, origin}]}`.
+
+    `on_call` is where they are on call now; `origin` ({file, line}) says where a file has to be changed by hand, else null. Raises
+    NotFound.
+    """
+    directory, now = ctx.directory, ctx.clock.now()
+    person = directory.users.get(user)
+    if person is None:
+        raise NotFound(f"There is no user {short(user)}.")
+    named = replaced(directory, user, NOBODY, now)
+    return {
+        "user": user,
+        "name": person.label,
+        "on_call": [
+            {"schedule": schedule.id, "name": schedule.name or schedule.id, "until": time_text(end)}
+            for schedule, end in on_call_now(directory, user, now)
+        ],
+        "named_in": [_named(directory, kind, name) for kind, name in named],
+    }
+
+
+def _named(directory: Directory, kind: str, name: str) -> dict[str, Any]:
+    origin = directory.origins.get((kind, name))
+    one = directory.kind(kind)[name]
+    return {
+        "kind": LABELS[kind], "id": name, "name": one.name or name,
+        "origin": {"file": origin.file, "line": origin.line} if origin else None,
+    }  # fmt: skip
 
 
 async def hand_over(ctx: Context, principal: Principal, user: str, to: str, *, remove: bool = False) -> dict[str, Any]:
