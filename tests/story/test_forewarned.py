@@ -71,11 +71,14 @@ async def test_another_hole_of_the_same_schedule_is_news_and_so_is_one_that_come
     assert told(world)["erin"] == 3
 
 
-async def test_who_did_not_subscribe_to_updates_gets_none(world: World) -> None:
+async def test_who_chose_no_way_for_updates_hears_by_mail(world: World) -> None:
+    """A hole in the night is nothing to be silent about because nobody touched their settings."""
     world.ctx.directory = organisation(EVENINGS_OPEN, users=ORGANISATION["users"])
     await forewarn.keep_watch(world.ctx)
     await hours(world, 6)
     assert sum(told(world).values()) == 0
+    rows = await world.rows("SELECT user_id, channel, method FROM notices WHERE kind = 'check' ORDER BY user_id")
+    assert [tuple(row) for row in rows] == [(name, "email", "profile") for name in ("alice", "bob", "erin")]
 
 
 async def test_after_downtime_the_afternoon_is_made_up_for(world: World) -> None:

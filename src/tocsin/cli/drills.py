@@ -55,7 +55,7 @@ def _watched(client: Client, found: dict[str, Any]) -> dict[str, Any]:
 
 def _report(found: dict[str, Any]) -> None:
     rows = [
-        (p["name"], p["step"], p["via"], n["method"], n["state"], when(n["at"]), n["receipt"] or n["error"])
+        (p["name"], p["step"], p["through"], n["method"], n["state"], when(n["at"]), n["receipt"] or n["error"])
         for p in found["people"]
         for n in p["notifications"]
     ]

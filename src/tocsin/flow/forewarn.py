@@ -13,7 +13,7 @@ from tocsin.core.configuration import Team
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Unavailable
 from tocsin.core.finding import Facts, Finding, unheard
-from tocsin.core.notification import subscribed
+from tocsin.core.notification import for_news
 from tocsin.core.readiness import DAYS, check
 from tocsin.flow.context import Context
 from tocsin.store import health, newcomers, notices, readiness, timers
@@ -163,7 +163,7 @@ def _news(
     if all_in_all > len(fresh):
         lines.append(f"{all_in_all - len(fresh)} that you know of are still there.")
     for user in audience(directory, team):
-        for method in subscribed(directory.users[user]):
+        for method in for_news(directory.users[user]):
             yield NewNotice(
                 key=f"check:{team}:{now:%Y-%m-%dT%H}:{user}:{method.id}", kind="check", user_id=user, method=method.id,
                 channel=method.type, heading=heading, text="\n".join(lines), path=f"/check?team={team}" if team else "/check",

@@ -54,7 +54,7 @@ async def get(ctx: Context, id: str) -> dict[str, Any]:
     """One drill with its people: `{id, incident, service, severity, urgency, state, started_by, started_at, until, ended_at,
     ended_because, answered_at, answered_by, seconds_to_answer, reached, unreached, sentence, people}`.
 
-    `state`: running or over. A person: `{user, name, step, via, state, paged_at, reached_at, seconds_to_reach, notifications:
+    `state`: running or over. A person: `{user, name, step, via, through, state, paged_at, reached_at, seconds_to_reach, notifications:
     [{method, channel, state, at, receipt, error, attempts}]}`. Raises NotFound.
     """
     number = parse_id(id)
@@ -113,6 +113,7 @@ def _person(directory: Directory, page: Any, told: Sequence[Any]) -> dict[str, A
         "name": known.label if known else page["user_id"],
         "step": page["step"],
         "via": page["via"],
+        "through": directory.called(page["via"]),
         "state": page["state"],
         "paged_at": time_text(page["created_at"]),
         "reached_at": time_text(page["delivered_at"]),
