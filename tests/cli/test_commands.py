@@ -21,7 +21,12 @@ async def test_an_incident_from_a_terminal(terminal: Terminal) -> None:
     assert terminal.desk.world.phone("alice").rang()
     (found,) = (await terminal.ok("incident", "list", "--json")).json()["items"]
     assert (found["title"], found["severity"], found["number"]) == ("Checkout is down", "sev1_critical", 1)
+    shown = (await terminal.ok("incident", "show", "1")).out
+    assert "acknowledge by" in shown
+    assert "stakeholders  -" in shown, "whom it is due to tell, and when"
     assert ": Acknowledged.\n" in (await terminal.ok("incident", "ack", found["id"])).out
+    await terminal.ok("incident", "role", "1", "IC", "bob")
+    assert "incident commander  bob" in (await terminal.ok("incident", "show", "INC-2026-001")).out
     assert "Already acknowledged by token:responder" in (await terminal.ok("incident", "ack", "1")).out
     assert "Noted." in (await terminal.ok("incident", "note", "1", "it is the disk")).out
     assert "Escalated" in (await terminal.ok("incident", "escalate", "1", "--reason", "need help")).out

@@ -59,6 +59,8 @@ def show_incident(
         show.json({**found, "verification": proof} if proof else found)
     else:
         _print(found)
+        if found["status"] not in ("resolved", "closed"):
+            _promised(client.get(path("incidents", id, "updates"))["audiences"])
         if proof:
             show.line(_verdict(proof))
     if proof and not proof["ok"]:
@@ -80,11 +82,43 @@ def _print(found: dict[str, Any]) -> None:
         [
             *((name, found[name]) for name in plain if found[name] is not None),
             *((name, when(found[name])) for name in times if found[name]),
+            *_clocks(found["severity_policy"], found),
+            *[(role.replace("_", " "), _people(held)) for role, held in found["roles"].items()],
+            *([("acting commander", found["acting_commander"])] if found["acting_commander"] else []),
+            *([("commander", "NOBODY has taken command")] if found["no_commander"] else []),
+            *([("responders", ", ".join(found["responders"]))] if found["responders"] else []),
             *([("tags", ", ".join(found["tags"]))] if found["tags"] else []),
             *([("description", found["description"])] if found["description"] else []),
             ("url", found["url"]),
         ]
     )
+
+
+def _people(held: str | list[str]) -> str:
+    return held if isinstance(held, str) else ", ".join(held)
+
+
+def _clocks(policy: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, str]]:
+    """What its severity promises, as long as it is still to come or was missed."""
+    shown = []
+    for name, by, late, done in (
+        ("acknowledge by", "respond_by", "response_late", found["acknowledged_at"]),
+        ("restore by", "restore_by", "restore_late", found["restored_at"]),
+    ):
+        if policy[late] or (not done and not found["resolved_at"]):
+            shown.append((name, when(policy[by]) + (" (late)" if policy[late] else "")))
+    return shown
+
+
+def _promised(audiences: list[dict[str, Any]]) -> None:
+    """Who is to hear next, and when."""
+    rows = [
+        (one["audience"], when(one["told_at"]), when(one["due_at"]), "overdue" if one["overdue"] else "")
+        for one in audiences
+        if one["due_at"]
+    ]
+    if rows:
+        show.table(("Audience", "Last told", "Next update due", ""), rows, "")
 
 
 def act(id: str, verb: str, body: dict[str, Any], as_json: bool) -> None:

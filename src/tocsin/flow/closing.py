@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.core.errors import Conflict
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.lifecycle import check_move, mttr_minutes
 from tocsin.core.matrix import update_by
 from tocsin.core.moment import kept, without
@@ -95,7 +95,7 @@ async def closed(ctx: Context, tx: Tx, incident: Incident, actor: str, now: date
     if gated and not await reviews.settled(tx, incident.id):
         raise Conflict(
             f"A {Severity(incident.severity).name} is closed once its review is published, or waived with a reason:"
-            f" see the review of {public_id(incident.id)}."
+            f" see the review of {display_name(incident.id, incident.created_at)}."
         )
     await incidents.update(tx, incident, status="closed", closed_at=now)
     await tell(tx, incident, now, "closed", actor, notes or "Closed")

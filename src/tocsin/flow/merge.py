@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.escalation import PageReason
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.moment import kept
 from tocsin.core.severity import Severity
 from tocsin.core.tier import Tier
@@ -37,7 +37,7 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
     async with ctx.db.transaction() as tx:
         one, other = await _both(tx, number, into, "/into")
         if one.merged_into == into:
-            return Result(number, False, f"Already merged into {public_id(into)}")
+            return Result(number, False, f"Already merged into {_called(other)}")
         await _check(tx, one, other)
         now = ctx.clock.now()
         alerts = await _absorb(tx, one, other)
@@ -49,7 +49,7 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
         count = f"{alerts} alert{'s' if alerts != 1 else ''}"
         text = f"Merged into {_name(other)}, with {count}{said}"
         await tell(tx, one, now, "merged", actor, text, into=_id(other), alerts=alerts, notes=notes)
-        text = f"{public_id(number)} ({one.title}) was merged into this, with {count}{said}"
+        text = f"{_called(one)} ({one.title}) was merged into this, with {count}{said}"
         data = {"from": public_id(number), "alerts": alerts, "notes": notes, "severity": one.severity}
         await tell(tx, other, now, "merged", actor, text, **data)
         await moved(ctx, tx, one, old, "closed", actor, now)
@@ -59,7 +59,7 @@ async def merge(ctx: Context, number: int, actor: str, into: int, notes: str = "
     ctx.hand_over(held)
     ctx.wake.set("timeline", "timers")
     worse = f", which is a SEV{one.severity} now and pages as one" if graver else ""
-    return Result(number, True, f"Merged into {public_id(into)}{worse}")
+    return Result(number, True, f"Merged into {_called(other)}{worse}")
 
 
 async def _raise(ctx: Context, tx: Tx, one: Incident, other: Incident, actor: str, now: datetime) -> list[Held]:
@@ -91,15 +91,15 @@ async def _check(tx: Tx, one: Incident, other: Incident) -> None:
         raise Conflict(f"It was merged into {public_id(one.merged_into)} already.")
     if other.merged_into is not None:
         raise Conflict(
-            f"{public_id(other.id)} was itself merged into {public_id(other.merged_into)}: merge into that one instead."
+            f"{_called(other)} was itself merged into {public_id(other.merged_into)}: merge into that one instead."
         )
     if inside := await merges.merged_into(tx, one.id):
         names = ", ".join(public_id(number) for number in inside[:5])
-        raise Conflict(f"Others were merged into {public_id(one.id)} ({names}): merge the other way round.")
+        raise Conflict(f"Others were merged into {_called(one)} ({names}): merge the other way round.")
     if one.status == "closed":
         raise Conflict("It is closed: reopen it first, or link the two instead.")
     if not other.open:
-        raise Conflict(f"{public_id(other.id)} is {other.status}: reopen it first, or link the two instead.")
+        raise Conflict(f"{_called(other)} is {other.status}: reopen it first, or link the two instead.")
     if one.drill or other.drill:
         raise Conflict("A drill is merged with nothing: it ends by itself.")
 
@@ -117,7 +117,7 @@ async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
     }
     if one.detected_at < other.detected_at:
         changes["detected_at"] = one.detected_at
-        changes["moments"] = kept(other.moments, "detected", f"merged from {public_id(one.id)}", "exact")
+        changes["moments"] = kept(other.moments, "detected", f"merged from {_called(one)}", "exact")
     begins = [at for at in (one.impact_started_at, other.impact_started_at) if at is not None]
     if begins and min(begins) != other.impact_started_at:
         changes["impact_started_at"] = min(begins)
@@ -150,9 +150,14 @@ async def _end(tx: Tx, one: Incident, into: int, actor: str, now: datetime) -> N
     )  # fmt: skip
 
 
+def _called(incident: Incident) -> str:
+    """As people call it."""
+    return display_name(incident.id, incident.created_at)
+
+
 def _name(incident: Incident) -> str:
     """How the story of another incident, which more people may read, names this one."""
-    return "a private incident" if incident.private else f"{public_id(incident.id)} ({incident.title})"
+    return "a private incident" if incident.private else f"{_called(incident)} ({incident.title})"
 
 
 def _id(incident: Incident) -> str | None:
@@ -165,7 +170,7 @@ async def relate(ctx: Context, number: int, actor: str, other: int, notes: str =
     async with ctx.db.transaction() as tx:
         one, two = await _both(tx, number, other, "/incident")
         if other in one.related:
-            return Result(number, False, f"Already linked with {public_id(other)}")
+            return Result(number, False, f"Already linked with {_called(two)}")
         if max(len(one.related), len(two.related)) >= MOST_RELATED:
             raise Conflict(f"One of them is linked with {MOST_RELATED} incidents already: take a link away first.")
         now, said = ctx.clock.now(), f". {notes}" if notes else ""
@@ -175,7 +180,7 @@ async def relate(ctx: Context, number: int, actor: str, other: int, notes: str =
             await tell(tx, here, now, "related", actor, f"Linked with {_name(there)}{said}", **data)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
-    return Result(number, True, f"Linked with {public_id(other)}")
+    return Result(number, True, f"Linked with {_called(two)}")
 
 
 async def unrelate(ctx: Context, number: int, actor: str, other: int) -> Result:
@@ -183,7 +188,7 @@ async def unrelate(ctx: Context, number: int, actor: str, other: int) -> Result:
     async with ctx.db.transaction() as tx:
         one, two = await _both(tx, number, other, "/incident")
         if other not in one.related:
-            return Result(number, False, f"Not linked with {public_id(other)}")
+            return Result(number, False, f"Not linked with {_called(two)}")
         now = ctx.clock.now()
         for here, there in ((one, two), (two, one)):
             await incidents.update(tx, here, related=[found for found in here.related if found != there.id])
@@ -191,4 +196,4 @@ async def unrelate(ctx: Context, number: int, actor: str, other: int) -> Result:
             await tell(tx, here, now, "related", actor, f"No longer linked with {_name(there)}", **data)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
-    return Result(number, True, f"No longer linked with {public_id(other)}")
+    return Result(number, True, f"No longer linked with {_called(two)}")

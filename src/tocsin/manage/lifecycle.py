@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.core.errors import NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.lifecycle import MOVES, way
 from tocsin.core.moment import MEANS, NAMES, moments
 from tocsin.flow.context import Context
@@ -100,8 +100,8 @@ async def kin(ctx: Context, number: int) -> dict[str, Any]:
     }
 
 
-def _named(titles: Mapping[int, tuple[str, str]], number: int | None) -> dict[str, str] | None:
+def _named(titles: Mapping[int, tuple[str, str, datetime]], number: int | None) -> dict[str, str] | None:
     if number is None or number not in titles:
         return None
-    title, status = titles[number]
-    return {"id": public_id(number), "title": title, "status": status}
+    title, status, created_at = titles[number]
+    return {"id": public_id(number), "name": display_name(number, created_at), "title": title, "status": status}

@@ -135,5 +135,8 @@ async def _check_place(ctx: Context, service: str, given: dict[str, Any]) -> Non
 
 def _own(error: Invalid) -> Invalid:
     """Pointers of the service become those of the probe."""
-    own = tuple(Problem(one.message, re.sub(r"^/probes/\d+", "", one.pointer)) for one in error.problems)
-    return Invalid(str(error), own[0].pointer, own)
+    own = []
+    for one in error.problems:
+        pointer = re.sub(r"^/probes/\d+", "", one.pointer)
+        own.append(Problem(one.message.removeprefix(f"{pointer[1:]}: "), pointer))
+    return Invalid(str(error), own[0].pointer, tuple(own))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from tocsin.store.database import Tx
 
@@ -40,9 +41,9 @@ async def follow_words(tx: Tx, one: int, other: int) -> bool:
     return found is not None
 
 
-async def titles(tx: Tx, incidents: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """(title, status) of each."""
+async def titles(tx: Tx, incidents: Sequence[int]) -> dict[int, tuple[str, str, datetime]]:
+    """(title, status, when it was created) of each."""
     rows = await tx.fetch(
-        "SELECT id, title, status FROM incidents WHERE id = ANY($1::bigint[])", sorted(set(incidents))
+        "SELECT id, title, status, created_at FROM incidents WHERE id = ANY($1::bigint[])", sorted(set(incidents))
     )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.spelling import plain
 from tocsin.manage import objects, probes
 from tocsin.web.authentication import AnyRequest, context, fields, may, viewer_of
@@ -112,7 +112,9 @@ async def _form(
 ) -> Response[bytes]:  # fmt: skip
     ctx, viewer = context(request), viewer_of(request)
     stored = objects.find(ctx, "services", service)
-    kind = ctx.probes.get(given.get("type", "")) or ctx.probes["http"]
+    kind = ctx.probes.get(given.get("type", "")) or next(iter(ctx.probes.values()), None)
+    if kind is None:
+        raise NotFound("There is no kind of probe here.")
     return await show(
         request, viewer, "services/probe.html", status, service=stored.object, origin=stored.origin, name=name, given=given,
         wrong=wrong or {}, kind=kind, kinds=list(ctx.probes.values()), tried=tried,
