@@ -17,7 +17,10 @@ async def test_a_link_asks_before_it_is_spent_works_once_and_leads_to_what_to_do
     assert answer.headers["location"] == "/welcome"
     assert "HttpOnly" in answer.headers["set-cookie"]
     assert "SameSite=lax" in answer.headers["set-cookie"]
-    assert "Set your password" in text_of(await alice.get("/welcome"))
+    words = text_of(await alice.get("/welcome"))
+    assert "Set your password" in words
+    assert "Pages reach you by phone" in words
+    assert "tocsin apply" not in words, "who may not configure is not told how"
     assert "used" in text_of(await mallory.get(link, 410))
     assert (await preview.send(link, {}, page="/sign-in")).status_code == 410
 

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from litestar import Response, get, post
 
 from tocsin.core.errors import Invalid
+from tocsin.core.notification import plan
 from tocsin.manage import access
 from tocsin.web.authentication import (
     SESSION,
@@ -35,11 +36,13 @@ async def account(request: AnyRequest) -> Response[bytes]:
 
 @get("/welcome", guards=may(), name="welcome", include_in_schema=False)
 async def welcome(request: AnyRequest) -> Response[bytes]:
-    """What to do first: a password, a configuration, a test alert."""
+    """What to do first: a password, a way to be reached, a configuration, a test alert; each for whom it is."""
     ctx, viewer = context(request), viewer_of(request)
+    me = ctx.directory.users.get(viewer.user or "")
     return await show(
         request, viewer, "account/welcome.html", wrong={}, url=ctx.settings.external_url, first_key=secrets.token_hex(16),
-        needs_password=await access.needs_password(ctx, viewer.someone),
+        needs_password=await access.needs_password(ctx, viewer.someone), me=me,
+        reached=list(dict.fromkeys(method.id for _, method in plan(me, "high"))) if me else [],
         services=sorted(ctx.directory.services.values(), key=lambda s: s.id),
     )  # fmt: skip
 
