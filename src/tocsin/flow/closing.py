@@ -17,7 +17,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.review import form_of
 from tocsin.flow.rules import CLOCK, learn, rules_for, strike
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake, reviews, timers
+from tocsin.store import incidents, intake, reviews, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import Writing, notify, write_paging
@@ -28,7 +28,7 @@ async def finish(
 ) -> None:
     """Resolve a locked, open incident. A time of restoration that nobody told is estimated to be this one."""
     old = incident.status
-    await incidents.stop_paging(tx, [incident.id], now, "resolved", user_of(actor))
+    await stopping.stop_paging(tx, [incident.id], now, "resolved", user_of(actor))
     await watching.end(tx, incident)
     await timers.cancel(tx, CLOCK, incident.id)
     more: dict[str, object] = {}

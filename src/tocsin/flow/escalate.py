@@ -19,9 +19,10 @@ from tocsin.core.timeline import Entry, Link
 from tocsin.flow.context import Context
 from tocsin.flow.pager import Climbed, Pager, planned, subject_of
 from tocsin.flow.rules import known_rules, learn
-from tocsin.store import incidents, timers
+from tocsin.store import escalations, incidents, timers
 from tocsin.store.database import Tx
-from tocsin.store.incidents import Escalation, Incident
+from tocsin.store.escalations import Escalation
+from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import (
@@ -56,7 +57,7 @@ async def fire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         locked = await incidents.lock(tx, [t.incident_id for t in due if t.incident_id is not None])
         now = ctx.clock.now()
         ours = await timers.finish(tx, ctx.node, due)
-        climbs = await incidents.escalations(tx, [t.subject for t in due if t.id in ours])
+        climbs = await escalations.escalations(tx, [t.subject for t in due if t.id in ours])
         running = [c for c in climbs.values() if c.state == "running" and _still_paging(locked.get(c.incident_id), c)]
         held = await move(ctx, tx, [(locked[c.incident_id], c, ladder_of(c), None) for c in running], now)
     return held
@@ -69,7 +70,7 @@ def _still_paging(incident: Incident | None, climb: Escalation) -> bool:
 Move = tuple[Incident, Escalation, Ladder, PageReason | None]
 
 
-def history(directory: Directory, reached: Sequence[incidents.Reached], cycle: int) -> str:
+def history(directory: Directory, reached: Sequence[escalations.Reached], cycle: int) -> str:
     """`Paged before, without an answer: Alice Ng, Bob.` Empty when nobody was."""
     users = dict.fromkeys(one.user for one in reached if one.cycle == cycle)
     names = ", ".join(directory.users[user].label if user in directory.users else user for user in users)
@@ -97,9 +98,9 @@ async def move(
     if not moves:
         return []
     await learn(ctx, tx, [incident.matrix for incident, *_ in moves])
-    resorted = await incidents.managers_paged(tx, [incident.id for incident, *_ in moves])
+    resorted = await escalations.managers_paged(tx, [incident.id for incident, *_ in moves])
 
-    reached = {} if note else await incidents.reached(tx, [incident.id for incident, *_ in moves])
+    reached = {} if note else await escalations.reached(tx, [incident.id for incident, *_ in moves])
 
     def make(pager: Pager) -> list[tuple[Incident, Climbed]]:
         pager.notes = {i.id: note or history(ctx.directory, reached[i.id], i.cycle) for i, *_ in moves}
@@ -117,7 +118,7 @@ async def move(
         alarm, assignee = climbed.alarm or incident.alarm, incident.assignee or climbed.first
         if (alarm, assignee) != (incident.alarm, incident.assignee):
             await incidents.update(tx, incident, alarm=alarm, assignee=assignee)
-    await incidents.move_escalations(tx, [climb for _, climb, _, _ in moves], now)
+    await escalations.move_escalations(tx, [climb for _, climb, _, _ in moves], now)
     await write_paging(tx, writing)
     await write_story(tx, writing)
     return pager.held
@@ -156,13 +157,13 @@ async def come_forward(
     ctx: Context, tx: Tx, climbs: Sequence[int], locked: Mapping[int, Incident], now: datetime
 ) -> list[Held]:
     """The latest rungs of these climbs reached nobody: the next ones fire now. Their incidents are locked by the caller."""
-    found = await incidents.escalations(tx, climbs)
+    found = await escalations.escalations(tx, climbs)
     moves: list[Move] = []
     for climb in found.values():
         incident = locked[climb.incident_id]
         if climb.state == "progress":
             climb.next_at = now
-            await incidents.move_escalations(tx, [climb], now)
+            await escalations.move_escalations(tx, [climb], now)
             await timers.set_timer(tx, "progress", incident.id, incident.id, now)
         if _still_paging(incident, climb):
             policy = policy_of(ctx, incident, climb)

@@ -11,7 +11,7 @@ from tocsin.flow.acts import Result, checked, known, label, locked_open, tell, u
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.summon import call, said, sent
-from tocsin.store import incidents, timers
+from tocsin.store import incidents, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -35,7 +35,7 @@ async def offer(ctx: Context, number: int, actor: str, user: str, reason: str) -
             raise Conflict(f"The incident is {label(ctx.directory, user)}'s already.")
         now = ctx.clock.now()
         if incident.handover is not None:
-            await incidents.stop_asked(tx, number, incident.handover["to"], [PageReason.HANDOVER], now)
+            await stopping.stop_asked(tx, number, incident.handover["to"], [PageReason.HANDOVER], now)
         offered = {
             "from": incident.assignee or user_of(actor) or "", "to": user, "by": actor, "reason": reason,
             "at": now.isoformat(),
@@ -59,7 +59,7 @@ async def accept(ctx: Context, tx: Tx, incident: Incident, user: str, now: datet
     before = incident.assignee
     await incidents.update(tx, incident, handover=None, assignee=user)
     await timers.cancel(tx, "handover", incident.id)
-    await incidents.stop_own(tx, incident.id, user, now)
+    await stopping.stop_own(tx, incident.id, user, now)
     text = f"{label(ctx.directory, user)} took over from {label(ctx.directory, before)}"
     await tell(tx, incident, now, "handed_over", f"user:{user}", text, user=user, **{"from": before})
     return True
@@ -83,7 +83,7 @@ async def withdraw(ctx: Context, number: int, actor: str) -> Result:
 async def forget(tx: Tx, incident: Incident, now: datetime) -> None:
     """The incident was assigned to somebody: an open offer is over, without a word."""
     if incident.handover is not None:
-        await incidents.stop_asked(tx, incident.id, incident.handover["to"], [PageReason.HANDOVER], now)
+        await stopping.stop_asked(tx, incident.id, incident.handover["to"], [PageReason.HANDOVER], now)
         await incidents.update(tx, incident, handover=None)
         await timers.cancel(tx, "handover", incident.id)
 
@@ -112,7 +112,7 @@ async def _end(
     offered = incident.handover or {}
     await incidents.update(tx, incident, handover=None)
     await timers.cancel(tx, "handover", incident.id)
-    await incidents.stop_asked(tx, incident.id, offered["to"], [PageReason.HANDOVER], now)
+    await stopping.stop_asked(tx, incident.id, offered["to"], [PageReason.HANDOVER], now)
     await tell(tx, incident, now, "handover_ended", actor, text, user=offered["to"], **{"from": incident.assignee})
     asked = (incident.assignee, offered["from"], user_of(offered["by"]))
     owner = next((user for user in asked if user in ctx.directory.users), None)

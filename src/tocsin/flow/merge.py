@@ -17,7 +17,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import CLOCK, rules_for, strike
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake, merges, timers
+from tocsin.store import incidents, intake, merges, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -141,7 +141,7 @@ async def _promise(ctx: Context, tx: Tx, one: Incident, other: Incident, now: da
 
 async def _end(tx: Tx, one: Incident, into: int, actor: str, now: datetime) -> None:
     """Its own pages, ladders and clocks are over. No status leads here but by merging, and no review is asked of it."""
-    await incidents.stop_paging(tx, [one.id], now, "merged", user_of(actor))
+    await stopping.stop_paging(tx, [one.id], now, "merged", user_of(actor))
     await watching.end(tx, one)
     await timers.cancel(tx, CLOCK, one.id)
     await incidents.update(

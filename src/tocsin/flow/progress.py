@@ -25,9 +25,10 @@ from tocsin.flow.escalate import ladder_of, policy_of
 from tocsin.flow.pager import ACTOR, Climbed, Pager, planned, subject_of
 from tocsin.flow.rules import known_rules, learn
 from tocsin.flow.summon import BESIDE_THE_LADDER
-from tocsin.store import incidents, notices, timers
+from tocsin.store import escalations, incidents, notices, stopping, timers
 from tocsin.store.database import Tx
-from tocsin.store.incidents import Escalation, Incident, Reached
+from tocsin.store.escalations import Escalation, Reached
+from tocsin.store.incidents import Incident
 from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -96,9 +97,9 @@ async def fire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 async def _cases(ctx: Context, tx: Tx, pressing: Sequence[Incident]) -> list[Case]:
     numbers = [incident.id for incident in pressing]
     await learn(ctx, tx, [incident.matrix for incident in pressing])
-    climbs = await incidents.escalations_of_all(tx, numbers)
-    reached = await incidents.reached(tx, numbers)
-    acts = await incidents.last_acts(tx, numbers)
+    climbs = await escalations.escalations_of_all(tx, numbers)
+    reached = await escalations.reached(tx, numbers)
+    acts = await escalations.last_acts(tx, numbers)
     made = []
     for incident in pressing:
         present = [c for c in climbs[incident.id] if c.cycle == incident.cycle and c.state in ("stopped", "progress")]
@@ -139,7 +140,7 @@ async def _climb(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[Held]:
     writing.tell(incident.id, incident.link, entries)
     if fired:
         await incidents.update(tx, incident, escalations_count=incident.escalations_count + len(fired))
-    await incidents.move_escalations(tx, moved, now)
+    await escalations.move_escalations(tx, moved, now)
     await write_paging(tx, writing)
     await write_story(tx, writing)
     return pager.held
@@ -272,9 +273,9 @@ def _silent_since(case: Case) -> datetime | None:
 async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[Held]:
     """Page whoever acknowledged, in a new cycle; the ladders go on above them when they stay silent, exhausted ones anew."""
     incident = case.incident
-    await incidents.stop_paging(tx, [incident.id], now, PageReason.NO_PROGRESS.value, None)
+    await stopping.stop_paging(tx, [incident.id], now, PageReason.NO_PROGRESS.value, None)
     await incidents.update(tx, incident, cycle=incident.cycle + 1, **incidents.AT_REST)
-    await incidents.renew_cycle(tx, list(case.policies), incident.cycle)
+    await escalations.renew_cycle(tx, list(case.policies), incident.cycle)
     after = f"{case.row.acknowledge_timeout}"
     text = f"Acknowledged, and nothing happened for {after}: paging starts again"
     await tell(tx, incident, now, "acknowledge_timeout", ACTOR, text)
@@ -292,7 +293,7 @@ async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[H
     pager, climbed = await planned(ctx, tx, now, make)
     _take_up(case, pager.writing, now, reached=climbed.first is not None)
     pager.writing.tell(incident.id, incident.link, climbed.entries)
-    await incidents.move_escalations(tx, [*case.climbs, *case.exhausted], now)
+    await escalations.move_escalations(tx, [*case.climbs, *case.exhausted], now)
     await write_paging(tx, pager.writing)
     await write_story(tx, pager.writing)
     return pager.held

@@ -18,7 +18,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.pager import Pager, planned
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import rules_for, strike
-from tocsin.store import incidents, timers
+from tocsin.store import escalations, incidents, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -88,10 +88,10 @@ async def _follow(ctx: Context, tx: Tx, rules: Rules, incident: Incident, severi
     urgency = urgency_of(row, rules.hours, now)
     changes: dict[str, object] = {}
     if urgency == "none" != incident.urgency and not incident.answered:
-        await incidents.stop_paging(tx, [incident.id], now, "severity_fell", None)
+        await stopping.stop_paging(tx, [incident.id], now, "severity_fell", None)
         changes = {"no_page_reason": NoPage.SEVERITY.value, "alarm": None}
     elif urgency == "low" and incident.urgency == "high" and not incident.answered:
-        await incidents.hold(tx, incident.id)
+        await stopping.hold(tx, incident.id)
     await incidents.update(
         tx, incident, severity=severity.value, urgency=urgency, clocks_since=now,
         next_update_at=update_by(row, rules.hours, now), **changes,
@@ -107,7 +107,7 @@ async def _follow(ctx: Context, tx: Tx, rules: Rules, incident: Incident, severi
 
 async def _ladders(ctx: Context, tx: Tx, incident: Incident, severity: Severity, now: datetime) -> None:
     """An answered incident that never paged gets the ladders on which its second clock goes up from now on."""
-    if any(climb.cycle == incident.cycle for climb in await incidents.escalations_of(tx, incident.id)):
+    if any(climb.cycle == incident.cycle for climb in await escalations.escalations_of(tx, incident.id)):
         return
 
     def make(pager: Pager) -> None:

@@ -20,9 +20,10 @@ from tocsin.flow.pager import Pager
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import learn
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, messages, timers
+from tocsin.store import escalations, incidents, messages, stopping, timers
 from tocsin.store.database import Tx
-from tocsin.store.incidents import Escalation, Incident, Reached
+from tocsin.store.escalations import Escalation, Reached
+from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.writing import Writing, notify
 
@@ -45,7 +46,7 @@ async def answered(tx: Tx, incident: Incident, actor: str, now: datetime, note: 
         raise Conflict(f"The incident is {incident.status}; there is nothing to acknowledge.")
     if incident.answered:
         return False
-    await incidents.stop_response(tx, incident.id, now, user_of(actor))
+    await stopping.stop_response(tx, incident.id, now, user_of(actor))
     first = incident.acknowledged_at is None
     await incidents.update(
         tx, incident, acknowledged_cycle=incident.cycle, alarm=None, prompted_at=None,
@@ -83,7 +84,7 @@ async def _acknowledged(ctx: Context, tx: Tx, incident: Incident, actor: str, no
 async def acknowledge_page(ctx: Context, page: int) -> Result:
     """The person who got this page acknowledges through its link. Raises NotFound; Conflict when resolved."""
     async with ctx.db.reading(reserved=True) as tx:
-        found = await incidents.page_incident(tx, page)
+        found = await escalations.page_incident(tx, page)
     if found is None:
         raise NotFound("There is no such page")
     return await acknowledge(ctx, found[0], f"user:{found[1]}")
@@ -161,11 +162,11 @@ async def escalate(ctx: Context, number: int, actor: str, reason: str, tier: str
         incident = await locked_open(tx, number)
         now = ctx.clock.now()
         await learn(ctx, tx, [incident.matrix])
-        climbs = [c for c in await incidents.escalations_of(tx, number) if c.cycle == incident.cycle]
+        climbs = [c for c in await escalations.escalations_of(tx, number) if c.cycle == incident.cycle]
         moves = [(climb, ladder) for climb in climbs if (ladder := _next_rung(ctx, incident, climb, now, least))]
         if climbs and not moves:
             raise Conflict(_exhausted(ctx, incident, climbs))
-        reached = (await incidents.reached(tx, [number]))[number]
+        reached = (await escalations.reached(tx, [number]))[number]
         preface = _preface(ctx, incident, actor, reason, now, moves, reached)
         before, note = incident.assignee, summon.said(ctx.directory, actor, reason)
         await incidents.update(
@@ -244,7 +245,7 @@ async def _climb_on(
 ) -> list[Held]:  # fmt: skip
     if incident.answered:
         await incidents.update(tx, incident, cycle=incident.cycle + 1)
-        await incidents.renew_cycle(tx, [climb.id for climb, _ in moves], incident.cycle)
+        await escalations.renew_cycle(tx, [climb.id for climb, _ in moves], incident.cycle)
     for climb, _ in moves:
         climb.cycle, climb.state = incident.cycle, "running"
     asked = [(incident, climb, ladder, PageReason.ESCALATED) for climb, ladder in moves]

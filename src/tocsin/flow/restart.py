@@ -17,7 +17,7 @@ from tocsin.flow.escalate import Preface
 from tocsin.flow.pager import ACTOR, Climbed, Pager, no_page, planned, subject_of
 from tocsin.flow.rules import rules_for, strike
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, timers
+from tocsin.store import incidents, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -38,7 +38,7 @@ async def restart(
     entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now, because_of)
     rules, old = await rules_for(ctx, tx, incident), incident.status
     row = rules.rows[severity]
-    await incidents.stop_paging(tx, [incident.id], now, because.value, None)
+    await stopping.stop_paging(tx, [incident.id], now, because.value, None)
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,

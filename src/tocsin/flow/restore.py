@@ -15,7 +15,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.probing import Measured, measure, probes_of
 from tocsin.flow.respond import answered
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake
+from tocsin.store import incidents, intake, stopping
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import notify
@@ -128,7 +128,7 @@ async def _restored(ctx: Context, tx: Tx, incident: Incident, actor: str, now: d
     old = incident.status
     if not incident.answered:
         await answered(tx, incident, actor, now, "Acknowledged by restoring")
-    await incidents.stop_paging(tx, [incident.id], now, "restored", user_of(actor))
+    await stopping.stop_paging(tx, [incident.id], now, "restored", user_of(actor))
     source, certainty = ("probes", "exact") if check.proved else (actor, "estimated")
     await incidents.update(
         tx, incident, status="monitoring", restored_at=now, moved_by_person=True, acknowledged_cycle=incident.cycle, alarm=None,

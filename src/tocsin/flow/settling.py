@@ -17,7 +17,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.transitions import Move, all_moved, moved
-from tocsin.store import incidents, intake
+from tocsin.store import incidents, intake, stopping
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.intake import NewEvent, Touched
@@ -110,7 +110,7 @@ async def settle(ctx: Context, tx: Tx, found: Sequence[Incident], now: datetime)
     over = [incident for incident in open_ones if _ends_by_itself(incident)]
     if over:
         ids = [incident.id for incident in over]
-        await incidents.stop_paging(tx, ids, now, "resolved", None)
+        await stopping.stop_paging(tx, ids, now, "resolved", None)
         moves = [Move(incident, incident.status, "resolved") for incident in over]
         await incidents.end(tx, over, now)
         writing = Writing()
@@ -134,7 +134,7 @@ def _ends_by_itself(incident: Incident) -> bool:
 
 async def _watch(ctx: Context, tx: Tx, incident: Incident, now: datetime) -> None:
     old = incident.status
-    await incidents.stop_paging(tx, [incident.id], now, "restored", None)
+    await stopping.stop_paging(tx, [incident.id], now, "restored", None)
     await incidents.update(
         tx,
         incident,

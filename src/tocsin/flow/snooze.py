@@ -17,7 +17,7 @@ from tocsin.flow.handover import forget
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.restart import restart
-from tocsin.store import incidents, timers
+from tocsin.store import escalations, incidents, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -54,7 +54,7 @@ async def snooze(ctx: Context, number: int, actor: str, length: Duration, notes:
         await answer(ctx, tx, incident, actor, now, "Acknowledged by snoozing")
         await forget(tx, incident, now)
         until = now + length.delta
-        await incidents.pause(tx, number, now)
+        await stopping.pause(tx, number, now)
         await incidents.update(
             tx, incident, snoozed_at=incident.snoozed_at or now, snoozed_until=until, snoozed_by=actor, prompted_at=None
         )
@@ -87,11 +87,11 @@ async def cancel(ctx: Context, number: int, actor: str) -> Result:
 
 
 async def _shift(ctx: Context, tx: Tx, incident: Incident, slept: timedelta) -> None:
-    climbs = [c for c in await incidents.escalations_of(tx, incident.id) if c.cycle == incident.cycle]
+    climbs = [c for c in await escalations.escalations_of(tx, incident.id) if c.cycle == incident.cycle]
     for climb in climbs:
         ladder = shifted(ladder_of(climb), slept)
         climb.round_started_at, climb.next_at = ladder.round_started_at, ladder.next_at
-    await incidents.move_escalations(tx, climbs, ctx.clock.now())
+    await escalations.move_escalations(tx, climbs, ctx.clock.now())
 
 
 async def wake(ctx: Context, due: Sequence[Timer]) -> list[Held]:

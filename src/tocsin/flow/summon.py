@@ -16,7 +16,7 @@ from tocsin.core.severity import Severity
 from tocsin.flow.acts import Result, checked, known, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.pager import Climbed, Pager, Subject, planned, subject_of
-from tocsin.store import incidents
+from tocsin.store import incidents, stopping
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -139,7 +139,7 @@ async def remove_responder(ctx: Context, number: int, actor: str, user: str) -> 
             raise Conflict(f"{label(ctx.directory, user)} is not a responder of this incident.")
         now = ctx.clock.now()
         await incidents.update(tx, incident, responders=[one for one in incident.responders if one != user])
-        await incidents.stop_asked(tx, number, user, [PageReason.RESPONDER, PageReason.ASKED], now)
+        await stopping.stop_asked(tx, number, user, [PageReason.RESPONDER, PageReason.ASKED], now)
         text = f"{label(ctx.directory, user)} was removed"
         await tell(tx, incident, now, "responder_removed", actor, text, user=user)
         await notify(tx, "timeline")
@@ -152,7 +152,7 @@ async def join(ctx: Context, tx: Tx, incident: Incident, user: str, now: datetim
 
     False when there was none.
     """
-    if not await incidents.stop_own(tx, incident.id, user, now):
+    if not await stopping.stop_own(tx, incident.id, user, now):
         return False
     if user != incident.assignee:
         await _add(tx, incident, f"user:{user}", user, label(ctx.directory, user), now)

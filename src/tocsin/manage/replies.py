@@ -17,7 +17,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.message import message_of_link, page_of_link
 from tocsin.manage import configuration
 from tocsin.plugins.channels.twilio_voice import spoken_case
-from tocsin.store import access, devices, incidents, messages, reading_incidents, reports
+from tocsin.store import access, devices, escalations, messages, reading_incidents, reports
 from tocsin.store.reports import Asked
 
 Act = Literal["acknowledge", "escalate", "resolve"]
@@ -184,7 +184,7 @@ async def _told(ctx: Context, token: str) -> list[tuple[int, str]]:
     page, message = page_of_link(ctx, token), message_of_link(ctx, token)
     async with ctx.db.reading(reserved=True) as tx:
         if page is not None:
-            found = await incidents.page_incident(tx, page)
+            found = await escalations.page_incident(tx, page)
             return [] if found is None else [(found[0], found[1])]
         return [] if message is None else list(dict(await messages.pages_of(tx, message)).items())
 
