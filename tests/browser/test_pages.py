@@ -50,7 +50,8 @@ async def filled(stage: Stage) -> list[str]:
     await world.wait(minutes=30)
     return [
         "/", "/incidents", "/incidents?status=open&q=nothing", "/incidents/new", room, ended, "/alerts", "/alerts/1", "/oncall",
-        room + "/explain", "/services", "/services/api", "/tokens", "/account", "/welcome", "/incidents/INC-00000000",
+        room + "/explain", "/services", "/services/api", "/tokens", "/account", "/welcome", "/incidents/INC-00000000", "/queues",
+        "/policies/payments/edit",
     ]  # fmt: skip
 
 
