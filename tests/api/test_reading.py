@@ -288,7 +288,7 @@ async def test_an_ordinary_page_is_explained(desk: Desk) -> None:
     assert "Alice was paged at step 1 (primary): Alice was on call." in said
     assert "Alice was told by phone (phone). The provider said: rang." in said
     assert "Alice answered the page." in said
-    assert "alice acknowledged, so the pages of this response stopped." in said
+    assert "Alice acknowledged, so the pages of this response stopped." in said
     assert "The escalation by policy payments ended: it was acknowledged." in said
     assert "Bob" not in said
 

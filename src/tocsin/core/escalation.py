@@ -276,12 +276,13 @@ def _resolve(target: Target, directory: Directory, now: datetime) -> tuple[tuple
     if target.schedule is not None:
         schedule = directory.schedules.get(target.schedule)
         found = who(schedule, now) if schedule else None
-        gone = f"{found[0]}, on call in schedule {target.schedule}, does not exist any more" if found else ""
-        missing = f"nobody is on call in schedule {target.schedule}" if schedule else ""
+        name = schedule.name or schedule.id if schedule else ""
+        gone = f"{found[0]}, on call in schedule {name}, does not exist any more" if found else ""
+        missing = f"nobody is on call in schedule {name}" if schedule else ""
         return (found[0],) if found else (), PageReason.ON_CALL, gone or missing or _no_longer(target)
     if target.team is not None:
         team = directory.teams.get(target.team)
-        nobody = f"team {target.team} has no members" if team else _no_longer(target)
+        nobody = f"team {team.name or team.id} has no members" if team else _no_longer(target)
         return team.members if team else (), PageReason.TEAM_MEMBER, nobody
     return (target.user,) if target.user else (), PageReason.NAMED, _no_longer(target)
 

@@ -92,9 +92,9 @@ async def explain(ctx: Context, number: int) -> dict[str, Any]:
     found = [
         *_incident(incident),
         *_alerts(alerts, incident),
-        *(_entry(entry) for entry in entries),
+        *(_entry(ctx.directory, entry) for entry in entries),
         *(item for page in pages for item in _page(ctx.directory, page, notifications)),
-        *(item for climb in climbs for item in _climb(climb)),
+        *(item for climb in climbs for item in _climb(ctx.directory, climb)),
     ]
     found.sort(key=lambda item: item[0])
     items = [
@@ -136,8 +136,8 @@ def _alert(row: Row) -> dict[str, Any]:
     }
 
 
-def _entry(row: Row) -> Item:
-    who = row["actor"].partition(":")[2] or "Tocsin"
+def _entry(directory: Directory, row: Row) -> Item:
+    who = _name(directory, row["actor"].partition(":")[2]) or "Tocsin"
     details = row["details"].rstrip(".")
     sentence = {
         "nobody_on_call": f"A step paged nobody: {details}.",
@@ -215,14 +215,18 @@ def _attempts(row: Row) -> str:
     return "1 attempt" if row["attempts"] == 1 else f"{row['attempts']} attempts"
 
 
-def _climb(row: Row) -> list[Item]:
+def _climb(directory: Directory, row: Row) -> list[Item]:
+    known = directory.escalation_policies.get(row["policy"])
+    policy = (known.name if known else "") or row["policy"]
     if row["state"] == "held":
-        sentence = f"The policy {row['policy']} climbs no further by itself: low urgency waits for a person, or for business hours."
+        sentence = (
+            f"The policy {policy} climbs no further by itself: low urgency waits for a person, or for business hours."
+        )
         return [(row["round_started_at"], {"kind": "climb", "reason": "held", "sentence": sentence})]
     if row["ended_at"] is None:
         return []
     why = _ENDED.get(row["ended_reason"] or "", row["ended_reason"] or "it ended")
-    sentence = f"The escalation by policy {row['policy']} ended: {why}."
+    sentence = f"The escalation by policy {policy} ended: {why}."
     return [(row["ended_at"], {"kind": "climb", "reason": row["ended_reason"], "sentence": sentence})]
 
 

@@ -175,7 +175,7 @@ async def mute(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     ctx, viewer = context(request), viewer_of(request)
     found = await mutes.get(ctx, id)
     upcoming = await _upcoming(request, found)
-    scale = strips.around(viewer.now)
+    scale = strips.around(viewer.now) if found["status"] == "active" else strips.spanning([found], viewer.now)
     return await show(
         request, viewer, "mutes/mute.html", mute=found, upcoming=upcoming, lengths=LENGTHS, bars=strips.windows(scale, found, upcoming),
         days=strips.midnights(scale, viewer.zone), now_x=scale.x(viewer.now), width=strips.WIDTH, editable=_editable(found),
