@@ -6,6 +6,7 @@ import re
 
 from tocsin.core.permission import Principal
 from tocsin.core.spelling import plain
+from tocsin.flow import digesting
 from tocsin.manage import configuration, objects
 from tocsin.manage.files import File
 
@@ -106,12 +107,15 @@ async def test_what_one_was_told_stands_with_its_receipts(site: Site) -> None:
     assert "Nothing yet" in text_of(await visitor.get("/me/news"))
     users = [{**plain(user), "updates": ["phone"]} for user in world.ctx.directory.users.values()]
     world.ctx.directory = directory({"users": users})
+    await digesting.keep_watch(world.ctx)
     await world.fire(severity="critical")
-    await world.wait(hours=1)
+    await world.fire("label", "info")
+    await world.wait(hours=23, minutes=1)
     await (erin := await site.someone("erin")).get("/me/news")
-    words = text_of(erin.seen) + text_of(await visitor.get("/me/news"))
+    words = text_of(erin.seen) + text_of(await (await site.someone("alice")).get("/me/news"))
     assert "Delivered" in words or "delivered" in words
     assert "disk is broken" in words
+    assert '/queues?team=payments">payments: 1 waits in the queue' in erin.seen
 
 
 async def test_one_link_answers_all_that_a_message_named(site: Site) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.preset import steps_of
+from tocsin.core.spelling import decode, plain
 from tocsin.manage import configuration
+from tocsin.web import policy_forms as forms
 
 from .visitor import Site, Visitor, text_of
 
@@ -49,6 +52,23 @@ async def house(site: Site) -> Site:
 
 def policy(house: Site, id: str) -> EscalationPolicy:
     return house.world.ctx.directory.escalation_policies[id]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"steps": [
+            {"targets": [{"schedule": "a"}, {"user": "b"}]},
+            {"after": "9m", "tier": "senior", "round_robin": True, "targets": [{"team": "t"}]},
+        ]},
+        {"preset": "fast", "tiers": {"on_call": [{"user": "b"}], "executive": [{"team": "t"}]}, "secondary_after": "4m", "repeat": 2},
+        {"preset": "standard", "tiers": {"architect": [{"user": "b"}]}, "name": "P"},
+    ],
+)  # fmt: skip
+def test_a_form_that_nobody_touched_gives_the_policy_back(given: dict[str, Any]) -> None:
+    one = decode({"id": "p", **given}, EscalationPolicy)
+    body = {name: value for name, value in forms.body(forms.of(plain(one))).items() if value is not None}
+    assert decode({"id": "p", **body}, EscalationPolicy) == one
 
 
 async def test_a_preset_is_chosen_looked_at_and_made(house: Site) -> None:

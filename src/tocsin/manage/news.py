@@ -17,23 +17,24 @@ from tocsin.store import reading_notices
 async def told(
     ctx: Context, principal: Principal, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT
 ) -> dict[str, Any]:
-    """`{"items", "next"}`, newest first: `{id, kind, heading, incident, method, type, state, created_at, sent_at, attempts, receipt,
-    error}`; `incident` is `{id, title}` or null. Raises NotFound, Invalid, Forbidden."""
+    """`{"items", "next"}`, newest first: `{id, kind, heading, incident, url, method, type, state, created_at, sent_at, attempts, receipt,
+    error}`; `incident` is `{id, title}` or null, `url` what it told of when that is no incident. Raises NotFound, Invalid, Forbidden."""
     check_limit(limit)
     person = person_named(ctx, principal, user)
     (below,) = read_cursor(cursor, tuple[RowId]) or (None,)
     async with ctx.db.reading() as tx:
         rows = await reading_notices.of_person(tx, person.id, await privacy.hidden(tx), below, limit + 1)
-    return listing(rows, limit, _view, lambda row: write_cursor(row["id"]))
+    return listing(rows, limit, lambda row: _view(ctx, row), lambda row: write_cursor(row["id"]))
 
 
-def _view(row: Mapping[str, Any]) -> dict[str, Any]:
+def _view(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
     about = row["incident_id"]
     return {
         "id": row["id"],
         "kind": row["kind"],
         "heading": row["heading"],
         "incident": None if about is None else {"id": public_id(about), "title": row["title"]},
+        "url": f"{ctx.settings.external_url}{row['path']}" if row["path"] else None,
         "method": row["method"],
         "type": row["channel"],
         "state": row["state"],
