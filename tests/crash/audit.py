@@ -95,6 +95,13 @@ ANY_TIME = (
      """SELECT n.id, n.incident_id, count(t.*) FROM notifications n LEFT JOIN timeline t ON t.incident_id = n.incident_id
           AND t.kind = 'notified' AND (t.data->>'notification')::bigint = n.id
         WHERE n.state = 'delivered' GROUP BY n.id HAVING count(t.*) <> 1"""),
+    ("I-7: the first step {1} of incident {0} is told {2} times",
+     """SELECT s.incident_id, s.step, count(t.*) FROM response_steps s LEFT JOIN timeline t ON t.incident_id = s.incident_id
+          AND t.kind = 'response_step' AND t.data->>'step' = s.step
+        WHERE s.state <> 'waiting' GROUP BY 1, 2 HAVING count(t.*) <> 1"""),
+    ("I-4: {1} drafts of one first step wait for incident {0}",
+     """SELECT incident, count(*) FROM updates WHERE moment = 'initial' AND audience = 'public' AND state = 'draft'
+        GROUP BY incident HAVING count(*) > 1"""),
     ("I-7: cycle {1} of incident {0} was acknowledged {2} times",
      "SELECT incident_id, data->>'cycle', count(*) FROM timeline WHERE kind = 'acknowledged' GROUP BY 1, 2 HAVING count(*) > 1"),
 )  # fmt: skip
@@ -102,6 +109,8 @@ ANY_TIME = (
 AT_REST = (
     ("I-3: notification {} of incident {} is still pending",
      "SELECT id, incident_id FROM notifications WHERE state = 'pending'"),
+    ("I-10: the first step {1} of incident {0} was never done",
+     "SELECT incident_id, step FROM response_steps WHERE state = 'waiting'"),
     # What an open incident still has to come, by its severity's promises or its second clock, is no leftover.
     ("I-10: timer {0} of {1} {2} is left over",
      "SELECT id, kind, subject FROM timers WHERE subject <> 0 AND kind NOT IN ('clock', 'progress')"),

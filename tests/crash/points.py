@@ -31,6 +31,8 @@ class Point:
     inside: str = ""
     some: bool = False
     passage: int = 1
+    public: bool = False
+    """The site has a status page, so that incidents have first steps."""
 
 
 _INTAKE, _FLOW, _STORE = "tocsin.flow.intake:Intake", "tocsin.flow", "tocsin.store"
@@ -52,8 +54,9 @@ POINTS = (
     Point("after the pages were handed over", f"{_FLOW}.deliver:Deliveries.hand_over", some=True, passage=4),
     Point("before the sender is answered", f"{_INTAKE}._commit", passage=5),
     Point("before Prometheus is answered", f"{_INTAKE}.accept"),
-    Point("the severity rose: the old paging is stopped", f"{_STORE}.incidents:stop_paging", inside=f"{_FLOW}.restart:restart"),
+    Point("the severity rose: the old paging is stopped", f"{_STORE}.stopping:stop_paging", inside=f"{_FLOW}.restart:restart"),
     Point("the severity rose: everything is written", f"{_FLOW}.restart:restart"),
+    Point("a first step is done and not told", f"{_STORE}.responses:settle", inside=f"{_FLOW}.responding:_carry", public=True),
     # Pages go out.
     Point("before the letters are read again", f"{_STORE}.notifications:begin", "before", passage=2),
     Point("after the letters were read again", f"{_STORE}.notifications:begin", passage=3),
@@ -87,7 +90,7 @@ POINTS = (
     Point("a silence ended: the alerts have their places", f"{_STORE}.intake:place"),
     Point("a silence ended: committed", f"{_FLOW}.release:unmute"),
     # Somebody answers.
-    Point("acknowledging: the paging is stopped", f"{_STORE}.incidents:stop_response", inside=_ACKNOWLEDGE),
+    Point("acknowledging: the paging is stopped", f"{_STORE}.stopping:stop_response", inside=_ACKNOWLEDGE),
     Point("acknowledging: told", f"{_FLOW}.acts:tell", inside=_ACKNOWLEDGE, passage=2),
     Point("acknowledging: committed", _ACKNOWLEDGE, passage=2),
     Point("the second clock: its timer is finished", f"{_STORE}.timers:finish", inside=f"{_FLOW}.progress:fire", some=True),

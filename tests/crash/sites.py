@@ -37,6 +37,13 @@ LEASE = 2.0
 """Seconds; the shortest that is allowed, so that what a dead node held is soon taken up."""
 
 
+PUBLIC = """\
+status_pages:
+  - {id: public, name: Status, public: true, silence_alarm: 0s, components: [{id: flaky, name: Flaky, services: [flaky]}]}
+"""
+"""With this the incidents of one service have a first step to be done: a draft for the status page."""
+
+
 def configuration(hook: Callable[[str], str], step: str = "1s") -> str:
     """Alice, then Bob, then Erin as the last resort; Dave cannot be reached, and Carol's provider stumbles at first.
 
@@ -273,6 +280,8 @@ class Site:
     database_url: str
     folder: Path
     step: str = "1s"
+    more: str = ""
+    """What else the configuration says."""
     sink: Sink = field(default_factory=StumblingSink)
     nodes: list[Node] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
@@ -280,7 +289,7 @@ class Site:
     async def __aenter__(self) -> Self:
         await self.sink.start()
         self.config = self.folder / "tocsin.yaml"
-        self.config.write_text(configuration(self.sink.url, self.step))
+        self.config.write_text(configuration(self.sink.url, self.step) + self.more)
         self.data = None if self.database_url else self.folder / "data"
         if self.data is not None:
             self.database_url = cluster.url(self.data / "run")

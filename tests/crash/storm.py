@@ -281,7 +281,8 @@ class Storm:
         while time.monotonic() < until:
             left = await self.rows(
                 """SELECT 'notification', id, due_at FROM notifications WHERE state = 'pending'
-                   UNION ALL SELECT kind, subject, due_at FROM timers WHERE due_at < now() + interval '5 seconds'"""
+                   UNION ALL SELECT kind, subject, due_at FROM timers
+                   WHERE due_at < now() + interval '5 seconds' OR kind = 'response'"""
             )
             if not left:
                 return

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.incident import public_id
 from tocsin.core.moment import Change, moments
 from tocsin.flow import closing, merge, respond, restore, step, times
 from tocsin.manage import privacy
@@ -250,7 +251,11 @@ async def test_a_merged_incident_ends_and_its_alerts_go_with_it(world: World) ->
 
 
 async def test_what_comes_again_after_a_merge_joins_the_incident_that_it_went_into(world: World) -> None:
-    target = (await world.fire("first")).incident
+    target = (await world.fire("first")).incident or 0
+    (begun,) = await story(world, target, "response_triggered")
+    assert begun["data"]["room"] == {
+        "name": f"inc-20260302-api-{target:03d}", "url": f"http://tocsin.test/incidents/{public_id(target)}",
+    }  # fmt: skip
     alone = (await world.fire("second", severity="error")).incident
     grouped = (await world.fire("a", severity="error", service="grouped", labels={"cluster": "eu"})).incident
     await merge.merge(world.ctx, alone, ALICE, target)

@@ -12,7 +12,9 @@ from tocsin.core.alert import Reason
 from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
+from tocsin.core.incident import room_name
 from tocsin.core.matrix import Rules, rules_of
+from tocsin.core.role import needs_commander
 from tocsin.core.severity import Severity
 from tocsin.core.silencer import Silencer
 from tocsin.core.tag import tags
@@ -20,6 +22,7 @@ from tocsin.core.timeline import Entry, Link
 from tocsin.flow import hiding, responding, rooms
 from tocsin.flow.context import Context
 from tocsin.flow.hiding import Cause, Hiding
+from tocsin.flow.message import incident_url
 from tocsin.flow.newborn import meanwhile, newborn
 from tocsin.flow.pager import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
@@ -338,7 +341,7 @@ class Opening:
             at=self.now, kind="incident_created", actor=reporter, details=f"{event.title} ({severity.name})",
             data={"severity": severity.key, "service": service.id, "dedup_key": event.dedup_key, "reason": "opened"},
         )  # fmt: skip
-        entries = [created, *response_entries(pager, self.now, assignee, unpaged, climbs)]
+        entries = [created, *response_entries(pager, self.now, assignee, unpaged, climbs, self._room(draft))]
         link = writing.tell(draft.number, Link(), entries)
         writing.incidents.append(
             NewIncident(
@@ -356,6 +359,13 @@ class Opening:
         writing.timers += begun.timer(draft.number)
         writing.timers += responding.born(self.ctx, draft.number, (service.id,), severity, self.now)
         writing.timers += rooms.born(self.ctx, draft.number, (service.id,), severity, self.now)
+
+    def _room(self, draft: Draft) -> tuple[str, str] | None:
+        """Where whoever is paged for a SEV1 or SEV2 meets: its built-in room, which is there with it (S0-37, S0-88)."""
+        if not needs_commander(draft.severity):
+            return None
+        name = room_name(draft.number, self.now, draft.first.ref.service.id)
+        return name, incident_url(self.ctx, draft.number)
 
     def _beginning(self, service: str, severity: Severity) -> Beginning:
         """Worked out once for all incidents of this batch that have the same rules and severity."""

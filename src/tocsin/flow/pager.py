@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tocsin.core.alert import NoPage
 from tocsin.core.configuration import EscalationPolicy
@@ -289,9 +289,11 @@ def no_page(urgency: Urgency, policies: Sequence[EscalationPolicy]) -> NoPage | 
 
 
 def response_entries(
-    pager: Pager, now: datetime, assignee: str | None, unpaged: NoPage | None, climbs: Sequence[Climbed]
-) -> list[Entry]:
-    """The entries that say how the response began: who is assigned and paged, or why nobody is."""
+    pager: Pager, now: datetime, assignee: str | None, unpaged: NoPage | None, climbs: Sequence[Climbed],
+    room: tuple[str, str] | None = None,
+) -> list[Entry]:  # fmt: skip
+    """The entries that say how the response began: who is assigned and paged, or why nobody is; where they meet (`room`: its name and
+    its address)."""
     if unpaged is not None:
         details = {
             NoPage.SEVERITY: "This severity pages nobody",
@@ -300,10 +302,13 @@ def response_entries(
         return [Entry(at=now, kind="no_page", actor=ACTOR, details=details, data={"reason": unpaged.value})]
     user = pager.directory.users.get(assignee) if assignee else None
     details = f"{user.label} is assigned" if user else "Nobody could be assigned"
-    data = {
+    data: dict[str, Any] = {
         "assignee": assignee,
         "paged": sorted({e.data["user"] for c in climbs for e in c.entries if e.kind == "paged"}),
     }
+    if room is not None:
+        details += f"; the room is #{room[0]}"
+        data["room"] = {"name": room[0], "url": room[1]}
     triggered = Entry(at=now, kind="response_triggered", actor=ACTOR, details=details, data=data)
     return [triggered, *(entry for climbed in climbs for entry in climbed.entries)]
 
