@@ -15,7 +15,6 @@ from tocsin.core.matrix import respond_by
 from tocsin.core.notification import for_news
 from tocsin.core.queue import (
     NO_TEAM,
-    SPELT_OUT,
     Waiting,
     digests_due,
     heading,
@@ -28,6 +27,7 @@ from tocsin.core.queue import (
 )
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import label, user_of
+from tocsin.flow.beside import beside
 from tocsin.flow.context import Context
 from tocsin.flow.rules import known_rules, learn
 from tocsin.flow.telling import addresses, digest_notices
@@ -41,6 +41,8 @@ from tocsin.store.timers import Timer
 from tocsin.store.updates import DIGEST, Update
 from tocsin.store.writing import notify
 
+MOST = 1_000
+"""Incidents of one queue that a digest looks at."""
 KIND = "queue"
 """The kind of the notices that tell of a queue."""
 PATIENCE = timedelta(hours=6)
@@ -59,21 +61,23 @@ async def keep_watch(ctx: Context) -> None:
 
 
 async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
-    """A working day begins for some team."""
+    """A working day begins for some team: what is told is put together beside the timers, because a day may have had many incidents."""
+    await beside(ctx, batch, _put_together)
+    return []
+
+
+async def _put_together(ctx: Context, timer: Timer) -> None:
     async with ctx.db.transaction() as tx:
-        if not await timers.finish(tx, ctx.node, batch):
-            return []
+        if not await timers.finish(tx, ctx.node, [timer]):
+            return
         now = ctx.clock.now()
-        teams = digests_due(ctx.directory, min(timer.set_for for timer in batch), now)
+        teams = digests_due(ctx.directory, timer.set_for, now)
         if teams:
             await _audiences(ctx, tx, teams, now)
-            for team in teams:
-                await _queue(ctx, tx, team, now)
+            await _queues(ctx, tx, teams, now)
             await notify(tx, "timers")
         if (at := next_digest(ctx.directory, now)) is not None:
             await timers.set_timer(tx, DIGEST, 0, None, at)
-    ctx.wake.set("timers")
-    return []
 
 
 async def _audiences(ctx: Context, tx: Tx, teams: Collection[str], now: datetime) -> None:
@@ -104,9 +108,7 @@ async def _audiences(ctx: Context, tx: Tx, teams: Collection[str], now: datetime
 # --- the queue --------------------------------------------------------------------------------------------------------
 
 
-async def rows_of(
-    tx: Tx, directory: Directory, team: str, hidden: Sequence[int], limit: int = SPELT_OUT + 1
-) -> list[Row]:
+async def rows_of(tx: Tx, directory: Directory, team: str, hidden: Sequence[int], limit: int = MOST) -> list[Row]:
     """What waits in the queue of a team, first what nobody acknowledged, the oldest first."""
     if team == NO_TEAM:
         owned = [service.id for service in directory.services.values() if queue_of(directory, service.id) != NO_TEAM]
@@ -118,15 +120,26 @@ def services_of(directory: Directory, team: str) -> list[str]:
     return [service.id for service in directory.services.values() if queue_of(directory, service.id) == team]
 
 
-async def _queue(ctx: Context, tx: Tx, team: str, now: datetime) -> None:
-    """Tell those who look after a queue what waits in it, unless nothing does."""
-    directory = ctx.directory
+async def counts(tx: Tx, directory: Directory, hidden: Sequence[int]) -> dict[str, int]:
+    """How many wait, by team."""
+    found: dict[str, int] = {}
+    for service, count in (await queues.counts(tx, hidden)).items():
+        team = queue_of(directory, service)
+        found[team] = found.get(team, 0) + count
+    return found
+
+
+async def _queues(ctx: Context, tx: Tx, teams: Collection[str], now: datetime) -> None:
+    """Tell those who look after these queues what waits, where anything does."""
     hidden = await queues.private(tx)
+    for team, count in (await counts(tx, ctx.directory, hidden)).items():
+        if team in teams:
+            await _queue(ctx, tx, team, count, hidden, now)
+
+
+async def _queue(ctx: Context, tx: Tx, team: str, count: int, hidden: Sequence[int], now: datetime) -> None:
+    directory = ctx.directory
     rows = await rows_of(tx, directory, team, hidden)
-    if not rows:
-        return
-    counted = await queues.counts(tx, hidden)
-    count = sum(n for service, n in counted.items() if queue_of(directory, service) == team)
     await learn(ctx, tx, [row["matrix"] for row in rows])
     waiting = [_waiting(ctx, row) for row in rows]
     title = heading(name_of(directory, team), count, sum(late(one, now) for one in waiting))
