@@ -7,6 +7,7 @@ from typing import Any
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.matrix import matrix_of
+from tocsin.core.preset import steps_of
 from tocsin.flow.context import Context
 from tocsin.manage import objects
 from tocsin.manage.ladders import of_policy
@@ -21,10 +22,9 @@ def every(ctx: Context) -> list[dict[str, Any]]:
 
 
 def _short(ctx: Context, policy: EscalationPolicy) -> dict[str, Any]:
-    steps = of_policy(ctx.directory, policy, matrix_of(ctx.directory, None), ctx.clock.now())["severities"]
     return {
         "id": policy.id, "name": policy.name or policy.id, "preset": policy.preset, "repeat": policy.repeat,
-        "steps": len(next(iter(steps.values()), ())), **used(ctx.directory, policy.id),
+        "steps": len(steps_of(policy)), **used(ctx.directory, policy.id),
     }  # fmt: skip
 
 

@@ -8,16 +8,14 @@ from tocsin.core.business import hours_of_team, next_day
 from tocsin.core.calendar import LATEST
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
-from tocsin.core.queue import NO_TEAM, keepers, name_of, owner_of, queue_of
+from tocsin.core.queue import NO_TEAM, keepers, name_of, owner_of
 from tocsin.core.shape import unknown
 from tocsin.flow.context import Context
-from tocsin.flow.digesting import rows_of
+from tocsin.flow.digesting import counts, rows_of
 from tocsin.flow.rules import learn
 from tocsin.manage import privacy
 from tocsin.manage.incidents import view
 from tocsin.manage.lists import MAXIMUM, time_text
-from tocsin.store import queues
-from tocsin.store.database import Tx
 from tocsin.store.reading_incidents import Row
 
 
@@ -32,21 +30,12 @@ async def every(ctx: Context, team: str | None = None) -> dict[str, Any]:
         raise NotFound(f"There is no such queue: {unknown('team', team, directory.teams)}")
     async with ctx.db.reading() as tx:
         hidden = await privacy.hidden(tx)
-        counted = await _counts(tx, directory, hidden)
+        counted = await counts(tx, directory, hidden)
         loose = [NO_TEAM] if counted.get(NO_TEAM) else []
         teams = [team] if team is not None else [*sorted(directory.teams, key=lambda id: _order(directory, id)), *loose]
         rows = {id: await rows_of(tx, directory, id, hidden, MAXIMUM) if counted.get(id) else [] for id in teams}
         await learn(ctx, tx, [row["matrix"] for found in rows.values() for row in found])
     return {"items": [_queue(ctx, id, counted.get(id, 0), rows[id]) for id in teams], "next": None}
-
-
-async def _counts(tx: Tx, directory: Directory, hidden: list[int]) -> dict[str, int]:
-    """How many wait, by team."""
-    found: dict[str, int] = {}
-    for service, count in (await queues.counts(tx, hidden)).items():
-        team = queue_of(directory, service)
-        found[team] = found.get(team, 0) + count
-    return found
 
 
 def _order(directory: Directory, team: str) -> str:
