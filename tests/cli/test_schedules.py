@@ -151,6 +151,9 @@ async def test_a_schedule_and_a_policy_are_changed_from_a_file(shell: Terminal, 
     assert (await shell.ok("policy", "save", "night", str(file), role="manager")).out == "Made night.\n"
     file.write_text("repeat: 1\n")
     assert (await shell.ok("policy", "save", "night", str(file), role="manager")).out == "Changed night.\n"
+    assert (await shell.ok("policy", "use", "night", "api", role="manager")).out == "api climbs night from now on.\n"
+    assert (await shell.run("policy", "remove", "night", role="manager")).code == 1
+    await shell.ok("policy", "use", "payments", "api", role="manager")
     assert re.search(r"night +- +fast +1", (await shell.ok("policy", "list")).out)
     assert "Used by: api, grouped" in (await shell.ok("policy", "show", "payments")).out
     assert (await shell.run("policy", "remove", "payments", role="manager")).code == 1

@@ -88,6 +88,11 @@ async def test_a_preset_is_chosen_looked_at_and_made(house: Site) -> None:
     assert "Made." in text_of(erin.seen)
     assert policy(house, "night").preset == "fast"
     assert [str(step.after) for step in steps_of(policy(house, "night"))] == ["0s", "5m"]
+    made = await erin.send("/policies/night/use", {"service": "api"})
+    assert "Payments API climbs it from now on" in await erin.says(made)
+    assert house.world.ctx.directory.services["api"].escalation_policy == "night"
+    nothing = await erin.send("/policies/night/use", {"service": ""})
+    assert "There is no service" in await erin.says(nothing)
     assert await press(await at(house, "erin", "/new/policy"), "/new/policy", "save", **typed) == 409
 
 

@@ -103,6 +103,17 @@ def fields_of(file: str) -> dict[str, Any]:
     return {name: None if value in ("", "null", "~") else value for name, value in body.items()}
 
 
+@app.command("use")
+def use(
+    id: Policy, service: Annotated[str, typer.Argument(help="Id of a service made by hand.")], as_json: AsJson = False
+) -> None:
+    """Let a service climb this policy from now on."""
+    made = Client.from_environment().patch(path("services", service), {"escalation_policy": id})
+    if as_json:
+        return show.json(made)
+    show.line(f"{service} climbs {id} from now on.")
+
+
 @app.command("remove")
 def remove(id: Policy, as_json: AsJson = False) -> None:
     """Remove a policy that nothing names any more."""

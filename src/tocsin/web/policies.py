@@ -14,7 +14,7 @@ from litestar.params import FromPath
 
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
-from tocsin.core.errors import Conflict, Invalid, Problem
+from tocsin.core.errors import Conflict, Invalid, NotFound, Problem
 from tocsin.core.preset import steps_of
 from tocsin.core.spelling import plain
 from tocsin.core.tier import ABOUT
@@ -37,8 +37,16 @@ async def policy(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     ctx = context(request)
     found = policies.ladder(ctx, id)
     return await show(
-        request, viewer_of(request), "policies/policy.html", ladder=found, origin=ctx.directory.origins.get((KIND, id))
-    )
+        request, viewer_of(request), "policies/policy.html", ladder=found, origin=ctx.directory.origins.get((KIND, id)),
+        others=_others(ctx, id),
+    )  # fmt: skip
+
+
+def _others(ctx: Context, id: str) -> list[tuple[str, str]]:
+    """The services made by hand that do not name this policy: (id, what people call it)."""
+    every, origins = ctx.directory.services.values(), ctx.directory.origins
+    free = (one for one in every if one.escalation_policy != id and ("services", one.id) not in origins)
+    return sorted(((one.id, one.label) for one in free), key=lambda one: one[1].lower())
 
 
 @get("/policies/{id:str}/edit", guards=may("configure"), name="edit_policy", include_in_schema=False)
@@ -72,6 +80,18 @@ async def change(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
         status = 409 if isinstance(error, Conflict) else 422
         return await _form(request, found, draft, digest(found), error, status)
     return go(f"/policies/{quote(id)}", "Saved. Incidents that are climbing go on by it.")
+
+
+@post("/policies/{id:str}/use", guards=may("configure"), status_code=200, include_in_schema=False)
+async def use(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
+    """Let a service climb this policy."""
+    ctx, service = context(request), (await fields(request)).get("service", "")
+    objects.find(ctx, KIND, id)
+    try:
+        await objects.update(ctx, viewer_of(request).someone, "services", service, {"escalation_policy": id})
+    except (Conflict, Invalid, NotFound) as error:
+        return go(f"/policies/{quote(id)}", "; ".join(_problems(error)), kind="problem")
+    return go(f"/policies/{quote(id)}", f"{ctx.directory.services[service].label} climbs it from now on.")
 
 
 @get("/new/policy", guards=may("configure"), name="new_policy", include_in_schema=False)
@@ -167,4 +187,4 @@ def _named(kind: str, several: Mapping[str, Any]) -> list[tuple[str, str]]:
     )
 
 
-ROUTES = [list_policies, policy, edit, change, new, make]
+ROUTES = [list_policies, policy, edit, change, use, new, make]
