@@ -26,6 +26,7 @@ from tocsin.flow import (
     improve,
     mailings,
     maintenance,
+    minding,
     notices,
     overrun,
     progress,
@@ -50,7 +51,7 @@ from tocsin.store import rooms as room_store
 from tocsin.store.database import translated
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
-from tocsin.store.writing import notify
+from tocsin.store.writing import announce
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +90,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     maintenance.TIMER: maintenance.look,
     subscribers.TIMER: mailings.due,
     silence_alarm.TIMER: silence_alarm.look,
+    minding.TIMER: minding.look,
 }
 """Every kind of timer and the stage that owns it."""
 
@@ -174,6 +176,7 @@ class Engine:
                 improve.keep_watch,
                 forewarn.keep_watch,
                 silence_alarm.keep_watch,
+                minding.keep_watch,
                 digesting.keep_watch,
             ):
                 await keep_watch(ctx)
@@ -296,7 +299,7 @@ class Engine:
             self._ctx.announced.difference_update(topics)
             try:
                 async with self._ctx.db.transaction() as tx:
-                    await notify(tx, *topics)
+                    await announce(tx, topics)
             except Unavailable:
                 continue
             except Exception:  # the others look for themselves
