@@ -103,3 +103,26 @@ async def test_an_imported_incident_says_where_it_comes_from(site: Site) -> None
     page = await alice.get(f"/incidents/{told['items'][0]['id']}")
     assert "where it comes from it is &lt;b&gt;J-1&lt;/b&gt;" in page
     assert "First minutes" not in page
+
+
+async def test_past_incidents_come_in_by_a_form(site: Site) -> None:
+    place, admin = "/incidents/import", await site.someone("ada")
+    assert place in await admin.get("/incidents")
+    table = "external_id,title,severity,affected_services,resolved_at,percent\nJIRA-1,The pool is full,SEV1,api,{},80\n"
+    wrong = await admin.send(place, {"text": table.format("yesterday") + "JIRA-2,A disk,SEV9,,,\n"}, page=place)
+    words = text_of(wrong.text)
+    assert (wrong.status_code, "Nothing was imported 3 problems" in words) == (422, True), words
+    assert "Line 2 resolved_at" in words
+    assert "Line 3 severity" in words
+    assert "The pool is full" in wrong.text, "what was pasted stays"
+    assert await site.world.incident() is None
+    token = {"_csrf": re.findall(r'name="_csrf" value="([^"]+)"', await admin.get(place))[0]}
+    file = {"file": ("past.csv", table.format("2025-11-20T15:45:00Z").encode(), "text/csv")}
+    made = await admin.http.post(place, data={**token, "source": "Jira"}, files=file)
+    assert "1 imported. Nobody was paged or told." in await admin.says(made)
+    row = await site.world.incident()
+    assert (row["title"], row["status"], row["impact"]) == ("The pool is full", "resolved", {"percent": 80})
+    again = await admin.http.post(place, data=token, files=file)
+    assert "0 imported, 1 were there already" in await admin.says(again)
+    assert not site.world.phone("alice").rang()
+    assert (await (await site.someone("alice")).http.get(place)).status_code == 403

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from tocsin.cli import show
 from tocsin.cli.client import Client, WrongInput, path
 from tocsin.cli.incidents import Id, told
 from tocsin.cli.show import AsJson
+from tocsin.core.errors import Invalid
+from tocsin.core.past_file import read_file
 
 SEVERITIES = ("sev1_critical", "sev2_high", "sev3_medium", "sev4_low")
 ANSWERS = {
@@ -236,7 +237,7 @@ def firsts(id: Id, as_json: AsJson = False) -> None:
     if as_json:
         return show.json(found)
     rows = [
-        (one["name"], one["state"], show.when(one["due_at"]), show.when(one["at"]), one["evidence"])
+        (one["name"], one["state"], show.when(one["due_at"]), show.when(one["at"]), (one["evidence"] or "").partition("\n")[0][:120])
         for one in found["items"]
     ]
     show.table(("Clock", "State", "By", "At", "Proof"), rows, "This severity has no first clocks.")
@@ -256,22 +257,23 @@ def guide(as_json: AsJson = False) -> None:
 
 
 def take(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help='JSON: {"items": [...]}, or a list of incidents.')],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help='JSON: {"items": [...]} or a list, one a line, or a CSV table with headings.'
+        ),
+    ],
     source: Annotated[str, typer.Option("--source", help="Where they come from, in a word.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Import incidents of the past: all or nothing, each once, nobody is paged. Needs the role admin."""
     try:
-        read = msgspec.json.decode(file.read_bytes())
+        read = read_file(file.read_bytes().decode("utf-8", "replace"))
     except OSError as error:
         raise WrongInput(f"{file}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise WrongInput(f"{file}: this is not JSON: {error}") from error
-    items = read.get("items") if isinstance(read, dict) else read
-    named = read.get("source", "") if isinstance(read, dict) else ""
-    if not isinstance(items, list):
-        raise WrongInput(f'{file}: write {{"items": [...]}}')
-    found = Client.from_environment().post("incidents/import", {"items": items, "source": source or str(named or "")})
+    except Invalid as error:
+        raise WrongInput("\n".join(f"{file}: {one.message}" for one in error.problems)) from error
+    found = Client.from_environment().post("incidents/import", {"items": read.items, "source": source or read.source})
     if as_json:
         return show.json(found)
     known = f", {found['known']} were there already" if found["known"] else ""

@@ -138,8 +138,11 @@ def read_past(raw: Any, pointer: str, now: datetime, reporter: str) -> Past:
         [],
     )
     responders = field("responders", lambda: _names(item.responders or []), [])
-    if problems:
-        raise Invalid(problems[0].message, problems[0].pointer, tuple(problems))
+    if problems:  # of each field the first: what cannot be read is not missed besides
+        found: dict[str, Problem] = {}
+        for one in problems:
+            found.setdefault(one.pointer, one)
+        raise Invalid(problems[0].message, problems[0].pointer, tuple(found.values()))
     return Past(
         external_id=texts["external_id"] or None, title=texts["title"], description=texts["description"], severity=severity,
         status=status, services=services, reporter=texts["reporter"] or reporter, assignee=_name(item.assignee),

@@ -55,7 +55,11 @@ async def overview(ctx: Context, role: Role) -> dict[str, Any]:
             "state": "delivered" if reached else page["state"], "at": time_text(page["created_at"]),
         }  # fmt: skip
     shown = [
-        {**view(row, ctx), "waiting": list(waiting.get(row["id"], {}).values()), "next_at": time_text(rungs.get(row["id"]))}
+        {
+            **view(row, ctx),
+            "waiting": list(waiting.get(row["id"], {}).values()),
+            "next_at": time_text(rungs.get(row["id"])),
+        }
         for row in rows
     ]
     return {"open": shown, "open_count": count, "ended": [view(row, ctx) for row in ended], "place": place}

@@ -22,6 +22,7 @@ from tocsin.web import (
     health,
     heartbeat_editor,
     heartbeats,
+    importing,
     incidents,
     leaving,
     lifecycle,
@@ -59,7 +60,7 @@ from tocsin.web.pages import HEADERS, templates
 
 ROUTES: list[ControllerRouterHandler] = [
     now.now,
-    incidents.list_incidents, *declaring.ROUTES,
+    incidents.list_incidents, *declaring.ROUTES, *importing.ROUTES,
     rooms.room, rooms.state, rooms.earlier, rooms.why,
     rooms.acknowledge, rooms.resolve, rooms.reopen, rooms.escalate, rooms.change_severity, rooms.assign, rooms.note,
     *asking.ROUTES, *roles.ROUTES, *board.ROUTES, *lifecycle.ROUTES,
