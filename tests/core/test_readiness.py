@@ -195,6 +195,23 @@ def test_alerts_without_a_runbook_are_told_once_for_a_service() -> None:
     assert "DiskFull, Lag" in finding.sentence
 
 
+def test_a_way_by_which_this_server_sends_nothing_is_told_before_anything_is_lost() -> None:
+    mailed = user("ann", contact_methods=[{"id": "mail", "type": "email", "address": "a@x"}])
+    facts = Facts(
+        idle={"email": "no mail server is configured", "sms": "no provider"}, failing={("ann", "mail"): "refused"}
+    )
+    (finding,) = found(organisation(users=[mailed]), facts)
+    assert brief([finding]) == [("error", "idle_channel", "channel:email")]
+    assert finding.sentence == (
+        "Nothing goes out by email, by which 1 person would be paged: no mail server is configured. Nothing else reaches Ann."
+    )
+    both = user("ann", contact_methods=[
+        {"id": "hook", "type": "webhook", "url": "http://x"}, {"id": "mail", "type": "email", "address": "a@x"},
+    ])  # fmt: skip
+    assert brief(found(organisation(users=[both]), facts)) == [("warning", "idle_channel", "channel:email")]
+    assert found(organisation(users=[both]), Facts(idle={"sms": "no provider"})) == []
+
+
 def test_a_method_that_only_fails_counts_as_none_when_there_is_no_other() -> None:
     facts = Facts(failing={("ann", "hook"): "HTTP 404"})
     assert brief(found(organisation(), facts)) == [("error", "failing_method", "user:ann")]

@@ -54,6 +54,7 @@ async def test_the_month_is_lived_through_and_told_in_whole_timelines(ctx: Conte
 
 async def test_check_finds_exactly_the_holes_that_were_put_there(ctx: Context) -> None:
     await demo.load(ctx)
+    ctx.channels = keeping_mail(ctx.channels)
     found = await rehearsals.check(ctx)
     assert sorted((f["level"], f["kind"], f["object"]) for f in found["items"] if f["level"] != "note") == [
         ("error", "coverage_gap", "schedule:data-primary"),

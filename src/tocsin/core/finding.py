@@ -12,7 +12,7 @@ from tocsin.core.coverage import Span
 
 Kind = Literal[
     "coverage_gap", "empty_step", "dead_end", "unreachable_person", "unknown_user", "no_policy", "single_person",
-    "expiring_override", "dead_integration", "silent_integration", "failing_method", "no_runbook", "dst_night",
+    "expiring_override", "dead_integration", "silent_integration", "failing_method", "idle_channel", "no_runbook", "dst_night",
     "not_ready", "strain",
 ]  # fmt: skip
 """docs/guide/foresight.md says what each means (a test compares)."""
@@ -50,14 +50,16 @@ class Facts:
 
     `heard`: (service, integration) -> when it last sent; `since`: the same -> since when it is configured;
     `bare`: service -> titles of recent alerts without a runbook; `failing`: (user, method) -> its latest error, when nothing
-    has gone through since. `ready`: (user, team) whose checklist a mentor signed; `opened`: those who have one though they do not
-    shadow; `veterans`: (schedule, user) whose shift ended before. `night_pages`: (user, when) of late, which ask for rest.
+    has gone through since; `idle`: type of contact method -> why this server sends nothing by it. `ready`: (user, team) whose
+    checklist a mentor signed; `opened`: those who have one though they do not shadow; `veterans`: (schedule, user) whose shift ended
+    before. `night_pages`: (user, when) of late, which ask for rest.
     """
 
     heard: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     since: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     bare: Mapping[str, Sequence[str]] = field(default_factory=dict)
     failing: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    idle: Mapping[str, str] = field(default_factory=dict)
     ready: Collection[tuple[str, str]] | None = None
     opened: Collection[tuple[str, str]] = ()
     veterans: Collection[tuple[str, str]] = ()

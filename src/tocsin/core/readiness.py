@@ -30,6 +30,8 @@ SILENT = timedelta(days=60)
 """An integration that sent before, and not for so long, may be broken."""
 SOON = timedelta(days=14)
 """Overrides that end within this time are told."""
+NAMED = 5
+"""People that a sentence names."""
 RELIEVED = timedelta(days=28)
 """Over a span at least this long somebody else should have had a shift."""
 
@@ -181,10 +183,31 @@ def unreachable_people(sweep: Sweep) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def idle_channels(sweep: Sweep) -> Iterator[Finding]:
+    """Ways to people by which this server sends nothing, because it was never told how: known before the first page is lost."""
+    ways = {
+        user: {method.type for _, method in plan(sweep.directory.users[user], "high")} for user in sweep.first_paged
+    }
+    for type, why in sorted(sweep.facts.idle.items()):
+        concerned = [user for user, types in ways.items() if type in types]
+        lost = [user for user in concerned if ways[user] <= sweep.facts.idle.keys()]
+        if not concerned:
+            continue
+        names = ", ".join(sorted(sweep.label(user) for user in lost)[:NAMED]) + (", ..." if len(lost) > NAMED else "")
+        many = "1 person" if len(concerned) == 1 else f"{len(concerned)} people"
+        yield Finding(
+            kind="idle_channel", level="error" if lost else "warning", object=f"channel:{type}",
+            sentence=f"Nothing goes out by {type}, by which {many} would be paged: {why}."
+            + (f" Nothing else reaches {names}." if lost else ""),
+            fix="Configure it, or give these people another contact method.",
+        )  # fmt: skip
+
+
 def failing_methods(sweep: Sweep) -> Iterator[Finding]:
     """Contact methods whose latest messages were all refused. Somebody without another one cannot be reached."""
     for (user, method), error in sorted(sweep.facts.failing.items()):
-        if user not in sweep.first_paged or sweep.directory.method(user, method) is None:
+        known = sweep.directory.method(user, method)
+        if user not in sweep.first_paged or known is None or known.type in sweep.facts.idle:
             continue
         usable = {m.id for _, m in plan(sweep.directory.users[user], "high")}
         alone = not any((user, other) not in sweep.facts.failing for other in usable)
@@ -353,6 +376,6 @@ def _hands_over_within(sweep: Sweep, schedule: Schedule, place: ZoneInfo, at: da
 
 RULES: tuple[Callable[[Sweep], Iterator[Finding]], ...] = (
     coverage_gaps, empty_steps, dead_ends, unreachable_people, unknown_users, services_without_policy, single_people, lone_shifts,
-    failing_methods, integrations, runbooks, overrides, newcomers, strains, dst_nights,
+    idle_channels, failing_methods, integrations, runbooks, overrides, newcomers, strains, dst_nights,
 )  # fmt: skip
 """In the order in which one would mend things."""

@@ -86,7 +86,7 @@ async def _check(ctx: Context, timer: Timer, teams: Sequence[str]) -> None:
     try:
         directory, now = ctx.directory, ctx.clock.now()
         async with ctx.db.reading() as tx:
-            facts = await facts_of(tx, directory, now)
+            facts = await facts_of(ctx, tx, directory, now)
         findings = await asyncio.to_thread(check, directory, now, DAYS, facts)
         async with ctx.db.transaction() as tx:
             if not await timers.finish(tx, ctx.node, [timer]):
@@ -101,8 +101,8 @@ async def _check(ctx: Context, timer: Timer, teams: Sequence[str]) -> None:
         log.exception("the check failed")
 
 
-async def facts_of(tx: Tx, directory: Directory, now: datetime) -> Facts:
-    """What the database knows that a file does not."""
+async def facts_of(ctx: Context, tx: Tx, directory: Directory, now: datetime) -> Facts:
+    """What a server knows that a file does not."""
     known = await newcomers.everybody(tx)
     return Facts(
         ready={newcomer for newcomer, row in known.items() if row.signed_at is not None},
@@ -113,6 +113,7 @@ async def facts_of(tx: Tx, directory: Directory, now: datetime) -> Facts:
         since=await readiness.integrations_since(tx),
         bare=await readiness.without_runbook(tx, now - RECENT),
         failing=await readiness.failing_methods(tx, now - RECENT),
+        idle={name: why for name, channel in ctx.channels.items() if (why := getattr(channel, "unable", ""))},
     )
 
 

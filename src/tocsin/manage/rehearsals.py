@@ -98,7 +98,7 @@ async def check(ctx: Context, days: int = DAYS) -> dict[str, Any]:
     (team None: the administrators). Changes nothing. Raises Invalid."""
     now = ctx.clock.now()
     async with ctx.db.reading() as tx:
-        facts = await facts_of(tx, ctx.directory, now)
+        facts = await facts_of(ctx, tx, ctx.directory, now)
         told = await readiness.last_told(tx)
     found = await asyncio.to_thread(examine, ctx.directory, now, days, facts)
     reports = [{"team": team or None, "at": time_text(at), "findings": count} for team, at, count in told]

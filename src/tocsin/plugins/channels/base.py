@@ -63,6 +63,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unsubscribe: str = ""
     thread: str = ""
     button: str = ""
+    calendar: str = ""
+    """An appointment (iCalendar, METHOD:REQUEST) that comes along."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +143,7 @@ class Channel(Protocol):
     `lane` names what a send may block: sends of one lane share `lane_limit` places, all sends of the channel share
     `concurrency`, so a slow provider never delays another. `timeout` (seconds) bounds one send. `bundles`: one message may
     carry several incidents. `rings`: it disturbs (SMS, voice, push), so incidents are bundled, and people's limits and quiet hours
-    hold (flow/gather).
+    hold (flow/gather). One that needs settings of the process may say with `unable` (a text, else empty) why it can send nothing.
     """
 
     type: str

@@ -36,6 +36,11 @@ class EmailChannel:
         self._sender = _sender(mail_from)
         self._pool: Pool | None = None
 
+    @property
+    def unable(self) -> str:
+        """Why it can send nothing at all."""
+        return "" if self._server is not None else "no mail server is configured: set TOCSIN_SMTP_URL"
+
     def problem(self, settings: Mapping[str, str]) -> str | None:
         if (problem := field_problem(self.fields, settings)) is not None:
             return problem
@@ -59,7 +64,7 @@ class EmailChannel:
         if (problem := self.problem(settings)) is not None:
             raise DeliveryError(problem, permanent=True)
         if self._server is None:
-            raise DeliveryError("no mail server is configured: set TOCSIN_SMTP_URL", permanent=True)
+            raise DeliveryError(self.unable, permanent=True)
         if self._pool is None:
             raise DeliveryError("this process is stopping", permanent=False)
         recipient = settings["address"]

@@ -29,6 +29,7 @@ ACCEPTED = "accepted by Twilio as "
 """Begins the receipt of what was accepted; the message's or the call's id follows."""
 _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
 _BODY_BYTES = 64 * 1024
+UNCONFIGURED = "no telephone provider is configured: set TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM"
 _REASONS = {
     20003: "the account or its token is wrong (TOCSIN_TWILIO_ACCOUNT_SID, TOCSIN_TWILIO_AUTH_TOKEN)",
     21210: "the sender is not a number of this account (TOCSIN_TWILIO_FROM)",
@@ -97,8 +98,7 @@ class Twilio:
     async def create(self, kind: str, form: Mapping[str, str], now: datetime) -> Receipt:
         """Make one of `Messages` or `Calls`. Raises DeliveryError; the receipt ends with its id."""
         if not self.account.configured:
-            text = "no telephone provider is configured: set TOCSIN_TWILIO_ACCOUNT_SID, _AUTH_TOKEN and _FROM"
-            raise DeliveryError(text, permanent=True)
+            raise DeliveryError(UNCONFIGURED, permanent=True)
         if self._session is None:
             raise DeliveryError("this process is stopping", permanent=False)
         url = f"{self.account.url}/2010-04-01/Accounts/{self.account.sid}/{kind}.json"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tocsin.plugins.channels.base import Brief, DeliveryError, Field, Message, Receipt, field_problem
 from tocsin.plugins.channels.letters import clean
 from tocsin.plugins.channels.numbers import e164, number_problem
-from tocsin.plugins.channels.twilio import Account, Twilio
+from tocsin.plugins.channels.twilio import UNCONFIGURED, Account, Twilio
 
 HELP = "Reply 1 to acknowledge, 5 to escalate, 6 to resolve"
 _TITLE = 100
@@ -36,6 +36,11 @@ class SmsChannel:
     def __init__(self, account: Account, concurrency: int = 16, lane_limit: int = 16, timeout: float = 10.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
         self._twilio = Twilio(account, concurrency, timeout)
+
+    @property
+    def unable(self) -> str:
+        """Why it can send nothing at all."""
+        return "" if self._twilio.account.configured else UNCONFIGURED
 
     def problem(self, settings: Mapping[str, str]) -> str | None:
         return field_problem(self.fields, settings) or number_problem(settings["number"])

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 from tocsin.plugins.channels.base import DeliveryError, Field, Message, Receipt, field_problem
 from tocsin.plugins.channels.letters import clean
 from tocsin.plugins.channels.numbers import e164, number_problem
-from tocsin.plugins.channels.twilio import Account, Twilio
+from tocsin.plugins.channels.twilio import UNCONFIGURED, Account, Twilio
 
 KEYS = "Press 4 to acknowledge, 5 to escalate, 6 to resolve, star to hear it again."
 TIMES = 3
@@ -31,6 +31,11 @@ class VoiceChannel:
     def __init__(self, account: Account, concurrency: int = 8, lane_limit: int = 8, timeout: float = 10.0) -> None:
         self.concurrency, self.lane_limit, self.timeout = concurrency, lane_limit, timeout
         self._twilio = Twilio(account, concurrency, timeout)
+
+    @property
+    def unable(self) -> str:
+        """Why it can send nothing at all."""
+        return "" if self._twilio.account.configured else UNCONFIGURED
 
     def problem(self, settings: Mapping[str, str]) -> str | None:
         return field_problem(self.fields, settings) or number_problem(settings["number"])
