@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core import report, review
+from tocsin.core import report, review, review_text
 from tocsin.core.answers import span
 from tocsin.core.business import Hours
 from tocsin.core.due import business_days_after, due
@@ -18,7 +19,7 @@ from tocsin.core.markup import block, line, prose
 from tocsin.core.record import Record, Sent, Told, measured
 from tocsin.core.review import Action, Factor, FollowUp, Written
 from tocsin.core.severity import Severity
-from tocsin.manage.rendering import html_of
+from tocsin.manage.rendering import html_of, in_zone
 
 START = datetime(2026, 11, 20, 14, 32, tzinfo=UTC)
 BERLIN = Hours(time_zone="Europe/Berlin")
@@ -37,7 +38,7 @@ def record(**more: Any) -> Record:
 
 
 def test_what_is_not_known_is_said() -> None:
-    text = review.markdown(record(status="closed"), review.NOTHING, START)
+    text = review_text.markdown(record(status="closed"), review.NOTHING, START)
     for said in (
         "**Time to Detection:** Unknown",
         "**Time to Response:** Unknown",
@@ -72,7 +73,7 @@ def test_figures_count_from_the_times_that_are_known() -> None:
 
 
 def test_measured_answers_say_the_target_and_whether_it_was_met() -> None:
-    text = review.markdown(
+    text = review_text.markdown(
         record(impact_started_at=at(-3), restored_at=at(150), acknowledged_at=at(20)), review.NOTHING, START
     )
     for said in (
@@ -106,7 +107,7 @@ def test_the_timeline_of_a_review_is_merged_and_without_noise() -> None:
         Told(at=at(1), kind="paged", actor="tocsin", details="Alice (primary)"),
     ]
     change = Told(at=at(-20), kind="change", actor="", details="Change on api: v2")
-    text = review.markdown(
+    text = review_text.markdown(
         record(timeline=entries, surroundings=[change], impact_started_at=at(-5)), review.NOTHING, START
     )
     told = re.findall(r"^- \*\*(2026-[^*]*)\*\* - (.*)$", text, re.MULTILINE)
@@ -129,7 +130,9 @@ def test_names_become_roles_where_causes_are_told() -> None:
         sections={"root_cause": "Alice Ng and Bob saw no limit", "what_happened": "Alice Ng called"},
         factors=[Factor(id=1, kind="process", text="Only Bob knew")],
     )
-    text = review.markdown(record(people={"Alice Ng": "the incident commander", "Bob": "a responder"}), written, START)
+    text = review_text.markdown(
+        record(people={"Alice Ng": "the incident commander", "Bob": "a responder"}), written, START
+    )
     assert "the incident commander and a responder saw no limit" in text
     assert "Only a responder knew" in text
     assert "Alice Ng called" in text
@@ -139,7 +142,7 @@ def test_the_same_data_have_the_same_hash() -> None:
     one, other = record(), record(title="Pool exhausted ")
     assert review.snapshot(one, review.NOTHING) == review.snapshot(record(), review.NOTHING)
     assert review.snapshot(one, review.NOTHING) != review.snapshot(other, review.NOTHING)
-    assert review.snapshot(one, review.NOTHING) in review.markdown(one, review.NOTHING, START)
+    assert review.snapshot(one, review.NOTHING) in review_text.markdown(one, review.NOTHING, START)
 
 
 def test_follow_ups_that_can_be_seen_to_be_done_are() -> None:
@@ -231,3 +234,19 @@ def test_a_meeting_is_always_in_time_and_by_day(minutes: int) -> None:
     assert dates.meeting_at is not None
     assert dates.meet_by is not None
     assert resolved < dates.meeting_at <= dates.meet_by
+
+
+def test_a_page_shows_the_viewers_zone_and_keeps_the_time_in_utc() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    told = [Told(at=START + timedelta(seconds=n), kind="paged", actor="tocsin", details=f"Bob {n}") for n in range(300)]
+    text = (
+        report.markdown(record(timeline=told), START, dated=True)
+        + "\n`2026-01-05 09:00:00 UTC` 2026-13-45 09:00:00 UTC"
+    )
+    made = in_zone(html_of(text), berlin)
+    shown = START.astimezone(berlin)
+    assert f'title="{START:%Y-%m-%d %H:%M:%S} UTC">{shown:%Y-%m-%d %H:%M:%S} UTC+01:00</time></strong>' in made
+    last = (START + timedelta(seconds=299)).astimezone(berlin)
+    assert re.search(rf"entries until <time[^>]*>{last:%Y-%m-%d %H:%M:%S} UTC\+01:00</time>", made)
+    assert "<code>2026-01-05 09:00:00 UTC</code> 2026-13-45 09:00:00 UTC" in made, "code, and what is no time, stay"
+    assert "UTC+" not in report.markdown(record(timeline=told), START)

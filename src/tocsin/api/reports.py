@@ -39,7 +39,8 @@ def document(body: bytes, form: Form, name: str) -> Response[bytes]:
 
 async def _report(request: AnyRequest, id: str, form: Form, whole: bool = False) -> Response[bytes]:
     number, role = number_of(id), principal_of(request).role
-    body = await reports.report_of(context(request), number, role, form, whole=whole)
+    place = reports.zone_of(context(request), principal_of(request))
+    body = await reports.report_of(context(request), number, role, form, whole=whole, place=place)
     return document(body, form, f"report-{number}")
 
 
@@ -61,7 +62,8 @@ async def report_json(request: AnyRequest, id: FromPath[str]) -> Response[bytes]
 
 async def _review(request: AnyRequest, id: str, form: Form) -> Response[bytes]:
     number, role = number_of(id), principal_of(request).role
-    return document(await reviews.review_of(context(request), number, role, form), form, f"review-{number}")
+    place = reports.zone_of(context(request), principal_of(request))
+    return document(await reviews.review_of(context(request), number, role, form, place), form, f"review-{number}")
 
 
 @get("/incidents/{id:str}/review.md", guards=may("see_reviews"), summary="The review as Markdown, from resolved on")

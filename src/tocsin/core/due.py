@@ -21,6 +21,16 @@ AHEAD = timedelta(hours=16)
 """A meeting is proposed no sooner than this after the end: people sleep first, and read."""
 
 
+REMINDERS = (timedelta(days=-1), timedelta(0), timedelta(days=3), timedelta(days=7))
+"""When its owner is reminded of a review, counted from the day on which it is to be published; the last time the manager is, too."""
+LAST_REMINDER = len(REMINDERS)
+
+
+def reminder(publish_by: datetime, now: datetime) -> int:
+    """How many reminders are due by now (0: none yet)."""
+    return sum(publish_by + after <= now for after in REMINDERS)
+
+
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """`meet_by` and `meeting_at` (the time proposed) are None where no meeting is asked for."""
 

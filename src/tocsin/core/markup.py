@@ -6,7 +6,8 @@ import re
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|&(?=#?\w+;)")
 _STARTS = re.compile(r"^(\s*)([#+\-=](?=[\s#+\-=]|$)|\d{1,9}(?=[.)]))")
-_HEADING = re.compile(r"^(\s{0,3})(#{1,6}(?=\s|$)|=+\s*$|-+\s*$)")
+_HEADING = re.compile(r"^((?:\s*(?:>|[-+*](?=\s)|\d{1,9}[.)](?=\s)))*\s*)(#{1,6}(?=\s|$)|=+\s*$|-+\s*$)")
+"""What makes one, also within quotes and lists."""
 _HIDDEN = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,8 +27,9 @@ LESSER = frozenset(
 """Kinds of entries that come in crowds."""
 
 
-def markdown(record: Record, now: datetime, *, whole: bool = False) -> str:
-    """The report. A timeline of more than `LONG` entries has its runs of lesser entries drawn together, unless `whole`."""
+def markdown(record: Record, now: datetime, *, whole: bool = False, dated: bool = False) -> str:
+    """The report. A timeline of more than `LONG` entries has its runs of lesser entries drawn together, unless `whole`. `dated`: each entry
+    with its day, instead of days as headings."""
     figures = measured(record)
     return "\n".join(
         (
@@ -36,8 +37,8 @@ def markdown(record: Record, now: datetime, *, whole: bool = False) -> str:
             *_section("Incident Summary", _summary(record, figures)),
             *_section("Description", [block(record.description) or "No description."]),
             *_section("Affected Services", [f"- {line(name)}" for name in record.services] or [NONE_SPECIFIED]),
-            *_section("Timeline", timeline(record.timeline, whole)),
-            *_section("Communication Log", _communications(record)),
+            *_section("Timeline", timeline(record.timeline, whole, dated)),
+            *_section("Communication Log", _communications(record, dated)),
             *_section("Key Metrics", _metrics(record, figures)),
             *_section("Tags", [", ".join(line(tag) for tag in record.tags) or "None"]),
             "",
@@ -95,28 +96,28 @@ def _metrics(record: Record, figures: Measures) -> list[str]:
     return lines
 
 
-def _communications(record: Record) -> list[str]:
-    lines, dated = [], _days(one.at for one in record.communications)
+def _communications(record: Record, dated: bool) -> list[str]:
+    lines, heading = list[str](), _days(() if dated else [one.at for one in record.communications])
     for one in record.communications:
-        lines += dated(one.at)
-        lines.append(f"- **{_clock(one.at)}** [{line(one.actor)}] {line(one.channel)}: {line(one.message)}")
+        lines += heading(one.at)
+        lines.append(f"- **{_clock(one.at, dated)}** [{line(one.actor)}] {line(one.channel)}: {line(one.message)}")
     return lines or ["No communications."]
 
 
 # --- the timeline -----------------------------------------------------------------------------------------------------
 
 
-def timeline(entries: Sequence[Told], whole: bool = False) -> list[str]:
+def timeline(entries: Sequence[Told], whole: bool = False, dated: bool = False) -> list[str]:
     """Lines of the timeline: the day as a heading when it spans several; a long one with its crowds drawn together."""
     if not entries:
         return ["No entries."]
     lines: list[str] = []
     if len(entries) > LONG and not whole:
         lines += [f"{len(entries)} entries; runs of notifications, alerts, messages and notes are drawn together.", ""]
-    dated = _days(entry.at for entry in entries)
+    heading = _days(() if dated else [entry.at for entry in entries])
     for run in runs(entries, LONG if not whole else len(entries)):
-        lines += dated(run[0].at)
-        lines.append(_entry(run[0]) if len(run) == 1 else _crowd(run))
+        lines += heading(run[0].at)
+        lines.append(_entry(run[0], dated) if len(run) == 1 else _crowd(run, dated))
     return lines
 
 
@@ -145,18 +146,18 @@ def _parted(run: list[Told]) -> Iterator[Sequence[Told]]:
         yield from ([entry] for entry in run)
 
 
-def _entry(entry: Told) -> str:
-    return f"- **{_clock(entry.at)}** [{line(entry.actor)}] {line(entry.kind)}: {line(entry.details)}"
+def _entry(entry: Told, dated: bool) -> str:
+    return f"- **{_clock(entry.at, dated)}** [{line(entry.actor)}] {line(entry.kind)}: {line(entry.details)}"
 
 
-def _crowd(run: Sequence[Told]) -> str:
+def _crowd(run: Sequence[Told], dated: bool) -> str:
     counts = ", ".join(f"{count} {line(kind)}" for kind, count in Counter(entry.kind for entry in run).most_common())
     actors = list(dict.fromkeys(entry.actor for entry in run))
     who = line(actors[0]) if len(actors) == 1 else f"{len(actors)} actors"
-    return f"- **{_clock(run[0].at)}** [{who}] {len(run)} entries until {_clock(run[-1].at)}: {counts}"
+    return f"- **{_clock(run[0].at, dated)}** [{who}] {len(run)} entries until {_clock(run[-1].at)}: {counts}"
 
 
-def _days(times: Iterator[datetime]) -> Any:
+def _days(times: Iterable[datetime]) -> Any:
     """Gives the heading to put before an entry: the day, when it is another than the last one's and there are several."""
     several = len({at.astimezone(UTC).date() for at in times}) > 1
     last: list[Any] = [None]
@@ -171,8 +172,9 @@ def _days(times: Iterator[datetime]) -> Any:
     return heading
 
 
-def _clock(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M:%S}"
+def _clock(at: datetime, dated: bool = False) -> str:
+    utc = at.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S}" if dated else f"{utc:%H:%M:%S}"
 
 
 def stamp(at: datetime) -> str:

@@ -79,5 +79,7 @@
 77. `rooms`      rooms outside follow the timeline: opened with the incident, what they are to hear
 78. `talking`    tell rooms what happened, one event after the other, in nobody's way
 79. `review`     it is over: its review is drafted, with its dates
-80. `tick`       claims what is due and hands it to the stage that owns it
+80. `meetings`   the meeting about an incident, as calendars read it
+81. `minding`    reviews that wait: their owners are reminded, people are asked to their meetings
+82. `tick`       claims what is due and hands it to the stage that owns it
 """

@@ -183,7 +183,7 @@ def compose(ctx: Context, notice: Notice) -> Message:
         told = News(heading=notice.heading, text=notice.text, url=url) if carries else None
         brief, news = case_of(ctx, notice.incident_id, notice), told
     else:
-        news = News(heading=notice.heading, text=notice.text, url=url)
+        news = News(heading=notice.heading, text=notice.text, url=url, calendar=notice.calendar)
         brief = Brief(
             id="", number=0, name=notice.heading, title=notice.heading, severity=Severity.SEV4.key, status="", service=None,
             service_name="", url=url, created_at=now, description=notice.text,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tocsin.clock import Clock
-from tocsin.core import review
+from tocsin.core import review, review_text
 from tocsin.core.matrix import DEFAULTS
 from tocsin.core.record import Record, Sent, Targets, Told
 from tocsin.library.incidents import Incident, IncidentStatus, SeverityLevel, aware, known
@@ -33,7 +33,7 @@ class PostIncidentReviewGenerator:
             return review.NOT_FOUND
         if IncidentStatus(incident.status) is not IncidentStatus.CLOSED:
             return review.REFUSAL
-        return review.markdown(record_of(incident), review.NOTHING, self._clock.now())
+        return review_text.markdown(record_of(incident), review.NOTHING, self._clock.now())
 
 
 def record_of(incident: Incident) -> Record:

@@ -60,7 +60,7 @@ def _evidence(entries: list[Row]) -> Iterator[Evidence]:
             case "update_published" if entry["data"].get("audience") == "stakeholders":
                 step = "stakeholders"
         if step is not None:
-            yield Evidence(step, entry["at"], entry["details"].splitlines()[0][:120])
+            yield Evidence(step, entry["at"], entry["details"].strip())
 
 
 def _room(incident: Mapping[str, Any]) -> Evidence:

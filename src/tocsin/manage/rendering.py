@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from datetime import datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 from markdown_it import MarkdownIt
 
@@ -79,10 +81,46 @@ def _unescaped(found: re.Match[str]) -> str:
     return found[1]
 
 
-def page(title: str, markdown: str) -> str:
-    """A whole document that stands on its own, good to read, keep and print."""
+_CODE = r"<pre>.*?</pre>|<code>.*?</code>"
+_DATED = re.compile(
+    rf"{_CODE}|(?P<day>\d{{4}}-\d\d-\d\d) (?P<clock>\d\d:\d\d:\d\d)(?: UTC|(?P<entry></strong>))"
+    r"(?P<run>(?: \[[^\]\n]*\])?(?: -)? \d+ entries until (?P<until>\d\d:\d\d:\d\d))?",
+    re.DOTALL,
+)
+
+
+def in_zone(html: str, place: ZoneInfo) -> str:
+    """Times of a document, which are UTC, in somebody's own zone with its offset; the time in UTC is in the markup, and on hover. What
+    stands in code stays."""
+
+    def local(found: re.Match[str]) -> str:
+        if found["day"] is None:
+            return found[0]
+        try:
+            shown = _time(found["day"], found["clock"], place) + (found["entry"] or "")
+        except (ValueError, OverflowError):  # 2026-13-45 25:00:00, as somebody wrote it
+            return found[0]
+        if found["run"] is None:
+            return shown
+        return shown + found["run"][: -len("00:00:00")] + _time(found["day"], found["until"], place)
+
+    return _DATED.sub(local, html)
+
+
+def _time(day: str, clock: str, place: ZoneInfo) -> str:
+    at = datetime.fromisoformat(f"{day}T{clock}+00:00")
+    shown = at.astimezone(place)
+    offset = f"{shown:%z}"
+    name = "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:5]}"
+    return (
+        f'<time datetime="{at.isoformat()}" title="{at:%Y-%m-%d %H:%M:%S} UTC">{shown:%Y-%m-%d %H:%M:%S} {name}</time>'
+    )
+
+
+def page(title: str, markdown: str, place: ZoneInfo) -> str:
+    """A whole document that stands on its own, good to read, keep and print; its times in the zone `place`."""
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{escape(" ".join(visible(title).split()))}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{html_of(markdown)}</main>\n</body>\n</html>\n"
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{in_zone(html_of(markdown), place)}</main>\n</body>\n</html>\n"
     )

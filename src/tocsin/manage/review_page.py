@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from tocsin.core import review
+from tocsin.core import review, review_text
 from tocsin.core.configuration import Role
 from tocsin.core.language import lint_review
 from tocsin.core.markup import prose
 from tocsin.core.record import Record
-from tocsin.core.review import FACTORS, SECTIONS, Part, Section, Written
+from tocsin.core.review import FACTORS, SECTIONS, Section, Written
+from tocsin.core.review_text import Part
 from tocsin.flow.context import Context
 from tocsin.manage.language import people, view
 from tocsin.manage.lists import time_text
 from tocsin.manage.records import short
-from tocsin.manage.rendering import html_of
+from tocsin.manage.rendering import html_of, in_zone
 from tocsin.manage.review_parts import action_view
 from tocsin.manage.reviews import follow_up_view, head, read
 from tocsin.store import reviews
@@ -51,18 +53,18 @@ ASKS: dict[Section, str] = {
 """What each section asks for."""
 
 
-async def page_of(ctx: Context, number: int, role: Role) -> dict[str, Any]:
+async def page_of(ctx: Context, number: int, role: Role, place: ZoneInfo) -> dict[str, Any]:
     """`{id, title, severity, review, parts, factors, kinds, actions, follow_ups, missing, kept}`. Raises NotFound; Conflict.
 
     Each part: `{name, heading, asks, gathered (HTML), text, html, version, by, at, findings}`; `asks` is empty where nothing is
-    written. `kept`: the published document as HTML, else None.
+    written. `kept`: the published document as HTML, else None. Times that were gathered are in the zone `place`.
     """
     async with ctx.db.reading() as tx:
         record, found, written = await read(ctx, tx, number, role)
         versions = await reviews.sections(tx, number)
     kept = found.kept["markdown"] if found is not None and found.state == "published" and found.kept else None
     known = people(ctx.directory)
-    parts = [] if kept else await asyncio.to_thread(_parts, record, written, versions, known)
+    parts = [] if kept else await asyncio.to_thread(_parts, record, written, versions, known, place)
     return {
         "id": record.id,
         "title": record.title,
@@ -75,14 +77,14 @@ async def page_of(ctx: Context, number: int, role: Role) -> dict[str, Any]:
         "actions": [action_view(one) for one in written.actions],
         "follow_ups": [follow_up_view(one) for one in written.follow_ups],
         "missing": [SECTIONS[name] for name in review.incomplete(record.severity, written)],
-        "kept": await asyncio.to_thread(html_of, kept) if kept else None,
+        "kept": in_zone(await asyncio.to_thread(html_of, kept), place) if kept else None,
     }
 
 
 def _parts(
-    record: Record, written: Written, versions: Mapping[Section, Version], people: list[str]
+    record: Record, written: Written, versions: Mapping[Section, Version], people: list[str], place: ZoneInfo
 ) -> list[dict[str, Any]]:
-    lines = review.gathered(record, written)
+    lines = review_text.gathered(record, written)
     made = []
     for name, heading in HEADINGS.items():
         section = next((one for one in SECTIONS if one == name), None)
@@ -92,7 +94,7 @@ def _parts(
                 "name": name,
                 "heading": heading,
                 "asks": ASKS[section] if section else "",
-                "gathered": html_of("\n".join(lines[name])) if lines[name] else "",
+                "gathered": in_zone(html_of("\n".join(lines[name])), place) if lines[name] else "",
                 "text": last.text if last else "",
                 "html": html_of(prose(last.text)) if last and last.text else "",
                 "version": last.version if last else 0,

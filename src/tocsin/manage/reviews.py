@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tocsin.core import review
+from tocsin.core import review, review_text
 from tocsin.core.configuration import Role
 from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.incident import display_name, public_id
@@ -36,7 +37,7 @@ from tocsin.manage.lists import (
     write_cursor,
 )
 from tocsin.manage.records import record_of, short
-from tocsin.manage.reports import Form, as_json, plain
+from tocsin.manage.reports import UTC_ZONE, Form, as_json, plain
 from tocsin.store import reading_incidents as reading
 from tocsin.store import reviews, search
 from tocsin.store.access import audit
@@ -52,8 +53,9 @@ FURTHEST_MEETING = timedelta(days=10 * 366)
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def review_of(ctx: Context, number: int, role: Role, form: Form) -> bytes:
-    """The review: as it was published, else from what is known now. Raises NotFound; Conflict while the incident is open."""
+async def review_of(ctx: Context, number: int, role: Role, form: Form, place: ZoneInfo = UTC_ZONE) -> bytes:
+    """The review: as it was published, else from what is known now; HTML with times in the zone `place`. Raises NotFound; Conflict
+    while the incident is open."""
     if form == "json":
         return as_json(await get(ctx, number, role))
     async with ctx.db.reading() as tx:
@@ -61,14 +63,14 @@ async def review_of(ctx: Context, number: int, role: Role, form: Form) -> bytes:
     if found is not None and found.state == "published" and found.kept is not None:
         text = str(found.kept["markdown"])
     else:
-        text = await asyncio.to_thread(review.markdown, record, written, ctx.clock.now())
+        text = await asyncio.to_thread(review_text.markdown, record, written, ctx.clock.now())
     if form == "html":
-        text = await asyncio.to_thread(rendering.page, f"Post-Incident Review: {record.title}", text)
+        text = await asyncio.to_thread(rendering.page, f"Post-Incident Review: {record.title}", text, place)
     return text.encode()
 
 
 async def get(ctx: Context, number: int, role: Role) -> dict[str, Any]:
-    """The review as data: its document (`core/review.document`; as published once it is), `review` (state, dates, who), `written`
+    """The review as data: its document (`core/review_text.document`; as published once it is), `review` (state, dates, who), `written`
     (each section with its version and what the language check says of it). Raises NotFound; Conflict while the incident is open.
     """
     async with ctx.db.reading() as tx:
@@ -77,7 +79,7 @@ async def get(ctx: Context, number: int, role: Role) -> dict[str, Any]:
     if found is not None and found.state == "published" and found.kept is not None:
         document = found.kept["document"]
     else:
-        document = plain(await asyncio.to_thread(review.document, record, written, ctx.clock.now()))
+        document = plain(await asyncio.to_thread(review_text.document, record, written, ctx.clock.now()))
     people = [user.label for user in ctx.directory.users.values()]
     return {
         "id": public_id(number),
@@ -160,7 +162,8 @@ async def _written(tx: Tx, number: int, found: Review | None) -> Written:
 async def list_reviews(
     ctx: Context, *, state: str | None = None, cursor: str | None = None, limit: int = DEFAULT
 ) -> dict[str, Any]:
-    """`{"items", "next"}`, the one drafted last first. `state`: several by comma, or `open` for those that wait. Raises Invalid."""
+    """`{"items", "next"}`, the one drafted last first; of those that wait alone, the one that is due first. `state`: several by comma, or
+    `open` for those that wait. Raises Invalid."""
     check_limit(limit)
     states: list[str] = []
     for one in words(state):
@@ -168,11 +171,15 @@ async def list_reviews(
             raise Invalid(f"{one!r} is not a state of a review: use open, {', '.join(get_args(State))}", "/state")
         states += ("draft", "in_review") if one == "open" else (one,)
     before = read_cursor(cursor, tuple[Moment, RowId])
+    by_due = bool(states) and set(states) <= {"draft", "in_review"}
     async with ctx.db.reading() as tx:
-        rows = await reviews.listed(tx, states, await privacy.hidden(tx), before, limit + 1)
+        rows = await reviews.listed(tx, states, await privacy.hidden(tx), before, limit + 1, by_due=by_due)
     now = ctx.clock.now()
     return listing(
-        rows, limit, lambda row: _item(row, now), lambda row: write_cursor(row["drafted_at"], row["incident"])
+        rows,
+        limit,
+        lambda row: _item(row, now),
+        lambda row: write_cursor(row["publish_by" if by_due else "drafted_at"], row["incident"]),
     )
 
 
@@ -275,8 +282,8 @@ async def publish(ctx: Context, number: int, actor: str, incomplete: str = "") -
         )
         published = await reviews.get(tx, number)
         record, written = await record_of(ctx, tx, number, "admin"), await _written(tx, number, published)
-        text = await asyncio.to_thread(partial(review.markdown, record, written, now, published=True))
-        kept = {"markdown": text, "document": plain(review.document(record, written, now))}
+        text = await asyncio.to_thread(partial(review_text.markdown, record, written, now, published=True))
+        kept = {"markdown": text, "document": plain(review_text.document(record, written, now))}
         await reviews.change(tx, number, kept=msgspec.to_builtins(kept))
         gaps = {"missing": missing, "reason": reason} if missing else {}
         await tell(tx, incident, now, "review_published", actor, "Review published", **gaps)

@@ -21,8 +21,8 @@ TOLD = "told"
 class NewNotice(msgspec.Struct, kw_only=True, gc=False):
     """A row of `notices` as it is born. Of several with the same `key` the first is kept.
 
-    `path` leads below our external URL. A copy of a page names its incident, page and step; `waits`: it is not needed any more
-    once somebody answered.
+    `path` leads below our external URL; `calendar` is an appointment (iCalendar) that comes along. A copy of a page names its
+    incident, page and step; `waits`: it is not needed any more once somebody answered.
     """
 
     key: str
@@ -40,6 +40,7 @@ class NewNotice(msgspec.Struct, kw_only=True, gc=False):
     created_at: datetime
     due_at: datetime
     deadline_at: datetime
+    calendar: str = ""
 
 
 class Notice(msgspec.Struct, kw_only=True, gc=False):
@@ -68,15 +69,16 @@ class Notice(msgspec.Struct, kw_only=True, gc=False):
     created_at: datetime | None
     alerts_count: int | None
     page_ended: bool
+    calendar: str = ""
 
 
 _ADD = """
 WITH new AS (
   INSERT INTO notices (key, kind, user_id, method, channel, heading, text, path, incident_id, page_id, step, waits, created_at,
-                       due_at, deadline_at)
+                       due_at, deadline_at, calendar)
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                        $9::bigint[], $10::bigint[], $11::int[], $12::boolean[], $13::timestamptz[], $14::timestamptz[],
-                       $15::timestamptz[])
+                       $15::timestamptz[], $16::text[])
   ON CONFLICT (key) DO NOTHING RETURNING id, incident_id, due_at
 )
 INSERT INTO timers (kind, subject, incident_id, due_at, set_for) SELECT 'notice', id, incident_id, due_at, due_at FROM new
@@ -113,8 +115,8 @@ async def begin(tx: Tx, ids: Sequence[int]) -> dict[int, Notice]:
     """Re-read pending notices just before they are sent."""
     rows = await tx.fetch(
         """SELECT n.id, n.key, n.kind, n.user_id, n.method, n.channel, n.heading, n.text, n.path, n.page_id, n.step, n.waits,
-                  n.deadline_at, n.attempts, n.incident_id, i.title, i.description, i.severity, i.status, i.service, i.created_at,
-                  i.alerts_count, COALESCE(p.ended_at IS NOT NULL OR i.acknowledged_cycle >= p.cycle, false) AS page_ended
+                  n.deadline_at, n.attempts, n.calendar, n.incident_id, i.title, i.description, i.severity, i.status, i.service,
+                  i.created_at, i.alerts_count, COALESCE(p.ended_at IS NOT NULL OR i.acknowledged_cycle >= p.cycle, false) AS page_ended
            FROM notices n LEFT JOIN incidents i ON i.id = n.incident_id LEFT JOIN pages p ON p.id = n.page_id
            WHERE n.id = ANY($1::bigint[]) AND n.state = 'pending'""",
         list(ids),

@@ -14,7 +14,7 @@ from tocsin.store.reading_incidents import Row
 
 
 class Review(msgspec.Struct, kw_only=True):
-    """One row. `kept` is the document as it was published."""
+    """One row. `kept` is the document as it was published; `reminded`, `invited`: what was sent of it (flow/minding)."""
 
     incident: int
     state: State
@@ -29,6 +29,19 @@ class Review(msgspec.Struct, kw_only=True):
     settled_by: str | None
     reason: str
     kept: dict[str, Any] | None
+    reminded: int
+    invited: int
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A review that somebody has to write."""
+
+    incident: int
+    title: str
+    service: str | None
+    owner: str | None
+    publish_by: datetime
+    reminded: int
 
 
 _FIELDS = ", ".join(f.name for f in msgspec.structs.fields(Review))
@@ -66,7 +79,7 @@ async def draft(tx: Tx, drafts: Sequence[Draft]) -> list[int]:
            ON CONFLICT (incident) DO UPDATE SET state = 'draft', drafted_at = EXCLUDED.drafted_at, timeline_by = EXCLUDED.timeline_by,
              meet_by = EXCLUDED.meet_by, publish_by = EXCLUDED.publish_by, meeting_at = EXCLUDED.meeting_at,
              meeting_sequence = r.meeting_sequence + 1, owner = COALESCE(r.owner, EXCLUDED.owner), settled_at = NULL, settled_by = NULL,
-             reason = ''
+             reason = '', reminded = 0
            RETURNING incident""",
         *zip(*(msgspec.structs.astuple(one) for one in drafts), strict=True),
     )  # fmt: skip
@@ -88,22 +101,48 @@ async def change(tx: Tx, number: int, **columns: Any) -> None:
 
 
 async def listed(
-    tx: Tx, states: Sequence[str], hidden: Sequence[int], before: tuple[datetime, int] | None, limit: int
+    tx: Tx, states: Sequence[str], hidden: Sequence[int], before: tuple[datetime, int] | None, limit: int, *, by_due: bool = False
 ) -> list[Row]:
-    """Reviews with their incidents, the one drafted last first. `states` empty: all."""
+    """Reviews with their incidents, the one drafted last first; `by_due`: the one that is due first. `states` empty: all."""
     at, number = before or (None, None)
+    column, beyond, order = ("publish_by", ">", "ASC") if by_due else ("drafted_at", "<", "DESC")
     return list(
         await tx.fetch(
-            """SELECT r.incident, r.state, r.drafted_at, r.meet_by, r.publish_by, r.meeting_at, r.owner, r.settled_at, r.settled_by,
+            f"""SELECT r.incident, r.state, r.drafted_at, r.meet_by, r.publish_by, r.meeting_at, r.owner, r.settled_at, r.settled_by,
                       r.reason,
                       i.title, i.severity, i.status, i.service, i.created_at, i.resolved_at
                FROM reviews r JOIN incidents i ON i.id = r.incident
-               WHERE ($1::text[] = '{}' OR r.state = ANY($1::text[])) AND r.incident <> ALL($2::bigint[])
-                 AND ($3::timestamptz IS NULL OR (r.drafted_at, r.incident) < ($3, $4::bigint))
-               ORDER BY r.drafted_at DESC, r.incident DESC LIMIT $5""",
+               WHERE ($1::text[] = '{{}}' OR r.state = ANY($1::text[])) AND r.incident <> ALL($2::bigint[])
+                 AND ($3::timestamptz IS NULL OR (r.{column}, r.incident) {beyond} ($3, $4::bigint))
+               ORDER BY r.{column} {order}, r.incident {order} LIMIT $5""",
             list(states), list(hidden), at, number, limit,
         )
     )  # fmt: skip
+
+
+_REAL = "NOT i.drill AND i.imported_at IS NULL AND i.merged_into IS NULL AND i.status IN ('resolved', 'closed')"
+
+
+async def to_invite(tx: Tx, now: datetime, begun_before: datetime) -> list[int]:
+    """Incidents to whose review's meeting, as it is planned now, nobody was asked yet; locked."""
+    rows = await tx.fetch(
+        f"""SELECT r.incident FROM reviews r JOIN incidents i ON i.id = r.incident
+            WHERE r.state IN ('draft', 'in_review') AND r.meeting_at > $1 AND r.invited < r.meeting_sequence AND r.drafted_at <= $2
+              AND {_REAL} ORDER BY r.meeting_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED""",
+        now, begun_before,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def to_remind(tx: Tx, now: datetime, last: int) -> list[Waiting]:
+    """Reviews that are to be published within a day, or should have been, and whose last reminder was not the `last` one; locked."""
+    rows = await tx.fetch(
+        f"""SELECT r.incident, i.title, i.service, r.owner, r.publish_by, r.reminded FROM reviews r JOIN incidents i ON i.id = r.incident
+            WHERE r.state IN ('draft', 'in_review') AND r.publish_by <= $1::timestamptz + interval '1 day' AND r.reminded < $2 AND {_REAL}
+            ORDER BY r.publish_by LIMIT 200 FOR UPDATE OF r SKIP LOCKED""",
+        now, last,
+    )  # fmt: skip
+    return [Waiting(**row) for row in rows]
 
 
 # --- what people wrote ------------------------------------------------------------------------------------------------

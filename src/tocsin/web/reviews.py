@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from tocsin.core.incident import STATUSES, parse_id, public_id
 from tocsin.core.language import LONGEST
 from tocsin.flow.acts import Result
 from tocsin.flow.context import Context
-from tocsin.manage import incidents, language, rendering, reports, review_page, review_parts, reviews
+from tocsin.manage import incidents, language, reports, review_page, review_parts, reviews
 from tocsin.manage.review_parts import ActionChange
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
@@ -26,8 +25,7 @@ PER_PAGE = 50
 @get("/incidents/{id:str}/report", guards=may("see_incidents"), name="report", include_in_schema=False)
 async def report(request: AnyRequest, id: FromPath[str]) -> Response[bytes]:
     ctx, viewer, number = context(request), viewer_of(request), parse_id(id)
-    text = await reports.report_of(ctx, number, viewer.someone.role, "md", whole=bool(asked(request, "whole")))
-    made = await asyncio.to_thread(rendering.html_of, text.decode())
+    made = await reports.shown(ctx, number, viewer.someone.role, bool(asked(request, "whole")), viewer.zone)
     incident = await incidents.get(ctx, number)
     return await show(request, viewer, "reviews/report.html", incident=incident, document=made)
 
@@ -58,7 +56,7 @@ async def _page(request: AnyRequest, number: int, status: int = 200, **more: Any
     """The page; `problem` says what was refused, `given` holds what was written there, so that nobody's words are lost."""
     ctx, viewer = context(request), viewer_of(request)
     try:
-        found = await review_page.page_of(ctx, number, viewer.someone.role)
+        found = await review_page.page_of(ctx, number, viewer.someone.role, viewer.zone)
     except Conflict as error:
         incident = await incidents.get(ctx, number)
         return await show(request, viewer, "reviews/early.html", 409, incident=incident, problem=str(error))

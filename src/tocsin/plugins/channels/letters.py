@@ -69,6 +69,16 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     text, html = bodies(message)
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    if message.news is not None and message.news.calendar:
+        appointment = {"method": "REQUEST", "charset": "utf-8"}
+        mail.add_attachment(
+            message.news.calendar.encode(),
+            "text",
+            "calendar",
+            filename="invitation.ics",
+            params=appointment,
+            cte="base64",
+        )
     return mail
 
 
