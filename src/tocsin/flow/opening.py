@@ -33,6 +33,7 @@ from tocsin.store.database import Tx
 from tocsin.store.ids import OutOfIds, incident_numbers
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
+from tocsin.store.openings import write_opening
 from tocsin.store.rows import SEPARATOR, Json, Words
 from tocsin.store.writing import (
     NewAlert,
@@ -41,7 +42,6 @@ from tocsin.store.writing import (
     write_alerts,
     write_guessed,
     write_incidents,
-    write_opening,
     write_paging,
 )
 

@@ -1,7 +1,8 @@
 """Rows on their way into a table: the statement that inserts them, and their columns packed for it.
 
 A column travels as one text: the driver would look at each element of an array several times, and a storm has many. Texts are
-joined by a character that none of them holds, which the packed column begins with; everything else is an array literal.
+joined by a character that none of them holds, which the packed column begins with; everything else is an array literal. A page that
+somebody waits for has a few rows: their values travel one by one, and the database need not unpack them.
 """
 
 from __future__ import annotations
@@ -75,47 +76,32 @@ def _hexes(column: Iterable[bytes]) -> str:
     return texts(value.hex() for value in column)
 
 
-def _text(value: str) -> str:
-    return texts((value,)) if "\x1f" in value else f"\x1f{value}\x1f"
-
-
-def _optional_text(value: str | None) -> str:
-    return "\x1f\x1f" if value is None else _text(f"={value}")
-
-
-def _number(value: int | None) -> str:
-    return "{NULL}" if value is None else f"{{{value}}}"
-
-
-def _instant(value: datetime | None) -> str:
-    return f"{{{_time(value)}}}"
-
-
 TEXTS = "string_to_array(substr(${0}, 2), left(${0}, 1))"
 """The array of a column packed by `texts`."""
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """How a column travels: `pack` makes its text, `one` that of a single value, `array` unpacks it, `read` makes the value of one
-    element."""
+    """How a column travels: `pack` makes its text, `array` unpacks that, `read` makes the value of one element. Few rows travel value
+    by value: as `type`, and `single` makes the value of that."""
 
     pack: Callable[[Column], str]
-    one: Callable[[Any], str]
     array: str
+    type: str
     read: str = "{}"
+    single: str = "{}"
 
 
 _KINDS: dict[Any, _Kind] = {
-    int: _Kind(numbers, _number, "${0}::text::bigint[]"),
-    datetime: _Kind(times, _instant, "${0}::text::timestamptz[]"),
-    bool: _Kind(_flags, lambda value: _flags((value,)), "${0}::text::boolean[]"),
-    UUID: _Kind(_uuids, lambda value: _uuids((value,)), "${0}::text::uuid[]"),
-    str: _Kind(texts, _text, TEXTS),
-    bytes: _Kind(_hexes, lambda value: _text(value.hex()), TEXTS, "decode({}, 'hex')"),
-    Json: _Kind(texts, _text, TEXTS, "{}::jsonb"),
-    Words: _Kind(texts, _text, TEXTS, "string_to_array({}, E'\\x1f')"),
+    int: _Kind(numbers, "${0}::text::bigint[]", "bigint"),
+    datetime: _Kind(times, "${0}::text::timestamptz[]", "timestamptz"),
+    bool: _Kind(_flags, "${0}::text::boolean[]", "boolean"),
+    UUID: _Kind(_uuids, "${0}::text::uuid[]", "uuid"),
+    str: _Kind(texts, TEXTS, "text"),
+    bytes: _Kind(_hexes, TEXTS, "bytea", "decode({}, 'hex')"),
+    Json: _Kind(texts, TEXTS, "text", "{}::jsonb", "{}::jsonb"),
+    Words: _Kind(texts, TEXTS, "text", "string_to_array({}, E'\\x1f')", "string_to_array({}, E'\\x1f')"),
 }
-_OPTIONAL: dict[Any, _Kind] = {str: _Kind(_optional_texts, _optional_text, TEXTS, "substr(NULLIF({}, ''), 2)")}
+_OPTIONAL: dict[Any, _Kind] = {str: _Kind(_optional_texts, TEXTS, "text", "substr(NULLIF({}, ''), 2)")}
 """Where None makes a difference to how the column travels. Array literals have NULL."""
 
 
@@ -127,8 +113,6 @@ class Rows:
         self.table = table
         self.names = struct.__struct_fields__
         self._kinds = [_kind(hints[name]) for name in self.names]
-        self._ones = [kind.one for kind in self._kinds]
-        self._none = [kind.pack(()) for kind in self._kinds]
         self._stored = [name for name in self.names if name not in set(without)]
         self._first = next(name for name in self.names if hints[name] is int)
 
@@ -137,30 +121,41 @@ class Rows:
         """How many parameters the rows take."""
         return len(self.names)
 
-    def source(self, first: int) -> str:
-        """`unnest(...) AS r(...)`: the rows as they are given, in the parameters from `first` on."""
-        arrays = ", ".join(kind.array.format(first + i) for i, kind in enumerate(self._kinds))
-        return f"unnest({arrays}) AS r({', '.join(self.names)})"
+    def source(self, first: int, rows: int = 0) -> str:
+        """The rows as they are given, as `r(...)`, in the parameters from `first` on: packed; or so many of them value by value."""
+        names = ", ".join(self.names)
+        if not rows:
+            arrays = ", ".join(kind.array.format(first + i) for i, kind in enumerate(self._kinds))
+            return f"unnest({arrays}) AS r({names})"
+        types = [kind.type for kind in self._kinds]
+        starts = range(first, first + rows * self.width, self.width)
+        values = (", ".join(f"${start + i}::{type}" for i, type in enumerate(types)) for start in starts)
+        return f"(VALUES {', '.join(f'({row})' for row in values)}) AS r({names})"
 
-    def insert(self, first: int, *, where: str = "", more: tuple[tuple[str, str], ...] = ()) -> str:
-        """The INSERT of the rows in the parameters from `first` on. `more`: further (column, expression over r)."""
-        read = dict(zip(self.names, self._kinds, strict=True))
+    def insert(
+        self, first: int, *, where: str = "", more: tuple[tuple[str, str], ...] = (), rows: int = 0
+    ) -> str:  # fmt: skip
+        """The INSERT of the rows in the parameters from `first` on. `more`: further (column, expression over r). `rows`: see `source`."""
+        read = {name: kind.single if rows else kind.read for name, kind in zip(self.names, self._kinds, strict=True)}
         columns = [*self._stored, *(name for name, _ in more)]
-        values = [read[name].read.format(f"r.{name}") for name in self._stored] + [value for _, value in more]
+        values = [read[name].format(f"r.{name}") for name in self._stored] + [value for _, value in more]
         condition = f"r.{self._first} IS NOT NULL" + (f" AND ({where})" if where else "")
         return (
             f"INSERT INTO {self.table} ({', '.join(columns)}) SELECT {', '.join(values)} "
-            f"FROM {self.source(first)} WHERE {condition}"
+            f"FROM {self.source(first, rows)} WHERE {condition}"
         )
 
     def pack(self, rows: Sequence[msgspec.Struct]) -> list[str]:
-        """The columns of the rows, as the statement wants them."""
+        """The columns of the rows, as the statement wants them that takes any number."""
         if not rows:
-            return self._none
-        if len(rows) == 1:  # a page that somebody waits for: all the rest is for storms
-            return [one(value) for one, value in zip(self._ones, msgspec.structs.astuple(rows[0]), strict=True)]
+            return [kind.pack(()) for kind in self._kinds]
         columns = zip(*[msgspec.structs.astuple(row) for row in rows], strict=True)
         return [kind.pack(column) for kind, column in zip(self._kinds, columns, strict=True)]
+
+    @staticmethod
+    def values(rows: Sequence[msgspec.Struct]) -> list[Any]:
+        """The values of the rows, as the statement wants them that takes exactly so many."""
+        return [value for row in rows for value in msgspec.structs.astuple(row)]
 
 
 def _kind(hint: Any) -> _Kind:

@@ -165,7 +165,7 @@ def columns(rows: Sequence[Any], width: int) -> list[Sequence[Any]]:
     return list(zip(*plain, strict=True))
 
 
-class _Told(msgspec.Struct, kw_only=True, gc=False):
+class Told(msgspec.Struct, kw_only=True, gc=False):
     """A row of `timeline` as it is born."""
 
     incident_id: int
@@ -186,32 +186,31 @@ class _End(msgspec.Struct, kw_only=True, gc=False):
     head: bytes
 
 
-_INCIDENTS = Rows(NewIncident, "incidents")
-_ALERTS = Rows(NewAlert, "alerts", without=("fresh",))
-_STORY = Rows(_Told, "timeline")
+INCIDENTS = Rows(NewIncident, "incidents")
+ALERTS = Rows(NewAlert, "alerts", without=("fresh",))
+STORY = Rows(Told, "timeline")
 _ENDS = Rows(_End, "incidents")
-_ESCALATIONS = Rows(NewEscalation, "escalations")
-_PAGES = Rows(NewPage, "pages")
-_NOTIFICATIONS = Rows(NewNotification, "notifications")
-_TIMERS = Rows(NewTimer, "timers")
+ESCALATIONS = Rows(NewEscalation, "escalations")
+PAGE_ROWS = Rows(NewPage, "pages")
+NOTIFICATIONS = Rows(NewNotification, "notifications")
+TIMERS = Rows(NewTimer, "timers")
 
 
-def _told(entries: Sequence[tuple[int, int, Entry, bytes]]) -> list[str]:
-    return _STORY.pack(
-        [
-            _Told(
-                incident_id=incident, seq=seq, at=e.at, kind=e.kind, actor=e.actor, details=e.details,
-                data=Json(msgspec.json.encode(e.data).decode()), hash=head,
-            )
-            for incident, seq, e, head in entries
-        ]
-    )  # fmt: skip
+def told(entries: Sequence[tuple[int, int, Entry, bytes]]) -> list[Told]:
+    """The rows of a story."""
+    return [
+        Told(
+            incident_id=incident, seq=seq, at=e.at, kind=e.kind, actor=e.actor, details=e.details,
+            data=Json(msgspec.json.encode(e.data).decode()), hash=head,
+        )
+        for incident, seq, e, head in entries
+    ]  # fmt: skip
 
 
-def _alert(first: int, where: str = "") -> str:
+def new_alerts(first: int, where: str = "", rows: int = 0) -> str:
     """New alerts whose key is not open, as the query `new`; and the timers of those that end by themselves."""
     return f"""new AS (
-  {_ALERTS.insert(first, where=where, more=(("last_at", "r.first_at"),))}
+  {ALERTS.insert(first, where=where, more=(("last_at", "r.first_at"),), rows=rows)}
   ON CONFLICT (service, dedup_key) WHERE resolved_at IS NULL DO NOTHING
   RETURNING id, incident_id, ends_at
 ), expiry AS (
@@ -220,28 +219,29 @@ def _alert(first: int, where: str = "") -> str:
 )"""
 
 
-def _paging(first: int) -> str:
-    """Climbs, their pages with notifications, and timers: in this order among the parameters."""
-    pages = first + _ESCALATIONS.width
-    notifications = pages + _PAGES.width
-    timers = notifications + _NOTIFICATIONS.width
+def paging(first: int, rows: Sequence[int] = (0, 0, 0, 0)) -> str:
+    """Climbs, their pages with notifications, and timers: in this order among the parameters, packed or so many `rows` of each."""
+    pages = first + ESCALATIONS.width * (rows[0] or 1)
+    notifications = pages + PAGE_ROWS.width * (rows[1] or 1)
+    timers = notifications + NOTIFICATIONS.width * (rows[2] or 1)
     return f"""climb AS (
-  {_ESCALATIONS.insert(first)}
+  {ESCALATIONS.insert(first, rows=rows[0])}
 ), page AS (
-  {_PAGES.insert(pages)}
+  {PAGE_ROWS.insert(pages, rows=rows[1])}
 ), notification AS (
-  {_NOTIFICATIONS.insert(notifications)}
+  {NOTIFICATIONS.insert(notifications, rows=rows[2])}
 ), timer AS (
-  {_TIMERS.insert(timers, more=(("set_for", "r.due_at"),))}
+  {TIMERS.insert(timers, more=(("set_for", "r.due_at"),), rows=rows[3])}
   ON CONFLICT (kind, subject) DO UPDATE
     SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = ''
 )"""
 
 
-def _paged(writing: Writing) -> list[str]:
+def paged(writing: Writing) -> list[str]:
+    """What `paging` takes, packed."""
     return [
-        *_ESCALATIONS.pack(writing.escalations), *_PAGES.pack(writing.pages),
-        *_NOTIFICATIONS.pack(writing.notifications), *_TIMERS.pack(writing.timers),
+        *ESCALATIONS.pack(writing.escalations), *PAGE_ROWS.pack(writing.pages),
+        *NOTIFICATIONS.pack(writing.notifications), *TIMERS.pack(writing.timers),
     ]  # fmt: skip
 
 
@@ -251,7 +251,7 @@ WITH room AS (
   -- brings it back, one in its stability watch.
   SELECT id FROM incidents WHERE id = ANY($1::bigint[]) AND status NOT IN ('resolved', 'closed')
     AND (status <> 'monitoring' OR id = ANY($3::bigint[])) ORDER BY id FOR SHARE
-), {_alert(4, where="r.incident_id IS NULL OR r.fresh OR r.incident_id IN (SELECT id FROM room)")}, tally AS (
+), {new_alerts(4, where="r.incident_id IS NULL OR r.fresh OR r.incident_id IN (SELECT id FROM room)")}, tally AS (
   INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
   SELECT 'tally', id, id, $2::timestamptz, $2::timestamptz FROM room
   ON CONFLICT (kind, subject) DO NOTHING
@@ -260,7 +260,7 @@ SELECT id FROM new
 """
 
 
-_CALM = """NOT EXISTS (SELECT FROM mutes WHERE ends_at > {0}) AND NOT EXISTS (SELECT FROM incidents WHERE status = 'monitoring')
+CALM = """NOT EXISTS (SELECT FROM mutes WHERE ends_at > {0}) AND NOT EXISTS (SELECT FROM incidents WHERE status = 'monitoring')
   AND NOT EXISTS (SELECT FROM incidents WHERE gathers AND status NOT IN ('resolved', 'closed'))"""
 """Nothing could hold a new alert back, bring an incident back with it, or take it to where it was merged."""
 
@@ -271,8 +271,8 @@ WITH room AS (
     SELECT id FROM incidents
     WHERE id = g.id AND status NOT IN ('resolved', 'closed', 'monitoring') AND severity <= g.worst FOR SHARE
   ) i
-  WHERE {_CALM.format("$4")}
-), {_alert(5, where="r.incident_id IN (SELECT id FROM room)")}, tally AS (
+  WHERE {CALM.format("$4")}
+), {new_alerts(5, where="r.incident_id IN (SELECT id FROM room)")}, tally AS (
   INSERT INTO timers (kind, subject, incident_id, due_at, set_for)
   SELECT 'tally', id, id, $2::timestamptz, $2::timestamptz FROM room
   ON CONFLICT (kind, subject) DO NOTHING
@@ -291,7 +291,7 @@ async def write_guessed(tx: Tx, alerts: Sequence[NewAlert], now: datetime, tally
         assert alert.incident_id is not None
         worst[alert.incident_id] = min(alert.severity, worst.get(alert.incident_id, 4))
     rooms = sorted(worst)
-    rows = await tx.fetch(_GUESS, rooms, tally_at, [worst[room] for room in rooms], now, *_ALERTS.pack(alerts))
+    rows = await tx.fetch(_GUESS, rooms, tally_at, [worst[room] for room in rooms], now, *ALERTS.pack(alerts))
     return {row[0] for row in rows}
 
 
@@ -303,72 +303,43 @@ async def write_alerts(tx: Tx, alerts: Sequence[NewAlert], relapsed: Collection[
     else meanwhile.
     """
     joined = sorted({a.incident_id for a in alerts if a.incident_id is not None and not a.fresh})
-    rows = await tx.fetch(_JOIN, joined, tally_at, list(relapsed), *_ALERTS.pack(alerts))
+    rows = await tx.fetch(_JOIN, joined, tally_at, list(relapsed), *ALERTS.pack(alerts))
     return {row[0] for row in rows}
 
 
-_PAGING = f"WITH {_paging(1)} SELECT"
+_PAGING = f"WITH {paging(1)} SELECT"
 
 
 async def write_paging(tx: Tx, writing: Writing) -> None:
     """Insert the escalations, pages, notifications and timers of `writing`."""
     if not (writing.escalations or writing.pages or writing.timers):
         return
-    await tx.execute(_PAGING, *_paged(writing))
+    await tx.execute(_PAGING, *paged(writing))
     if writing.notices:
         await notices.add(tx, writing.notices)
-    _count(writing)
+    count_pages(writing)
 
 
-def _count(writing: Writing) -> None:
+def count_pages(writing: Writing) -> None:
+    """For the metrics."""
     for state, count in Counter(page.state for page in writing.pages).items():
         PAGES.labels(state).inc(count)
 
 
-_BEGIN = f"WITH story AS ({_STORY.insert(1 + _INCIDENTS.width)}) {_INCIDENTS.insert(1)}"
+_BEGIN = f"WITH story AS ({STORY.insert(1 + INCIDENTS.width)}) {INCIDENTS.insert(1)}"
 
 
 async def write_incidents(tx: Tx, writing: Writing) -> None:
     """Insert the new incidents of `writing` with the whole story gathered so far."""
     if writing.incidents:
-        await tx.execute(_BEGIN, *_INCIDENTS.pack(writing.incidents), *_told(writing.entries))
-
-
-_AT_STORY = 4 + _INCIDENTS.width
-_AT_ALERTS = _AT_STORY + _STORY.width
-_OPEN = f"""
-WITH incident AS (
-  {_INCIDENTS.insert(4)}
-), story AS (
-  {_STORY.insert(_AT_STORY)}
-), {_alert(_AT_ALERTS)}, {_paging(_AT_ALERTS + _ALERTS.width)}
-SELECT all_written(CASE WHEN $2::timestamptz IS NULL OR ({_CALM.format("$2")}) THEN count(*) ELSE -1 END, $1),
-       ARRAY(SELECT nextval('incidents_id_seq') FROM generate_series(1, $3)) FROM new
-"""
-
-
-async def write_opening(
-    tx: Tx, writing: Writing, alerts: Sequence[NewAlert], calm_at: datetime | None = None, spare: int = 0
-) -> list[int]:
-    """Insert new incidents with their alerts, stories and pages in one statement, which is its own transaction.
-
-    Returns `spare` further incident numbers. Raises asyncpg.SerializationError, and nothing is written, when one of the keys was
-    opened by somebody else meanwhile; or, with `calm_at`, when something could hold back an alert at that time.
-    """
-    (row,) = await tx.fetch(
-        _OPEN, len(alerts), calm_at, spare, *_INCIDENTS.pack(writing.incidents), *_told(writing.entries),
-        *_ALERTS.pack(alerts), *_paged(writing),
-    )  # fmt: skip
-    _count(writing)
-    numbers: list[int] = row[1]
-    return numbers
+        await tx.execute(_BEGIN, *INCIDENTS.pack(writing.incidents), *STORY.pack(told(writing.entries)))
 
 
 _STORY_END = f"""
-WITH story AS ({_STORY.insert(1)})
+WITH story AS ({STORY.insert(1)})
 UPDATE incidents i SET timeline_seq = r.seq, timeline_head = decode(r.head, 'hex')
-FROM {_ENDS.source(1 + _STORY.width)}
-WHERE i.id = r.id AND i.id = ANY(${1 + _STORY.width}::text::bigint[])
+FROM {_ENDS.source(1 + STORY.width)}
+WHERE i.id = r.id AND i.id = ANY(${1 + STORY.width}::text::bigint[])
 """
 
 
@@ -376,7 +347,7 @@ async def write_story(tx: Tx, writing: Writing) -> None:
     """Insert the timeline entries of `writing` for incidents that exist and are locked, and move the ends of their chains."""
     if writing.entries:
         ends = {incident: _End(id=incident, seq=seq, head=head) for incident, seq, _, head in writing.entries}
-        await tx.execute(_STORY_END, *_told(writing.entries), *_ENDS.pack(list(ends.values())))
+        await tx.execute(_STORY_END, *STORY.pack(told(writing.entries)), *_ENDS.pack(list(ends.values())))
 
 
 async def announce(tx: Tx, topics: Sequence[str]) -> None:
