@@ -54,6 +54,11 @@ async def test_an_override_and_the_way_back(shell: Terminal) -> None:
     assert (gone.code, "There is no override" in gone.err) == (1, True)
     past = await shell.run("schedule", "override", "add", "week", "carol", "--from", "2026-02-01", "--to", "2026-02-02")
     assert (past.code, "lies in the past" in past.err) == (2, True)
+    for user, days in (("carol", ("2026-03-04T18:00", "2026-03-05")), ("erin", ("2026-03-04", "2026-03-06"))):
+        await shell.ok("schedule", "override", "add", "week", user, "--from", days[0], "--to", days[1])
+    assert "planned, hidden by erin" in (await shell.ok("schedule", "override", "list", "week")).out
+    over = (await shell.ok("schedule", "override", "list", "week", "--json")).json()["items"]
+    assert {(one["user"], one["covered_by"]) for one in over} == {("carol", "erin"), ("erin", None)}
 
 
 async def test_a_running_shift_is_asked_for(shell: Terminal) -> None:

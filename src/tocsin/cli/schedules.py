@@ -167,6 +167,10 @@ def revert(
 # --- overrides and shadow shifts --------------------------------------------------------------------------------------
 
 
+def _state(one: dict[str, Any]) -> str:
+    return f"{one['state']}, hidden by {one['covered_by']}" if one["covered_by"] else str(one["state"])
+
+
 def _several(field: str, said: str, verb: str) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, help=f"{said} of a schedule.")
 
@@ -175,7 +179,7 @@ def _several(field: str, said: str, verb: str) -> typer.Typer:
         found = Client.from_environment().get(path("schedules", id, field))
         if as_json:
             return show.json(found)
-        rows = [(o["id"], o["user"], when(o["from"]), when(o["to"]), o["state"], o["by"]) for o in found["items"]]
+        rows = [(o["id"], o["user"], when(o["from"]), when(o["to"]), _state(o), o["by"]) for o in found["items"]]
         show.table(("Id", "User", "From", "To", "State", "By"), rows, "There is none.")
 
     @app.command("add", help=f"Let somebody {verb}.")

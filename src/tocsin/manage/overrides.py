@@ -41,13 +41,24 @@ def id_of(one: Override) -> str:
 
 
 def view(schedule: Schedule, one: Override, field: Field, now: datetime) -> dict[str, Any]:
-    """`{id, user, from, to, by, state}`: times as instants (UTC), `state` is planned, running or over."""
+    """`{id, user, from, to, by, state, covered_by}`: times as instants (UTC), `state` is planned, running or over, `covered_by` who takes
+    all of it by a later override, or null."""
     start, end = span(schedule, one)
     state = "over" if end <= now else "running" if start <= now else "planned"
     return {
         "id": id_of(one), "kind": SAID[field], "user": one.user, "from": time_text(start), "to": time_text(end),
-        "by": one.by or None, "state": state,
+        "by": one.by or None, "state": state, "covered_by": _covered(schedule, one) if field == "overrides" else None,
     }  # fmt: skip
+
+
+def _covered(schedule: Schedule, one: Override) -> str | None:
+    start, end = span(schedule, one)
+    place = schedule.overrides.index(one) if one in schedule.overrides else len(schedule.overrides)
+    for later in reversed(schedule.overrides[place + 1 :]):
+        begins, ends = span(schedule, later)
+        if begins <= start and end <= ends:
+            return later.user
+    return None
 
 
 def list_of(ctx: Context, id: str, field: Field) -> dict[str, Any]:
