@@ -77,7 +77,7 @@ async def test_a_policy_of_wording_stops_what_it_names_and_takes_a_reason(desk: 
     await desk.post("/wording", {"id": "stakeholders", "block": ["jargon"]}, 201, role="admin")
     refused = await desk.refused("POST", f"{place}/updates", 422, {**bad, "status": "identified"})
     assert {one["rule"] for one in refused["findings"]} == {"jargon"}
-    assert {one["pointer"] for one in refused["errors"]} == {"/message"}
+    assert {one["pointer"] for one in refused["errors"]} == {"/message", "/overrule"}
     assert (await desk.get(place))["status"] == "acknowledged", "nothing moved"
     composed = await desk.post(f"{place}/updates/compose", {"audience": "stakeholders"}, 200)
     assert not any(one["stops"] for one in composed["findings"])

@@ -37,6 +37,8 @@ class Unfit(Invalid):
         text = (
             f"The wording for {audience} is stopped by policy. Mend it{way}: {'; '.join(one.message for one in said)}"
         )
+        if not strict:
+            said.append(Problem("or say here why it is published all the same", "/overrule"))
         super().__init__(text, "/message", tuple(said))
         self.findings: list[dict[str, Any]] = [msgspec.to_builtins(one) for one in stopping]
         self.strict = strict

@@ -130,8 +130,10 @@ async def _promise(ctx: Context, tx: Tx, one: Incident, other: Incident, now: da
     if not one.promised:
         return
     times = {name: datetime.fromisoformat(at) for name, at in other.promised.items()}
-    for name, at in one.promised.items():
-        times[name] = min(datetime.fromisoformat(at), times.get(name, datetime.fromisoformat(at)))
+    for name, text in one.promised.items():
+        at = datetime.fromisoformat(text)
+        if name not in times or now < at < times[name]:  # what is late already is not late for those who heard of the other since
+            times[name] = at
     promised = {name: at.isoformat() for name, at in times.items()}
     await incidents.update(tx, other, promised=promised, next_update_at=min(times.values()))
     writing = Writing()

@@ -73,7 +73,8 @@ def _joined(ctx: Context, page: StatusPage, one: Parted, into: Told | None, now:
     if into is None:
         text, path = "We do not tell more of this incident here.", "/status"
     else:
-        text = f"This is part of a larger incident now: {into.title}. What happens next is told there, and by e-mail as before."
+        name = "" if into.title == one.title else f": {into.title}"
+        text = f"This is part of a larger incident now{name}. What happens next is told there, and by e-mail as before."
         path = f"/status/incidents/{code(f'incident:{into.number}')}"
     return NewMailing(
         key=f"merged:{one.number}", kind="incident", heading=f"[{page.label}] {one.title}", text=f"Joined - {one.title}\n\n{text}",

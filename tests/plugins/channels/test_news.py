@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from email.headerregistry import Address
 
+import msgspec
+
 from tocsin.plugins.channels.base import Brief, Message, News
 from tocsin.plugins.channels.letters import push, subject, write
 from tocsin.plugins.channels.webhook import encode
@@ -48,3 +50,18 @@ def test_a_mail_says_it_under_its_own_subject_and_in_no_incidents_thread() -> No
 def test_a_small_screen_shows_the_lines_and_the_address() -> None:
     assert subject(MESSAGE) == HEADING
     assert push(MESSAGE) == f"{TEXT}\n{URL}"
+
+
+def test_a_mail_brings_an_appointment_that_calendars_understand() -> None:
+    invited = msgspec.structs.replace(
+        MESSAGE,
+        news=News(heading=HEADING, text=TEXT, url=URL, calendar="BEGIN:VCALENDAR\r\nSUMMARY:Ä\r\nEND:VCALENDAR\r\n"),
+    )
+    mail = write(invited, Address("Tocsin", addr_spec="tocsin@example.com"), "carol@example.com")
+    [part] = mail.iter_attachments()
+    assert (part.get_content_type(), part.get_param("method"), part.get_filename()) == (
+        "text/calendar",
+        "REQUEST",
+        "invitation.ics",
+    )
+    assert "SUMMARY:Ä" in part.get_content()
