@@ -195,6 +195,11 @@ async def test_check_knows_what_was_heard_what_has_no_runbook_and_which_methods_
     await world.fire("one", labels={"alertname": "Bare"})
     await world.fire("two", labels={"alertname": "Good", "runbook_url": "https://x"})
     await world.fire("three", labels={"alertname": "Good"}, annotations={"runbook_url": "https://x"})
+    await world.fire(
+        "four", labels={"alertname": "Job"}, annotations={"description": "no runbook, unless of a heartbeat"}
+    )
+    async with world.db.transaction() as tx:
+        await tx.execute("UPDATE alerts SET integration = 'heartbeat' WHERE dedup_key = 'four'")
     await world.sleep(days=3)
     found = await rehearsals.check(world.ctx, 30)
     assert [(f["kind"], f["object"]) for f in found["items"] if f["level"] != "note"] == [
@@ -203,7 +208,9 @@ async def test_check_knows_what_was_heard_what_has_no_runbook_and_which_methods_
         ("no_runbook", "service:api"),
         ("single_person", "schedule:primary"),
     ]
-    assert "Bare" in next(f["sentence"] for f in found["items"] if f["kind"] == "no_runbook")
+    said = next(f["sentence"] for f in found["items"] if f["kind"] == "no_runbook")
+    assert "Bare" in said
+    assert "Job" not in said, "a heartbeat says in its description what to do"
     assert not found["ok"], "nothing else would reach alice"
     await world.sleep(days=70)
     kinds = [(f["kind"], f["object"]) for f in (await rehearsals.check(world.ctx, 30))["items"]]

@@ -292,7 +292,7 @@ def runbooks(sweep: Sweep) -> Iterator[Finding]:
         yield Finding(
             kind="no_runbook", level="warning", object=f"service:{service}", teams=(known.team,) if known.team else (),
             sentence=f"Alerts of {known.label} came without a runbook in the last 30 days: {shown}.",
-            fix="Give the alert rule a label or annotation runbook_url.",
+            fix="Give the alert rule a label or annotation runbook_url; a heartbeat a description.",
         )  # fmt: skip
 
 

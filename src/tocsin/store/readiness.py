@@ -59,15 +59,16 @@ async def integrations_since(tx: Tx) -> dict[tuple[str, str], datetime]:
 
 async def without_runbook(tx: Tx, since: datetime) -> dict[str, list[str]]:
     """service -> what its recent alerts without a runbook are called, the most frequent first. Tests and drills do not count, nor
-    what belongs to private incidents."""
+    what belongs to private incidents; a heartbeat says in its description what to do."""
     rows = await tx.fetch(
         """SELECT service, name, count(*) FROM (
-             SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels, body
+             SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels, body, integration
              FROM alerts WHERE first_at >= $1
                AND NOT EXISTS (SELECT FROM incidents i WHERE i.id = incident_id AND i.private) ORDER BY first_at DESC, id DESC LIMIT $2
            ) AS recent
            WHERE NOT (labels ?| ARRAY['runbook_url', 'runbook', 'test'])
              AND NOT (COALESCE(body -> 'annotations', '{}') ?| ARRAY['runbook_url', 'runbook'])
+             AND NOT (integration = 'heartbeat' AND COALESCE(body -> 'annotations', '{}') ? 'description')
            GROUP BY service, name ORDER BY count(*) DESC, name""",
         since, LATEST,
     )  # fmt: skip
