@@ -66,6 +66,17 @@ async def test_a_manager_sees_the_difference_and_saves_it(stored: Site) -> None:
     assert matrix_of(stored.world.ctx.directory, None)[Severity.SEV1].response_time == 180
     again = text_of((await erin.send("/severities/SEV1", {**wanted, "act": "save"}, page="/severities/SEV1")).text)
     assert "Nothing would change" in again
+    fewer = {
+        **wanted,
+        "audiences.chosen": "yes",
+        "audiences.responders": "yes",
+        "audiences.public": "yes",
+        "act": "save",
+    }
+    assert "SEV1 changed: 1 field" in await erin.says(
+        await erin.send("/severities/SEV1", fewer, page="/severities/SEV1")
+    )
+    assert str(matrix_of(stored.world.ctx.directory, None)[Severity.SEV1].audiences) == "Audiences(responders, public)"
 
 
 async def test_what_cannot_be_used_is_said_at_its_field_and_kept_in_the_form(stored: Site) -> None:

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from tocsin.core import severity as named
+from tocsin.core.audience import AUDIENCES, SAID
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import AtDeclare, AtResolve, Paging, Progress, Review
@@ -46,7 +47,7 @@ HINTS = {
     "communication_frequency": "Whoever leads is reminded when the next update is due, and again after one, two, four ... times as long.",
     "resolution_target": "Not restored by then is told on the timeline and shown.",
     "inform_manager": "An update to the manager of the team, not a page. off: never.",
-    "audiences": "Of responders, stakeholders, executives, public; or nobody. For these an update is drafted when one is due.",
+    "audiences": "For these an update is drafted when one is due.",
     "at_declare": "At the beginning, stakeholders and executives who asked for it are told; and something is drafted for the status page.",
     "at_resolve": "What becomes of the last words to those that were told of the incident.",
     "users_from": "So many users cannot work, or not well: the guide says this severity, unless an answer says a worse one. Such as 10%.",
@@ -71,6 +72,9 @@ CHOICES: dict[str, dict[str, str]] = {
     ),
     "review": dict(zip(get_args(Review), ("Required", "Short", "Optional"), strict=True)),
 }
+
+
+SAID_TO = {name: SAID[name] for name in AUDIENCES}
 
 
 def said(field: str, value: str) -> str:
@@ -119,6 +123,7 @@ async def _form(
         request, viewer_of(request), "severities/edit.html", status, matrix=shown, key=severity.key,
         values=given or shown["severities"][severity.key], inherited=shown["inherited"][severity.key], wrong=wrong or {},
         changes=changes, problem=problem, labels=LABELS, hints=HINTS, choices=CHOICES, said=said, place=_place(service),
+        audiences=SAID_TO,
     )  # fmt: skip
 
 
@@ -126,6 +131,8 @@ async def _change(request: AnyRequest, severity: Severity, service: str | None) 
     """Show the difference, or save it."""
     ctx, viewer, sent = context(request), viewer_of(request), await fields(request)
     given = {name: sent.get(name, "").strip() for name in LABELS}
+    if "audiences.chosen" in sent:
+        given["audiences"] = ", ".join(one for one in AUDIENCES if sent.get(f"audiences.{one}")) or "nobody"
     inherited = severities.view(ctx, service)["inherited"][severity.key]
     wanted = {name: value if value not in ("", inherited[name]) else None for name, value in given.items()}
     filled = {name: value or inherited[name] for name, value in given.items()}
