@@ -34,7 +34,7 @@ async def test_a_mute_from_a_terminal(terminal: Terminal) -> None:
     await world.settle()
     assert world.phone("alice").times == 2
     assert (
-        "It held back 1 alerts (1 events); 1 still fired at its end."
+        "It held back 1 alert (1 event); 1 still fired at its end."
         in (await terminal.ok("mute", "show", made["id"])).out
     )
     assert (await terminal.ok("mute", "list", "--json")).json()["items"][0]["status"] == "expired"

@@ -54,11 +54,21 @@ def show_mute(id: MuteId, as_json: AsJson = False) -> None:
          ("made by", found["created_by"]), ("planned as", found["rule"]), ("recurs", plan.get("rrule") or plan.get("during"))]
     )  # fmt: skip
     if report := found["report"]:
-        show.line(
-            f"It held back {report['alerts']} alerts ({report['events']} events); {report['firing']} still fired at its end."
-        )
+        alerts, events = _many(report["alerts"], "alert"), _many(report["events"], "event")
+        show.line(f"It held back {alerts} ({events}); {report['firing']} still fired at its end.")
+        ended = [
+            (a["id"], a["service"], a["title"], when(a["resolved_at"]) if a["resolved_at"] else "still fired")
+            for a in report["items"]
+        ]
+        if ended:
+            show.table(("Alert", "Service", "Title", "Resolved"), ended, "")
+        return
     rows = [(a["id"], a["severity"], a["service"], a["title"]) for a in found["alerts"]]
     show.table(("Alert", "Severity", "Service", "Title"), rows, "It holds back nothing right now.")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 @app.command("add")

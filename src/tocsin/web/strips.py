@@ -15,6 +15,7 @@ WIDTH = 1000
 BEFORE = timedelta(hours=12)
 AFTER = timedelta(hours=36)
 FURTHEST = timedelta(days=14)
+MARGIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ def around(now: datetime) -> Scale:
 def spanning(mutes: Sequence[dict[str, Any]], now: datetime) -> Scale:
     """What is to come, or is over: from its first window to its last one, and now; at most a fortnight to either side."""
     times = [at for mute in mutes for name in ("starts_at", "ends_at") if (at := moment(mute[name])) is not None]
-    first = max(min([now - BEFORE, *times]), now - FURTHEST)
-    last = min(max([now + BEFORE, *times]), now + FURTHEST)
-    pad = (last - first) * 0.04
+    first = max(min([now, *times]), now - FURTHEST)
+    last = min(max([now, *times]), now + FURTHEST)
+    pad = max((last - first) * 0.06, MARGIN)
     return Scale(first - pad, last + pad)
 
 
