@@ -62,7 +62,7 @@ async def test_what_one_does_the_other_sees_at_once(stage: Stage) -> None:
     for window in (alice, bob):
         await expect(window.locator("#timeline > li").first).to_contain_text("I see it in the logs.")
         assert await window.locator("#timeline > li", has_text="I see it in the logs.").count() == 1
-    assert await bob.get_by_label("Message to everyone").input_value() == ""
+    await expect(bob.get_by_label("Message to everyone")).to_have_value("")
     await alice.locator("#timeline > li").first.get_by_role("button", name="Pin").click()
     await expect(bob.locator("#board .known-row")).to_contain_text("I see it in the logs.")
     await bob.get_by_label("What else do we know?").fill("<b>The pool</b> is exhausted.")

@@ -111,6 +111,8 @@ def declare(
         return show.json(found)
     paged = f", {found['assignee']} is paged" if found["assignee"] else ""
     show.line(f"{found['id']} ({found['name']}) is declared{paged}: {found['url']}")
+    if severity is None and computed:
+        show.line(client.post("severity-guide", {"impact": impact, "affected_services": service or []})["sentence"])
 
 
 def _roles(given: list[str]) -> dict[str, Any]:

@@ -35,7 +35,12 @@ def meaning(rows: Matrix, old: Severity, new: Severity) -> str:
             f"updates are due every {after.communication_frequency} instead of {before.communication_frequency}"
         )
     if lost := [name for name in before.audiences.names if name not in after.audiences.names]:
-        found.append(f"{' and '.join(lost)} are no longer told by rule")
+        *others, last = lost
+        found.append(
+            f"{', '.join(others)} and {last} are no longer told by rule"
+            if others
+            else f"{last} are no longer told by rule"
+        )
     if before.review == "required" != after.review:
         found.append("it can be closed without a published review")
     return ", ".join(found)

@@ -1,4 +1,4 @@
-// The room: Enter sends, single keys lead somewhere, clocks fill their bars, corrections stand at what they correct.
+// The room: Enter sends, single keys lead somewhere, clocks fill their bars, corrections stand at what they correct, answers are seen.
 (() => {
   "use strict";
   const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -67,6 +67,21 @@
       wrong.append(later);
     }
   };
+  // --- what became of an act stands where it can be seen, also for whoever acts far down the page ----------------------
+  let landing;
+  const land = (box) => { clearTimeout(landing); box.classList.remove("afloat"); for (const made of $$("[data-close]", box)) made.remove(); };
+  document.addEventListener("htmx:oobAfterSwap", () => setTimeout(() => {  // not before the swap has settled
+    const box = document.getElementById("messages"), said = box && box.querySelector(".banner");
+    if (!said) return;
+    land(box);
+    const place = box.getBoundingClientRect();
+    if (place.bottom > 100 && place.top < innerHeight) return;
+    const close = document.createElement("button");
+    close.type = "button"; close.className = "button plain"; close.dataset.close = "yes"; close.textContent = "Close";
+    close.addEventListener("click", () => land(box));
+    said.append(close); box.classList.add("afloat");
+    if (said.classList.contains("done")) landing = setTimeout(() => land(box), 8000);
+  }, 60));
   document.addEventListener("htmx:afterSwap", () => { bars(); correct(); });
   document.addEventListener("htmx:sseMessage", correct);
   bars(); setInterval(bars, 1000);
