@@ -132,8 +132,8 @@ async def _promise(ctx: Context, tx: Tx, one: Incident, other: Incident, now: da
     times = {name: datetime.fromisoformat(at) for name, at in other.promised.items()}
     for name, text in one.promised.items():
         at = datetime.fromisoformat(text)
-        if name not in times or now < at < times[name]:  # what is late already is not late for those who heard of the other since
-            times[name] = at
+        if name not in times or now < at < times[name]:
+            times[name] = at  # but for what is late already: those who heard of the other since do not wait for it
     promised = {name: at.isoformat() for name, at in times.items()}
     await incidents.update(tx, other, promised=promised, next_update_at=min(times.values()))
     writing = Writing()

@@ -25,8 +25,10 @@ _SHOWN = f"""
   (SELECT i.id FROM incidents i WHERE {_PUBLIC} AND GREATEST(i.public_at, i.resolved_at) > $1 ORDER BY i.public_at DESC LIMIT {MOST})
 """
 _THESE = f"""SELECT i.id FROM incidents i WHERE {_PUBLIC}
-  AND (i.id = ANY($1::bigint[]) OR i.id IN (SELECT m.merged_into FROM incidents m WHERE m.id = ANY($1::bigint[])))"""
-_SAID = "SELECT m.id, m.merged_into FROM incidents m WHERE m.id = s.id OR (m.merged_into = s.id AND NOT m.private)"
+  AND i.id = ANY($1::bigint[] || ARRAY(SELECT m.merged_into FROM incidents m
+                                       WHERE m.id = ANY($1::bigint[]) AND m.merged_into IS NOT NULL))"""
+_SAID = """SELECT s.id, NULL::bigint AS merged_into
+  UNION ALL SELECT m.id, m.merged_into FROM incidents m WHERE m.merged_into = s.id AND NOT m.private"""
 """An incident, and those that went into it: what was said of them was said of it."""
 _TOLD = """
 WITH shown AS ({shown})
@@ -163,9 +165,10 @@ async def loud(tx: Tx, *, rang: bool) -> list[Loud]:
                   last.at AS said_at, COALESCE(words.states, '{}') AS states
            FROM incidents i
            LEFT JOIN LATERAL (
-             SELECT max(COALESCE(u.published_at, u.created_at)) AS at FROM updates u
-             WHERE (u.incident = i.id OR u.incident IN (SELECT m.id FROM incidents m WHERE m.merged_into = i.id))
-               AND u.audience = 'public' AND u.state = 'published') AS last ON true
+             SELECT max(COALESCE(u.published_at, u.created_at)) AS at
+             FROM (SELECT i.id AS told UNION ALL SELECT m.id FROM incidents m WHERE m.merged_into = i.id) AS one
+             JOIN updates u ON u.incident = one.told
+             WHERE u.audience = 'public' AND u.state = 'published') AS last ON true
            LEFT JOIN LATERAL (
              SELECT jsonb_object_agg(c.key, c.value ORDER BY u.published_at, u.id) AS states
              FROM updates u CROSS JOIN LATERAL jsonb_each_text(u.components) AS c

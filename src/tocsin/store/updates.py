@@ -53,7 +53,7 @@ async def latest(tx: Tx, incident: int) -> dict[str, Update]:
     """The update that each audience was told last, also of what went into this incident."""
     rows = await tx.fetch(
         f"""SELECT DISTINCT ON (audience) {_FIELDS} FROM updates
-            WHERE (incident = $1 OR incident IN (SELECT id FROM incidents WHERE merged_into = $1)) AND state = 'published'
+            WHERE incident = ANY($1::bigint || ARRAY(SELECT id FROM incidents WHERE merged_into = $1)) AND state = 'published'
             ORDER BY audience, published_at DESC, id DESC""",
         incident,
     )
