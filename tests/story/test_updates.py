@@ -388,7 +388,8 @@ async def test_each_team_hears_of_its_own_queue_when_its_working_day_begins(db: 
         assert "nobody has it; somebody should have acknowledged by Mon 2 Mar 15:00 CET" in search.news.text
         assert not digests["payments"]("alice")
         told = [m.news.text for m in world.phone("erin").messages if m.news and "digest" in m.news.heading]
-        assert len(told) == 1 and "Results are an hour old." in told[0]
+        assert len(told) == 1
+        assert "Results are an hour old." in told[0]
         await world.wait(hours=3)  # 09:31: now the day of the payments team has begun
         for who in ("alice", "bob", "erin"):
             [payments] = digests["payments"](who)
@@ -398,7 +399,8 @@ async def test_each_team_hears_of_its_own_queue_when_its_working_day_begins(db: 
             assert "The chart is slow" in lines[0]  # what nobody has comes first
             assert "Alice has it (acknowledged)" in lines[1]
         told = [m.news.text for m in world.phone("erin").messages if m.news and "digest" in m.news.heading]
-        assert len(told) == 2 and "A label is wrong." in told[1]
+        assert len(told) == 2
+        assert "A label is wrong." in told[1]
         assert len(digests["search"]("carol")) == 1
 
 
