@@ -83,11 +83,12 @@ async def test_a_preset_is_chosen_looked_at_and_made(house: Site) -> None:
     assert "night" not in house.world.ctx.directory.escalation_policies, "nothing is made yet"
     assert await press(erin, "/new/policy", "tier.on_call") == 200
     assert form_of(erin.seen)["tier.on_call.1"] == ""
-    assert await press(erin, "/new/policy", "kind.fast") == 200
+    assert await press(erin, "/new/policy", "kind.fast", tier__on_call__1="user:carol") == 200
+    assert "after 3 min 20 s Carol" in text_of(erin.seen)
     assert await press(erin, "/new/policy", "save") == 303
     assert "Made." in text_of(erin.seen)
     assert policy(house, "night").preset == "fast"
-    assert [str(step.after) for step in steps_of(policy(house, "night"))] == ["0s", "5m"]
+    assert [str(step.after) for step in steps_of(policy(house, "night"))] == ["0s", "200s", "5m"]
     made = await erin.send("/policies/night/use", {"service": "api"})
     assert "Payments API climbs it from now on" in await erin.says(made)
     assert house.world.ctx.directory.services["api"].escalation_policy == "night"
