@@ -15,7 +15,7 @@ from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.incident import public_id
 from tocsin.core.moment import Change, moments
 from tocsin.flow import closing, merge, respond, restore, step, times
-from tocsin.manage import privacy
+from tocsin.manage import edits, privacy
 from tocsin.plugins.probes.base import Field, Sample
 from tocsin.store.database import Database, in_transaction
 
@@ -224,12 +224,16 @@ async def test_a_merged_incident_ends_and_its_alerts_go_with_it(world: World) ->
     await world.wait(minutes=2)
     twin = (await world.fire("second")).incident
     world.phone("alice").rang()
+    await edits.edit(world.ctx, twin or 0, ALICE, edits.Edits(impact={"percent": 12}))
     result = await merge.merge(world.ctx, twin, ALICE, target, "the same disk")
     await world.settle()
     assert "SEV1" in result.sentence
     row = await world.incident(twin)
     assert (row["status"], row["merged_into"], row["alerts_count"]) == ("closed", target, 0)
-    assert (await world.incident(target))["severity"] == 1
+    row = await world.incident(target)
+    assert (row["severity"], row["impact"]) == (1, {"percent": 12.0}), (
+        "what was known of either is known of the one that is left"
+    )
     (graver,) = await story(world, target, "severity_changed")
     assert (graver["actor"], graver["data"]["reason"]) == (ALICE, "merged")
     assert world.phone("alice").rang()

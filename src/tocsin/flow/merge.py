@@ -115,6 +115,8 @@ async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
         "alerts_count": counts.get(other.id, 0),
         "private": one.private or other.private,
     }
+    if one.impact and not other.impact:
+        changes["impact"] = one.impact
     if one.detected_at < other.detected_at:
         changes["detected_at"] = one.detected_at
         changes["moments"] = kept(other.moments, "detected", f"merged from {_called(one)}", "exact")
