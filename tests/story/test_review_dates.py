@@ -13,6 +13,7 @@ from tocsin.flow.minding import keep_watch
 from tocsin.manage import reviews
 from tocsin.plugins.channels.base import News
 from tocsin.store.database import Database
+from tocsin.store.migrate import migrations
 
 
 def news(world: World, who: str, words: str) -> list[News]:
@@ -59,3 +60,23 @@ async def test_reminders_count_up(db: Database) -> None:
         now = world.ctx.clock.now()
         assert [reminder(now - after, now) for after in REMINDERS] == [1, 2, 3, 4]
         assert reminder(now + timedelta(days=2), now) == 0
+
+
+async def test_times_that_no_calendar_can_show_are_put_right(db: Database) -> None:
+    """They were written before it was forbidden; the migration is what repairs them."""
+    [migration] = [one for one in migrations() if one.name == "review_dates"]
+    repair = migration.sql[migration.sql.index("UPDATE incidents SET") :]
+    async with World(db, organisation()) as world:
+        number = (await world.fire()).incident
+        for bad in ("-infinity", "0001-01-01 00:00:00+14", "1960-01-01Z", "infinity"):
+            async with db.transaction() as tx:
+                await tx.execute(
+                    f"UPDATE incidents SET impact_started_at = '{bad}', restored_at = '{bad}' WHERE id = $1", number
+                )
+                await tx.execute(repair)
+            row = await world.row(
+                "SELECT impact_started_at, restored_at, detected_at = created_at AS same FROM incidents"
+            )
+            assert row["impact_started_at"] is None
+            assert 1970 <= row["restored_at"].year <= 2200
+            assert row["same"], "what is right stays"
