@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
+from tocsin.plugins.probes import registry as probes
+
 from .conftest import DESK, PHONE, Stage
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -39,6 +41,7 @@ OVERFLOWING = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
 async def filled(stage: Stage) -> list[str]:
     """Little of everything; the paths of all pages."""
     world = stage.site.world
+    world.ctx.probes = probes.create()
     room = await stage.site.room(
         key="a", title="Checkout answers with errors for 38% of customers", labels={"region": "fra"}
     )
@@ -51,7 +54,7 @@ async def filled(stage: Stage) -> list[str]:
     return [
         "/", "/incidents", "/incidents?status=open&q=nothing", "/incidents/new", room, ended, "/alerts", "/alerts/1", "/oncall",
         room + "/explain", "/services", "/services/api", "/tokens", "/account", "/welcome", "/incidents/INC-00000000", "/queues",
-        "/policies/payments/edit",
+        "/policies/payments/edit", "/incidents/import", "/services/api/new-probe?type=tcp",
     ]  # fmt: skip
 
 
