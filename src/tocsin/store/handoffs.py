@@ -141,12 +141,14 @@ async def note_transferred(tx: Tx, id: int, incidents: Sequence[int]) -> None:
 async def unanswered_of(tx: Tx, user: str, schedule: str, since: datetime, limit: int) -> list[int]:
     """Open incidents assigned to `user` through this schedule that nobody answered in their present cycle of paging.
 
-    What `user` took over themselves through another schedule after `since` stays theirs.
+    Later steps that page them as a member of a team, or by name, take nothing away from that; being asked for in person does. What
+    `user` took over themselves through another schedule after `since` stays theirs.
     """
     rows = await tx.fetch(
         """SELECT i.id FROM incidents i
            WHERE i.status NOT IN ('resolved', 'closed') AND i.assignee = $1 AND i.acknowledged_cycle < i.cycle
-             AND (SELECT p.via FROM pages p WHERE p.incident_id = i.id AND p.user_id = $1 ORDER BY p.id DESC LIMIT 1) = $2
+             AND (SELECT p.via FROM pages p WHERE p.incident_id = i.id AND p.user_id = $1
+                    AND (p.via LIKE 'schedule:%' OR p.step = 0 AND p.via LIKE 'user:%') ORDER BY p.id DESC LIMIT 1) = $2
              AND NOT EXISTS (SELECT FROM handoffs h WHERE h.incoming = $1 AND h.schedule <> $3 AND h.at > $4
                              AND i.id = ANY(h.transferred))
            ORDER BY i.id LIMIT $5""",
