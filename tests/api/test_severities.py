@@ -48,7 +48,9 @@ async def test_what_rings_nobody_waits_in_the_queue_of_its_team(desk: Desk) -> N
         ("A label is wrong", None), ("chart is broken", "bob"),
     ]  # fmt: skip
     assert (await desk.get("/queues", team="payments"))["items"] == [queue]
-    assert "did you mean 'payments'?" in (await desk.refused("GET", "/queues", 404, query={"team": "paiments"}))["detail"]
+    assert (
+        "did you mean 'payments'?" in (await desk.refused("GET", "/queues", 404, query={"team": "paiments"}))["detail"]
+    )
 
 
 async def test_an_incident_shows_the_row_that_it_keeps(desk: Desk) -> None:

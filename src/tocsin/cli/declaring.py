@@ -239,7 +239,13 @@ def firsts(id: Id, as_json: AsJson = False) -> None:
     if as_json:
         return show.json(found)
     rows = [
-        (one["name"], one["state"], show.when(one["due_at"]), show.when(one["at"]), (one["evidence"] or "").partition("\n")[0][:120])
+        (
+            one["name"],
+            one["state"],
+            show.when(one["due_at"]),
+            show.when(one["at"]),
+            (one["evidence"] or "").partition("\n")[0][:120],
+        )
         for one in found["items"]
     ]
     show.table(("Clock", "State", "By", "At", "Proof"), rows, "This severity has no first clocks.")

@@ -46,7 +46,9 @@ def update(
         return _said(client.post(f"{place}/{discard}/discard", {}), as_json)
     if everyone:
         return _everyone(client.post(f"{place}/tell", {}), as_json)
-    moves: dict[str, Any] = _given(status=status, next_update_in=next_in, next_update_at=next_at, cause=cause, overrule=overrule)
+    moves: dict[str, Any] = _given(
+        status=status, next_update_in=next_in, next_update_at=next_at, cause=cause, overrule=overrule
+    )
     if component:
         moves["components"] = dict(_component(one) for one in component)
     if draft is not None:

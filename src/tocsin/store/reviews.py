@@ -101,7 +101,13 @@ async def change(tx: Tx, number: int, **columns: Any) -> None:
 
 
 async def listed(
-    tx: Tx, states: Sequence[str], hidden: Sequence[int], before: tuple[datetime, int] | None, limit: int, *, by_due: bool = False
+    tx: Tx,
+    states: Sequence[str],
+    hidden: Sequence[int],
+    before: tuple[datetime, int] | None,
+    limit: int,
+    *,
+    by_due: bool = False,
 ) -> list[Row]:
     """Reviews with their incidents, the one drafted last first; `by_due`: the one that is due first. `states` empty: all."""
     at, number = before or (None, None)
