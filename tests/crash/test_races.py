@@ -16,7 +16,7 @@ from tocsin.core.mute import Matcher, Mute
 from tocsin.flow import closing, release, respond, settling
 from tocsin.flow import triage as triage_module
 from tocsin.flow.opening import Opening
-from tocsin.store import incidents, intake, mutes, timers
+from tocsin.store import intake, mutes, stopping, timers
 from tocsin.store.database import Database
 
 Patch = Callable[[Any, str, Any], None]
@@ -155,7 +155,7 @@ async def test_a_person_resolves_while_the_alert_expires(world: World, patch: Pa
 
 async def test_a_person_and_the_source_acknowledge_at_the_same_moment(world: World, patch: Patch) -> None:
     outcome = await world.fire()
-    meeting(patch, (intake, "acknowledge_alerts", True), (incidents, "stop_paging", False))
+    meeting(patch, (intake, "acknowledge_alerts", True), (stopping, "stop_response", False))
     sent, result = await asyncio.gather(
         world.send(world.event("acknowledge")), respond.acknowledge(world.ctx, outcome.incident or 0, "user:alice")
     )
