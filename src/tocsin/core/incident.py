@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Literal
 
 from tocsin.core.errors import NotFound
@@ -27,6 +28,7 @@ def _mix(half: int, key: int) -> int:
     return (value ^ value >> 12) & 0xFFFF
 
 
+@lru_cache(maxsize=4096)
 def public_id(number: int) -> str:
     """`INC-1A2B3C4D` for an incident's number (1 .. 2**32-1)."""
     left, right = number >> 16 & 0xFFFF, number & 0xFFFF
@@ -49,9 +51,13 @@ def display_name(number: int, created_at: datetime) -> str:
 
 def room_name(number: int, created_at: datetime, service: str | None) -> str:
     """`inc-20261120-payments-041`: the name of an incident's rooms, everywhere (C-13). The day is in UTC; a long service is cut."""
-    slug = re.sub(r"[^a-z0-9]+", "-", (service or "").lower())[:40].strip("-")
-    parts = ("inc", created_at.astimezone(UTC).strftime("%Y%m%d"), slug, f"{number:03d}")
-    return "-".join(part for part in parts if part)
+    return f"{_rooms_of(created_at.astimezone(UTC).date(), service or '')}-{number:03d}"
+
+
+@lru_cache(maxsize=4096)
+def _rooms_of(day: date, service: str) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", service.lower())[:40].strip("-")
+    return f"inc-{day:%Y%m%d}-{slug}".rstrip("-")
 
 
 def parse_id(text: str) -> int:

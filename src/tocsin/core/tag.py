@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from tocsin.core.errors import Invalid
@@ -55,13 +56,19 @@ def _compiled(directory: Configured) -> tuple[dict[str, str], dict[str, int]]:
     return found
 
 
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    """A storm brings the same labels again and again."""
+    return tuple(dict.fromkeys(TOKEN.findall(text.lower())))
+
+
 def tags(directory: Configured, texts: Iterable[str], services: Iterable[str]) -> list[str]:
     """Services first, then the tags whose words stand in `texts` as whole words, in the order of the rules; no tag twice.
 
     Underscores and hyphens part words, so `disk_usage` holds `disk`; `dbms` does not hold `db`.
     """
     tag_of, order = _compiled(directory)
-    found = {tag_of[word] for text in texts for word in TOKEN.findall(text.lower()) if word in tag_of}
+    found = {tag_of[word] for text in texts for word in _words(text) if word in tag_of}
     return list(dict.fromkeys([*services, *sorted(found, key=order.__getitem__)]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -49,11 +50,15 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 
 def canonical(incident: int, seq: int, entry: Entry) -> bytes:
     """What is hashed: a JSON array with sorted keys, times in UTC with microseconds."""
-    utc = entry.at if entry.at.tzinfo is UTC else entry.at.astimezone(UTC)
-    at = utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     return msgspec.json.encode(
-        [incident, seq, at, entry.kind, entry.actor, entry.details, entry.data], order="deterministic"
+        [incident, seq, _stamp(entry.at), entry.kind, entry.actor, entry.details, entry.data], order="deterministic"
     )
+
+
+@lru_cache(maxsize=256)
+def _stamp(at: datetime) -> str:
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def extend(incident: int, link: Link, entry: Entry) -> Link:

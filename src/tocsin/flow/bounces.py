@@ -64,20 +64,18 @@ async def settle(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
 
 
 async def _bounce(ctx: Context, tx: Tx, said: Report, carried: Sequence[Carried], now: datetime) -> list[Held]:
-    locked = await incidents.lock(tx, [one.incident_id for one in carried])
+    ends = await incidents.lock_stories(tx, [one.incident_id for one in carried])
     changed, lost = await reports.bounced(tx, [one.id for one in carried], said.text, now)
     story = [(one.incident_id, _told(ctx, one, said.text, now)) for one in carried if one.id in changed]
     story += await unreachable(ctx, tx, lost, now)
     writing = Writing()
     for number, entry in story:
-        incident = locked[number]
-        link = writing.tell(number, incident.link, [entry])
-        incident.timeline_seq, incident.timeline_head = link.seq, link.head
+        ends[number] = writing.tell(number, ends[number], [entry])
     await write_story(tx, writing)
     for one in carried:
         if one.id in changed:
             metrics.DELIVERIES.labels(one.channel, "bounced").inc()
-    return await next_rung(ctx, tx, locked, lost, now) if lost else []
+    return await next_rung(ctx, tx, lost, now) if lost else []
 
 
 def _told(ctx: Context, one: Carried, error: str, now: datetime) -> Entry:

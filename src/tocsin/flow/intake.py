@@ -17,6 +17,7 @@ from tocsin.core.errors import Unavailable
 from tocsin.core.event import Event
 from tocsin.flow.batch import Item, Outcome
 from tocsin.flow.context import Context
+from tocsin.flow.newborn import FEW
 from tocsin.flow.triage import triage
 from tocsin.store.database import POINTWISE, bounded, translated
 
@@ -165,7 +166,7 @@ class Intake:
                     self._connection = await ctx.db.connect(POINTWISE)
                 with bounded(self._connection, PATIENCE), metrics.INTAKE_SECONDS.time():
                     paged = await triage(ctx, self._connection, items, lambda: ctx.wake.set("configuration"), now)
-            if paged:  # the pages go out before anything else is done
+            if 0 < paged <= FEW:  # the pages go out before anything else is done
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
         except Unavailable:

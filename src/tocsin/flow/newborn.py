@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
-COMPOSED = 16
-"""Messages composed while the database still works; of a storm, most wait for a place and are read again."""
+FEW = 16
+"""Pages for whose sake everything else waits a moment. In a storm most wait for a place anyway, and what counts is how many go."""
 
 
 async def meanwhile(work: Coroutine[Any, Any, T], prepare: Callable[[], R]) -> tuple[T, R]:
@@ -47,7 +47,7 @@ def newborn(ctx: Context, writing: Writing, held: Sequence[Held]) -> list[Held]:
     for one in held:
         page = page_of[written[one.id].page_id]
         letter = _letter(one, page, incident_of[page.incident_id])
-        message = _composed(ctx, letter) if len(held) <= COMPOSED else None
+        message = _composed(ctx, letter) if len(held) <= FEW else None
         found.append(Held(one.id, one.user_id, one.method, one.channel, one.scheduled_at, letter, message))
     return found
 

@@ -23,7 +23,7 @@ from tocsin.flow import hiding, responding, rooms
 from tocsin.flow.context import Context
 from tocsin.flow.hiding import Cause, Hiding
 from tocsin.flow.message import incident_url
-from tocsin.flow.newborn import meanwhile, newborn
+from tocsin.flow.newborn import FEW, meanwhile, newborn
 from tocsin.flow.pager import Pager, Subject, no_page, response_entries
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import Beginning, beginning, keep, kept
@@ -217,8 +217,12 @@ class Opening:
         recall, calm_at = self.ctx.recall, self.now if self.guessed else None
         alerts = [self._alert(new) for new in self.newcomers]
         written = write_opening(tx, writing, alerts, calm_at, recall.wanted(len(alerts)))
-        spare, self.held = await meanwhile(written, lambda: newborn(self.ctx, writing, self.held))
-        recall.numbers.extend(spare)
+        if len(self.held) > FEW:
+            recall.numbers.extend(await written)
+            self.held = newborn(self.ctx, writing, self.held)
+        else:
+            spare, self.held = await meanwhile(written, lambda: newborn(self.ctx, writing, self.held))
+            recall.numbers.extend(spare)
         self.ctx.announce("timeline")
         return True
 

@@ -48,7 +48,7 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
         of = {d.id: (d.letter.incident_id, d.letter.user_id, d.letter.method) for d in done if d.letter}
         if len(of) < len(done):
             of |= await notifications.owners(tx, [d.id for d in done if d.letter is None])
-        locked = await incidents.lock(tx, [incident for incident, _, _ in of.values()])
+        ends = await incidents.lock_stories(tx, [incident for incident, _, _ in of.values()])
         now = ctx.clock.now()  # after the lock, so that the story is in order of time
         story: list[tuple[int, Entry]] = []
         if good:
@@ -68,12 +68,10 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
             story += await unreachable(ctx, tx, lost, now)
         writing = Writing()
         for number, entry in story:
-            incident = locked[number]
-            link = writing.tell(number, incident.link, [entry])
-            incident.timeline_seq, incident.timeline_head = link.seq, link.head
+            ends[number] = writing.tell(number, ends[number], [entry])
         await write_story(tx, writing)
         if lost:
-            held = await next_rung(ctx, tx, locked, lost, now)
+            held = await next_rung(ctx, tx, lost, now)
         if story:
             ctx.announce("timeline")
     for delivery in done:
@@ -105,13 +103,11 @@ async def unreachable(ctx: Context, tx: Tx, pages: Sequence[int], now: datetime)
     return told
 
 
-async def next_rung(
-    ctx: Context, tx: Tx, locked: dict[int, incidents.Incident], lost: Sequence[int], now: datetime
-) -> list[Held]:
+async def next_rung(ctx: Context, tx: Tx, lost: Sequence[int], now: datetime) -> list[Held]:
     """Known undelivered: show it on the incident, and let the next rung fire where the latest one reached nobody."""
     people = await notifications.page_people(tx, lost)
-    for number in {incident for incident, _ in people.values()}:
-        incident = locked[number]
+    locked = await incidents.lock(tx, [incident for incident, _ in people.values()])
+    for incident in locked.values():
         if incident.open and not incident.answered and incident.alarm is None:
             await incidents.update(tx, incident, alarm="undelivered")
     climbs = await notifications.climbs_without_answer(tx, lost)

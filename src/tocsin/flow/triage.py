@@ -28,16 +28,16 @@ ATTEMPTS = 8
 BUSY = "Too much is being written at once: send this again"
 
 
-async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime) -> bool:
+async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[[], object], now: datetime) -> int:
     """Give every item its outcome, committed; its pages are handed over. `tx` is a connection outside a transaction, the
-    writer's own. Returns whether there are pages.
+    writer's own. Returns how many pages there are.
 
     Raises Unavailable when other writers keep winning.
     """
     changes = [item for item in items if item.event.action == "change"]
     if changes:
         await _store_changes(tx, changes, now)
-    paged = False
+    paged = 0
     for wave in waves([item for item in items if item.event.action != "change"] if changes else items):
         runs: dict[str, list[Run]] = {}
         for run in wave.values():
@@ -49,7 +49,7 @@ async def triage(ctx: Context, tx: Tx, items: Sequence[Item], refresh: Callable[
         if "trigger" in runs:
             held = await _triggers(ctx, tx, runs["trigger"], refresh, now)
             ctx.hand_over(held)
-            paged = paged or bool(held)
+            paged += len(held)
     return paged
 
 

@@ -100,6 +100,15 @@ async def lock(tx: Tx, ids: Sequence[int]) -> dict[int, Incident]:
     return {row["id"]: Incident(**row) for row in await tx.fetch(_LOCK, sorted(set(ids)))}
 
 
+async def lock_stories(tx: Tx, ids: Sequence[int]) -> dict[int, Link]:
+    """The same lock for those of whom something is told and nothing else: where the story of each ends."""
+    rows = await tx.fetch(
+        "SELECT id, timeline_seq, timeline_head FROM incidents WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE",
+        sorted(set(ids)),
+    )
+    return {row[0]: Link(row[1], row[2]) for row in rows}
+
+
 async def read(tx: Tx, number: int) -> Incident | None:
     """The incident as it is now, not locked; None when there is none."""
     row = await tx.fetchrow(f"SELECT {', '.join(_FIELDS)} FROM incidents WHERE id = $1", number)
