@@ -23,9 +23,9 @@ async def test_what_does_not_fit_is_refused_at_once_and_what_fitted_is_stored(
         number = (await world.fire("before", service="grouped", labels={"cluster": "eu"})).incident or 0
         real, gate = intake.triage, asyncio.Event()
 
-        async def slowly(*args: object) -> None:
+        async def slowly(*args: object) -> int:
             await gate.wait()
-            await real(*args)  # type: ignore[arg-type]
+            return await real(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(intake, "triage", slowly)
         ref = world.ctx.directory.integrations["g" * 32]

@@ -65,7 +65,7 @@ async def test_a_batch_too_large_for_the_database_gets_through_in_parts(
         sizes.append(len(items))
         if len(items) > 150:
             raise Unavailable("not within its time")
-        await real(ctx, tx, items, *rest)
+        return await real(ctx, tx, items, *rest)
 
     monkeypatch.setattr(intake, "triage", triage)
     ref = world.ctx.directory.integrations["k" * 32]
