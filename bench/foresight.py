@@ -16,7 +16,8 @@ from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory
 from tocsin.core.readiness import check
 from tocsin.core.spelling import decode
-from tocsin.manage.foresight import Question, muted_by, planned, rehearse
+from tocsin.manage.foresight import Question, rehearse
+from tocsin.manage.holding import muted_by, planned
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney", "UTC")
