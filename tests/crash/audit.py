@@ -76,7 +76,7 @@ ANY_TIME = (
         WHERE (kind = 'escalate' AND NOT EXISTS (SELECT FROM escalations e JOIN incidents i ON i.id = e.incident_id
                  WHERE e.id = t.subject AND e.state = 'running' AND i.status NOT IN ('resolved', 'closed')
                    AND i.acknowledged_cycle < i.cycle))
-           OR (kind = 'tally' AND NOT EXISTS (SELECT FROM incidents WHERE id = t.subject))
+           OR (kind IN ('tally', 'count') AND NOT EXISTS (SELECT FROM incidents WHERE id = t.subject))
            OR (kind = 'watch' AND NOT EXISTS (SELECT FROM incidents WHERE id = t.subject AND status = 'monitoring'))
            OR (kind = 'expire' AND NOT EXISTS (SELECT FROM alerts WHERE id = t.subject))
            OR (kind = 'unmute' AND NOT EXISTS (SELECT FROM mutes WHERE id = t.subject))"""),

@@ -282,7 +282,7 @@ class Storm:
             left = await self.rows(
                 """SELECT 'notification', id, due_at FROM notifications WHERE state = 'pending'
                    UNION ALL SELECT kind, subject, due_at FROM timers
-                   WHERE due_at < now() + interval '5 seconds' OR kind = 'response'"""
+                   WHERE due_at < now() + interval '5 seconds' OR kind IN ('response', 'count')"""
             )
             if not left:
                 return

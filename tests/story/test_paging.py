@@ -178,6 +178,17 @@ async def test_a_joining_alert_may_raise_the_severity_and_pages_again_but_never_
     assert (await world.incident())["acknowledged_by"] == "user:alice"
 
 
+async def test_an_alert_that_ended_and_came_back_counts_once(world: World) -> None:
+    first = await world.fire("a", service="grouped", labels={"cluster": "eu"})
+    await world.fire("b", service="grouped", labels={"cluster": "eu"})
+    for key in "bcb":  # b ends and comes back, c comes and ends
+        await world.fire(key, service="grouped", labels={"cluster": "eu"})
+        await world.ends(key, service="grouped")
+    await world.fire("b", service="grouped", labels={"cluster": "eu"})
+    await world.wait(seconds=3)
+    assert (await world.incident(first.incident))["alerts_count"] == 3
+
+
 async def test_groups_end_with_their_window(world: World) -> None:
     first = await world.fire("a", service="grouped", labels={"cluster": "eu"})
     await world.wait(minutes=4, seconds=59)

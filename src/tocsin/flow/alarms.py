@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tocsin.core.lifecycle import WATCH
-from tocsin.core.timeline import Entry
+from tocsin.flow.acts import tell
 from tocsin.flow.beside import beside
 from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
@@ -15,7 +15,7 @@ from tocsin.flow.settling import alerts_ended
 from tocsin.store import incidents, intake, timers
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
-from tocsin.store.writing import Writing, notify, write_story
+from tocsin.store.writing import notify
 
 LATE = timedelta(minutes=1)
 """An end that comes later than this finds us back from downtime, in which nobody could send anything again."""
@@ -47,29 +47,42 @@ async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 
 
 async def tally(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """Count the alerts of incidents that alerts joined, and tell it once for all of them."""
-    now = ctx.clock.now()
+    """The alerts of incidents that alerts joined are to be counted: all that joined before this stand in the database now.
+
+    Whoever joins afterwards sets the timer anew. The counting itself holds nothing up: of a long storm it takes a while.
+    """
     async with ctx.db.transaction() as tx:
-        locked = await incidents.lock(tx, [t.subject for t in due])
+        locked = await incidents.lock(tx, [t.subject for t in due])  # waits for those that are just joining
         ours = await timers.finish(tx, ctx.node, due)
-        mine = [locked[t.subject] for t in due if t.id in ours and t.subject in locked]
-        counts = await intake.count_alerts(tx, [incident.id for incident in mine])
-        writing = Writing()
-        for incident in mine:
-            total = counts.get(incident.id, 0)
-            joined = total - incident.alerts_count
-            await incidents.update(tx, incident, alerts_count=total)
-            if joined > 0:
-                text = f"{joined} alert{'s' if joined > 1 else ''} joined; {total} in all"
-                data = {"joined": joined, "total": total}
-                writing.tell(
-                    incident.id, incident.link,
-                    [Entry(at=now, kind="alerts_joined", actor=ACTOR, details=text, data=data)],
-                )  # fmt: skip
-        await write_story(tx, writing)
+        await timers.set_timers(
+            tx, "count", [t.subject for t in due if t.id in ours and t.subject in locked], ctx.clock.now()
+        )
+    ctx.wake.set("timers")
+    return []
+
+
+async def count(ctx: Context, due: Sequence[Timer]) -> list[Held]:
+    """Count the alerts of incidents, beside the timers, and tell once what joined."""
+    await beside(ctx, due, _counted, lease=timedelta(seconds=ctx.lease))
+    return []
+
+
+async def _counted(ctx: Context, timer: Timer) -> None:
+    async with (
+        ctx.db.reading() as tx
+    ):  # nothing is locked meanwhile: more alerts join, and will be counted by the next tally
+        total = (await intake.count_alerts(tx, [timer.subject])).get(timer.subject, 0)
+    async with ctx.db.transaction() as tx:
+        incident = (await incidents.lock(tx, [timer.subject])).get(timer.subject)
+        if not await timers.finish(tx, ctx.node, [timer]) or incident is None:
+            return
+        joined = total - incident.alerts_count
+        await incidents.update(tx, incident, alerts_count=total)
+        if joined > 0:
+            text = f"{joined} alert{'s' if joined > 1 else ''} joined; {total} in all"
+            await tell(tx, incident, ctx.clock.now(), "alerts_joined", ACTOR, text, joined=joined, total=total)
         await notify(tx, "timeline")
     ctx.wake.set("timeline")
-    return []
 
 
 async def watch(ctx: Context, due: Sequence[Timer]) -> list[Held]:

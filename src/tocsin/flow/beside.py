@@ -41,7 +41,7 @@ async def beside(
     async with ctx.db.transaction() as tx:
         for turn, start in enumerate(range(0, len(waiting), MOST), 1):
             await notices.put_back(tx, ctx.node, waiting[start : start + MOST], now + turn * BACK)
-        ours = await notices.lease(tx, ctx.node, batch[:room], now + LEASE)
+        ours = await notices.lease(tx, ctx.node, batch[:room], now + min(lease, LEASE))
     for timer in ours:
         ctx.beside[kind] += 1
         ctx.chore(_run(ctx, timer, work, places or ctx.places, lease))

@@ -59,6 +59,7 @@ HANDLERS: dict[str, Callable[[Context, Sequence[Timer]], Awaitable[list[Held]]]]
     "escalate": escalate.fire,
     "expire": alarms.expire,
     "tally": alarms.tally,
+    "count": alarms.count,
     "progress": progress.fire,
     "snooze": snooze.wake,
     "handover": handover.lapse,

@@ -289,10 +289,21 @@ async def firing(tx: Tx, incidents: Sequence[int]) -> dict[int, int]:
 
 
 async def count_alerts(tx: Tx, incidents: Sequence[int]) -> dict[int, int]:
-    """How many distinct alerts (by service and dedup key) ever joined each incident."""
+    """How many distinct alerts (by service and dedup key) ever joined each incident (incidents without any are absent).
+
+    Open ones are distinct as they are (`alerts_open`), so that in a storm, when it matters, nothing has to be sorted.
+    """
     rows = await tx.fetch(
-        """SELECT incident_id, count(DISTINCT (service, dedup_key)) FROM alerts WHERE incident_id = ANY($1::bigint[])
-           GROUP BY incident_id""",
+        """SELECT incident_id, firing + CASE WHEN ended = 0 THEN 0 ELSE (
+             SELECT count(*) FROM (
+               SELECT DISTINCT service, dedup_key FROM alerts e
+               WHERE e.incident_id = t.incident_id AND e.resolved_at IS NOT NULL AND NOT EXISTS (
+                 SELECT FROM alerts o WHERE o.service = e.service AND o.dedup_key = e.dedup_key AND o.resolved_at IS NULL
+                   AND o.incident_id = e.incident_id)
+             ) only_ended
+           ) END
+           FROM (SELECT incident_id, count(*) FILTER (WHERE resolved_at IS NULL) AS firing, count(resolved_at) AS ended
+                 FROM alerts WHERE incident_id = ANY($1::bigint[]) GROUP BY incident_id) t""",
         list(incidents),
     )
     return {r[0]: r[1] for r in rows}

@@ -67,6 +67,16 @@ async def set_timer(tx: Tx, kind: str, subject: int, incident: int | None, at: d
     )  # fmt: skip
 
 
+async def set_timers(tx: Tx, kind: str, incidents: Sequence[int], at: datetime) -> None:
+    """Set the timer of `kind` of each of these incidents to `at`, new or again."""
+    await tx.execute(
+        """INSERT INTO timers (kind, subject, incident_id, due_at, set_for) SELECT $1, id, id, $3, $3 FROM unnest($2::bigint[]) r(id)
+           ON CONFLICT (kind, subject) DO UPDATE
+             SET due_at = EXCLUDED.due_at, set_for = EXCLUDED.set_for, owner = NULL, attempts = 0, error = ''""",
+        kind, incidents, at,
+    )  # fmt: skip
+
+
 async def ensure(tx: Tx, kind: str, subject: int, at: datetime) -> None:
     """Set the timer of (kind, subject) to `at`, unless it is set already."""
     await tx.execute(
