@@ -16,7 +16,7 @@ from tocsin.core.mute import Matcher, Mute
 from tocsin.flow import closing, release, respond, settling
 from tocsin.flow import triage as triage_module
 from tocsin.flow.opening import Opening
-from tocsin.store import intake, mutes, stopping, timers
+from tocsin.store import endings, mutes, stopping, timers
 from tocsin.store.database import Database
 
 Patch = Callable[[Any, str, Any], None]
@@ -133,7 +133,7 @@ async def test_a_clock_that_steps_back_between_claim_and_work_loses_no_end_of_a_
 
 async def test_a_person_and_the_source_resolve_at_the_same_moment(world: World, patch: Patch) -> None:
     numbers = [(await world.fire(f"k{n}")).incident for n in range(3)]
-    meeting(patch, (intake, "end_alerts", True), (intake, "close_alerts_of", False))
+    meeting(patch, (endings, "end_alerts", True), (endings, "close_alerts_of", False))
     ends = [world.event("resolve", f"k{n}") for n in range(3)]
     outcomes, result = await asyncio.gather(
         world.send(*ends), closing.resolve(world.ctx, numbers[1] or 0, "user:alice")
@@ -145,7 +145,7 @@ async def test_a_person_and_the_source_resolve_at_the_same_moment(world: World, 
 
 async def test_a_person_resolves_while_the_alert_expires(world: World, patch: Patch) -> None:
     outcome = await world.fire(ends_at=world.clock.now() + timedelta(minutes=5))
-    meeting(patch, (intake, "expire_alerts", True), (intake, "close_alerts_of", False))
+    meeting(patch, (endings, "expire_alerts", True), (endings, "close_alerts_of", False))
     world.clock.advance(timedelta(minutes=5))
     await asyncio.gather(world.engine.turn(), closing.resolve(world.ctx, outcome.incident or 0, "user:alice"))
     await world.settle()
@@ -155,7 +155,7 @@ async def test_a_person_resolves_while_the_alert_expires(world: World, patch: Pa
 
 async def test_a_person_and_the_source_acknowledge_at_the_same_moment(world: World, patch: Patch) -> None:
     outcome = await world.fire()
-    meeting(patch, (intake, "acknowledge_alerts", True), (stopping, "stop_response", False))
+    meeting(patch, (endings, "acknowledge_alerts", True), (stopping, "stop_response", False))
     sent, result = await asyncio.gather(
         world.send(world.event("acknowledge")), respond.acknowledge(world.ctx, outcome.incident or 0, "user:alice")
     )
@@ -213,7 +213,7 @@ async def test_an_alert_that_joins_while_its_incident_is_restored_brings_it_back
         if not restored:
             restored = True
             async with world.db.transaction() as other:
-                ended = await intake.end_alerts(other, [("grouped", "one")], world.clock.now())
+                ended = await endings.end_alerts(other, [("grouped", "one")], world.clock.now())
                 await settling.alerts_ended(world.ctx, other, list(ended.values()), world.clock.now(), "ended")
             assert (await world.incident(number))["status"] == "monitoring"
         return await real(self, tx)

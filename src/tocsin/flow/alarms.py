@@ -12,7 +12,7 @@ from tocsin.flow.closing import finish
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.settling import alerts_ended
-from tocsin.store import incidents, intake, timers
+from tocsin.store import endings, incidents, timers
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
 from tocsin.store.writing import notify
@@ -34,13 +34,13 @@ async def expire(ctx: Context, due: Sequence[Timer]) -> list[Held]:
         mine = [t for t in due if t.id in ours]
         late = {t.subject for t in mine if now - t.set_for > LATE}
         subjects = [t.subject for t in mine]
-        ended = await intake.expire_alerts(tx, [alert for alert in subjects if alert not in late], now)
+        ended = await endings.expire_alerts(tx, [alert for alert in subjects if alert not in late], now)
         for quiet, how in (
             (False, "ended: not sent again in time"),
             (True, "ended: no event for the quiet time of its service"),
         ):
             await alerts_ended(ctx, tx, [alert[:3] for alert in ended if alert[3] is quiet], now, how)
-        for alert, at in (await intake.open_ends(tx, subjects)).items():
+        for alert, at in (await endings.open_ends(tx, subjects)).items():
             await timers.set_timer(tx, "expire", alert, None, max(at, now + GRACE) if alert in late else at)
     ctx.wake.set("timeline")
     return []
@@ -71,7 +71,7 @@ async def _counted(ctx: Context, timer: Timer) -> None:
     async with (
         ctx.db.reading() as tx
     ):  # nothing is locked meanwhile: more alerts join, and will be counted by the next tally
-        total = (await intake.count_alerts(tx, [timer.subject])).get(timer.subject, 0)
+        total = (await endings.count_alerts(tx, [timer.subject])).get(timer.subject, 0)
     async with ctx.db.transaction() as tx:
         incident = (await incidents.lock(tx, [timer.subject])).get(timer.subject)
         if not await timers.finish(tx, ctx.node, [timer]) or incident is None:
@@ -99,7 +99,7 @@ async def _watched(ctx: Context, timer: Timer) -> None:
         now = ctx.clock.now()
         if not await timers.finish(tx, ctx.node, [timer]) or incident is None or incident.status != "monitoring":
             return
-        if (await intake.firing(tx, [incident.id])).get(incident.id):
+        if (await endings.firing(tx, [incident.id])).get(incident.id):
             await timers.set_timer(tx, "watch", incident.id, incident.id, now + WATCH)
         else:
             await finish(ctx, tx, incident, ACTOR, now, "Stable through its watch", "observed")

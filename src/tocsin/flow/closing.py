@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.core.errors import Conflict
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name
 from tocsin.core.lifecycle import check_move, mttr_minutes
 from tocsin.core.matrix import update_by
 from tocsin.core.moment import kept, without
@@ -17,7 +17,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.review import form_of
 from tocsin.flow.rules import CLOCK, learn, rules_for, strike
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake, reviews, stopping, timers
+from tocsin.store import endings, incidents, merges, reviews, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import Writing, notify, write_paging
@@ -63,7 +63,7 @@ async def resolved(ctx: Context, tx: Tx, incident: Incident, actor: str, now: da
     if incident.status == "resolved":
         return Result(incident.id, False, "Already resolved")
     check_move(incident.status, "resolved")
-    ended = await intake.close_alerts_of(tx, incident.id, now)
+    ended = await endings.close_alerts_of(tx, incident.id, now)
     await finish(ctx, tx, incident, actor, now, notes, "observed" if incident.restored_at else "estimated")
     sentence = f"Resolved; {ended} open alerts ended with it" if ended else "Resolved"
     return Result(incident.id, True, sentence)
@@ -119,7 +119,8 @@ async def reopen(ctx: Context, number: int, actor: str, notes: str = "") -> Resu
 async def reopened(ctx: Context, tx: Tx, incident: Incident, actor: str, now: datetime, notes: str) -> Result:
     """Reopen a locked, resolved or closed incident."""
     if incident.merged_into is not None:
-        raise Conflict(f"It was merged into {public_id(incident.merged_into)}: reopen that one, or declare a new one.")
+        (into,) = (await merges.names(tx, [incident.merged_into])).values()
+        raise Conflict(f"It was merged into {into}: reopen that one, or declare a new one.")
     old, rules = incident.status, await rules_for(ctx, tx, incident)
     was: dict[str, Any] = {
         "was": incident.status, "restored_at": incident.restored_at, "resolved_at": incident.resolved_at,

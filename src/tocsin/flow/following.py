@@ -7,7 +7,7 @@ from datetime import datetime
 from tocsin.core.directory import Directory
 from tocsin.core.inhibition import concerned, rules_of
 from tocsin.flow import heartbeats, plans
-from tocsin.store import inhibitions, intake
+from tocsin.store import endings, inhibitions
 from tocsin.store.database import Tx
 
 AT_ONCE = 2000
@@ -20,7 +20,7 @@ async def follow(tx: Tx, old: Directory, new: Directory, now: datetime) -> None:
     for name, service in new.services.items():
         before = old.services.get(name)
         if before is not None and before.auto_resolve != service.auto_resolve:
-            await intake.quiet_of(tx, name, service.auto_resolve)
+            await endings.quiet_of(tx, name, service.auto_resolve)
     if _hides(old) != _hides(new):
         await _remark(tx, new)
         await inhibitions.look_again(tx, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from tocsin.core.errors import Conflict, Invalid, NotFound
@@ -17,7 +18,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import CLOCK, rules_for, strike
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake, merges, stopping, timers
+from tocsin.store import endings, incidents, merges, stopping, timers
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
@@ -88,13 +89,12 @@ async def _both(tx: Tx, number: int, other: int, pointer: str) -> tuple[Incident
 async def _check(tx: Tx, one: Incident, other: Incident) -> None:
     """Merges are one level deep, so that everybody knows where to go. Raises Conflict."""
     if one.merged_into is not None:
-        raise Conflict(f"It was merged into {public_id(one.merged_into)} already.")
+        raise Conflict(f"It was merged into {await _names(tx, [one.merged_into])} already.")
     if other.merged_into is not None:
-        raise Conflict(
-            f"{_called(other)} was itself merged into {public_id(other.merged_into)}: merge into that one instead."
-        )
+        into = await _names(tx, [other.merged_into])
+        raise Conflict(f"{_called(other)} was itself merged into {into}: merge into that one instead.")
     if inside := await merges.merged_into(tx, one.id):
-        names = ", ".join(public_id(number) for number in inside[:5])
+        names = await _names(tx, inside[:5])
         raise Conflict(f"Others were merged into {_called(one)} ({names}): merge the other way round.")
     if one.status == "closed":
         raise Conflict("It is closed: reopen it first, or link the two instead.")
@@ -104,10 +104,14 @@ async def _check(tx: Tx, one: Incident, other: Incident) -> None:
         raise Conflict("A drill is merged with nothing: it ends by itself.")
 
 
+async def _names(tx: Tx, numbers: Sequence[int]) -> str:
+    return ", ".join((await merges.names(tx, numbers)).values())
+
+
 async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
     """The other takes alerts, services, people, and the earlier beginning. Returns how many alerts came."""
     alerts = await merges.move_alerts(tx, one.id, other.id)
-    counts = await intake.count_alerts(tx, [one.id, other.id])
+    counts = await endings.count_alerts(tx, [one.id, other.id])
     changes: dict[str, object] = {
         "affected_services": list(dict.fromkeys([*other.affected_services, *one.affected_services])),
         "responders": list(dict.fromkeys([*other.responders, *one.responders])),

@@ -15,7 +15,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.probing import Measured, measure, probes_of
 from tocsin.flow.respond import answered
 from tocsin.flow.transitions import moved
-from tocsin.store import incidents, intake, stopping
+from tocsin.store import endings, incidents, stopping
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.writing import notify
@@ -90,7 +90,7 @@ async def settle(
     if stepped:
         text = f"from {old} to monitoring." + (f" {check.notes}" if check.notes else "")
         await tell(tx, incident, now, "status_updated", actor, text, **{"from": old, "to": "monitoring"})
-    firing = (await intake.firing(tx, [incident.id])).get(incident.id, 0)
+    firing = (await endings.firing(tx, [incident.id])).get(incident.id, 0)
     return Settled(Result(incident.id, True, _sentence(check, firing)))
 
 
@@ -109,7 +109,8 @@ def _sentence(check: Check, firing: int) -> str:
     elif not check.proved:
         said += ", though a probe fails; the time is kept as estimated"
     if firing:
-        said += f". {firing} of its alerts still fire{'s' if firing == 1 else ''}: the watch goes on until they end"
+        many = f"{firing:,} or more" if firing == endings.MOST_FIRING else firing
+        said += f". {many} of its alerts still fire{'s' if firing == 1 else ''}: the watch goes on until they end"
     return said
 
 

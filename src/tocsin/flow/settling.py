@@ -17,17 +17,18 @@ from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.respond import answer
 from tocsin.flow.transitions import Move, all_moved, moved
-from tocsin.store import incidents, intake, stopping
+from tocsin.store import endings, incidents, intake, stopping
 from tocsin.store.database import Tx
+from tocsin.store.endings import Touched
 from tocsin.store.incidents import Incident
-from tocsin.store.intake import NewEvent, Touched
+from tocsin.store.intake import NewEvent
 from tocsin.store.writing import Writing, notify, write_story
 
 
 async def resolve_by_source(ctx: Context, tx: Tx, runs: Sequence[Run], now: datetime) -> None:
     """End the alerts of these resolve events; incidents whose last alert ended are settled. One transaction."""
     async with tx.transaction():
-        ended = await intake.end_alerts(tx, [(r.service, r.key) for r in runs], now)
+        ended = await endings.end_alerts(tx, [(r.service, r.key) for r in runs], now)
         await alerts_ended(ctx, tx, list(ended.values()), now, "resolved by their source")
         await _keep(tx, runs, ended, Reason.RESOLVED, now)
     _settle(runs, ended, Reason.RESOLVED)
@@ -44,7 +45,7 @@ async def alerts_ended(
     if not by_incident:
         return
     locked = await incidents.lock(tx, list(by_incident))
-    left = await intake.firing(tx, list(by_incident))
+    left = await endings.firing(tx, list(by_incident))
     writing = Writing()
     for number, alerts in by_incident.items():
         incident = locked[number]
@@ -61,7 +62,7 @@ async def alerts_ended(
 async def acknowledge_by_source(ctx: Context, tx: Tx, runs: Sequence[Run], now: datetime) -> None:
     """A source's acknowledgement acknowledges the incident. One transaction."""
     async with tx.transaction():
-        found = await intake.acknowledge_alerts(tx, [(r.service, r.key) for r in runs], now)
+        found = await endings.acknowledge_alerts(tx, [(r.service, r.key) for r in runs], now)
         actors = {
             incident: f"integration:{runs[p].service}/{runs[p].items[0].ref.integration.id}"
             for p, (_, incident, _) in found.items()
