@@ -17,7 +17,7 @@ from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Step,
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import Ladder, turn
-from tocsin.core.finding import Facts, Finding
+from tocsin.core.finding import Facts, Finding, unheard
 from tocsin.core.readiness import check
 from tocsin.core.spelling import Duration, decode
 
@@ -76,7 +76,7 @@ def test_a_schedule_of_working_days_leaves_nights_open_and_says_what_happens_the
     assert len(gap.spans) == 6
     assert gap.sentence == (
         "Nobody is on call in Primary from Mon 1 Jun 2026 00:00 +00:00 to Mon 1 Jun 2026 09:00 +00:00, and 5 more times: "
-        "a page goes on to the next step at once."
+        "no other step pages anybody."
     )
     assert "schedule primary" in gap.fix
     assert gap.teams == ("shop",)
@@ -93,9 +93,48 @@ def test_a_gap_that_others_in_the_same_step_fill_is_only_a_note() -> None:
 def test_a_later_step_keeps_a_gap_from_being_a_dead_end() -> None:
     office = [{"from": "09:00", "to": "17:00"}]
     steps = [{"targets": [{"schedule": "primary"}]}, {"after": "5m", "targets": [{"team": "shop"}]}]
-    assert brief(found(organisation(restrictions=office, steps=steps))) == [
-        ("error", "coverage_gap", "schedule:primary")
+    (gap,) = found(organisation(restrictions=office, steps=steps))
+    assert brief([gap]) == [("error", "coverage_gap", "schedule:primary")]
+    assert gap.sentence.endswith(": a page goes on to the next step at once.")
+
+
+def test_what_two_schedules_of_one_step_leave_open_together_is_one_finding() -> None:
+    """And each of them has gaps that the other fills: good to know, no more."""
+    both = [
+        {"targets": [{"schedule": "primary"}, {"schedule": "other"}]},
+        {"after": "5m", "targets": [{"team": "shop"}]},
     ]
+    known = organisation(restrictions=[{"from": "09:00", "to": "17:00"}], steps=both)
+    layer = {
+        "id": "l",
+        "users": ["ann", "ben"],
+        "starts": "2026-05-04T09:00",
+        "restrictions": [{"from": "12:00", "to": "20:00"}],
+    }
+    other = decode({"id": "other", "layers": [layer]}, Schedule)
+    findings = found(replace(known, schedules={**known.schedules, "other": other}))
+    empty, *notes = findings
+    assert brief(findings) == [
+        ("error", "empty_step", "policy:shop"),
+        ("note", "coverage_gap", "schedule:other"),
+        ("note", "coverage_gap", "schedule:primary"),
+    ]
+    assert empty.sentence.startswith(
+        "Step 1 of Shop (schedule primary, schedule other) pages nobody from Mon 1 Jun 2026 00:00"
+    )
+    hours = [(span[0] - MONDAY, span[1] - MONDAY) for span in (notes[0].spans[0], notes[1].spans[0])]
+    assert hours == [(timedelta(hours=9), timedelta(hours=12)), (timedelta(hours=17), timedelta(hours=20))]
+
+
+def test_a_policy_whose_only_step_pages_nobody_is_one_finding() -> None:
+    (finding,) = found(organisation(steps=[{"targets": [{"team": "shop"}]}], members=()))
+    assert brief([finding]) == [("error", "dead_end", "policy:shop")]
+
+
+def test_a_rotation_with_nobody_behind_it_is_one_risk_however_many_take_turns() -> None:
+    (finding,) = found(organisation(manager=None), days=14)
+    assert brief([finding]) == [("warning", "single_person", "policy:shop")]
+    assert finding.sentence == "Shop pages only one person at a time at any time (Ben, Ann): nobody comes after."
 
 
 def test_a_step_that_names_an_empty_team_pages_nobody() -> None:
@@ -218,7 +257,11 @@ def test_a_method_that_only_fails_counts_as_none_when_there_is_no_other() -> Non
     both = user("ann", contact_methods=[
         {"id": "hook", "type": "webhook", "url": "http://x"}, {"id": "mail", "type": "email", "address": "a@x"},
     ])  # fmt: skip
-    assert brief(found(organisation(users=[both]), facts)) == [("warning", "failing_method", "user:ann")]
+    first = found(organisation(users=[both]), facts)
+    assert brief(first) == [("warning", "failing_method", "user:ann")]
+    facts = Facts(failing={("ann", "hook"): "HTTP 404", ("ann", "mail"): "550"})
+    known: dict[str, Any] = {finding.key: [] for finding in first}
+    assert [f.level for f in unheard(found(organisation(users=[both]), facts), known, None)] == ["error", "error"]
 
 
 def override(start: str, end: str, who: str = "ben") -> dict[str, str]:
@@ -253,15 +296,9 @@ def test_an_override_hidden_by_a_later_one_does_not_end_anything() -> None:
     assert found(with_override(organisation(), overrides=hidden)) == []
 
 
-def clocks(starts: str, now: datetime) -> list[Finding]:
-    berlin = decode(
-        {
-            "id": "primary",
-            "time_zone": "Europe/Berlin",
-            "layers": [{"id": "daily", "users": ["ann", "ben"], "starts": starts, "rotation": {"unit": "day"}}],
-        },
-        Schedule,
-    )
+def clocks(starts: str, now: datetime, **more: Any) -> list[Finding]:
+    daily = {"id": "daily", "users": ["ann", "ben"], "starts": starts, "rotation": {"unit": "day"}}
+    berlin = decode({"id": "primary", "time_zone": "Europe/Berlin", "layers": [daily], **more}, Schedule)
     return [f for f in check(replace(organisation(), schedules={"primary": berlin}), now, 5) if f.kind == "dst_night"]
 
 
@@ -276,6 +313,22 @@ def test_nights_in_which_the_clocks_change(starts: str, level: str) -> None:
     assert brief([autumn]) == [(level, "dst_night", "time_zone:Europe/Berlin")]
     assert "go back by 60 minutes Sun 25 Oct 2026 02:00 +01:00" in autumn.sentence
     assert clocks(starts, datetime(2026, 7, 1, tzinfo=UTC)) == []
+
+
+def test_a_window_or_an_override_that_ends_in_the_skipped_hour_is_a_handover_written_for_it() -> None:
+    before = datetime(2026, 3, 27, tzinfo=UTC)
+    all_day = {"id": "day", "users": ["ben"], "starts": "2026-01-01T09:00"}
+    night = {
+        "id": "night",
+        "users": ["ann"],
+        "starts": "2026-01-01T09:00",
+        "restrictions": [{"from": "20:00", "to": "02:30"}],
+    }
+    assert [f.level for f in clocks("", before, layers=[all_day, night])] == ["warning"]
+    night["restrictions"] = [{"from": "20:00", "to": "03:00"}]
+    assert [f.level for f in clocks("", before, layers=[all_day, night])] == ["note"]
+    covering = [override("2026-03-28T20:00", "2026-03-29T02:30", "ann")]
+    assert [f.level for f in clocks("", before, layers=[all_day], overrides=covering)] == ["warning"]
 
 
 def test_errors_come_first_and_a_bad_span_is_refused() -> None:
@@ -375,10 +428,12 @@ def compare(directory: Directory, start: datetime, days: int) -> None:
     for name in directory.schedules:
         gaps = slow.when(lambda at, name=name: slow.on_call(name, at) is None)
         using = [n for n, step in enumerate(policy.steps) if any(t.schedule == name for t in step.targets)]
-        hurting = {at for at in gaps if any(not everyone[at][n] for n in using)}
-        assert told("coverage_gap", f"schedule:{name}") == (hurting or gaps)
+        relying = any([t.schedule for t in policy.steps[n].targets] == [name] for n in using)
+        together = {at for at in gaps if any(not everyone[at][n] for n in using)}
+        assert told("coverage_gap", f"schedule:{name}") == (gaps if relying else gaps - together)
     several = [n for n, step in enumerate(policy.steps) if len(step.targets) > 1 or not step.targets[0].schedule]
-    assert told("empty_step", "policy:p") == {at for at in slow.minutes if any(not everyone[at][n] for n in several)}
+    empty = {at for at, each in everyone.items() if set().union(*each) and any(not each[n] for n in several)}
+    assert told("empty_step", "policy:p") == empty
 
 
 @settings(max_examples=6, deadline=None)

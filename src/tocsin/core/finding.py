@@ -27,7 +27,7 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 class Finding:
     """`object` is `schedule:primary`, `policy:payments`, `user:bob` ...; `spans` are all times it is about (none: always).
 
-    `teams` are those who should know. `fix` says what to do about it.
+    `teams` are those who should know. `fix` says what to do about it. `about` tells apart findings of one kind about one object.
     """
 
     kind: Kind
@@ -37,11 +37,12 @@ class Finding:
     fix: str
     spans: tuple[Span, ...] = ()
     teams: tuple[str, ...] = ()
+    about: str = ""
 
     @property
     def key(self) -> str:
         """The same finding tomorrow has the same key."""
-        return f"{self.kind} {self.object}"
+        return f"{self.kind} {self.object} {self.about}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)

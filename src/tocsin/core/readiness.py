@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from zoneinfo import ZoneInfo
 
-from tocsin.core.calendar import instant, stretches, zone
-from tocsin.core.configuration import EscalationPolicy, Override, Schedule
-from tocsin.core.coverage import Span, common, joined
+from tocsin.core.calendar import zone
+from tocsin.core.configuration import EscalationPolicy
+from tocsin.core.coverage import Span, common, joined, uncovered
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.finding import LEVELS, Facts, Finding, Level, said, times
+from tocsin.core.finding import LEVELS, Facts, Finding, Level, times
 from tocsin.core.notification import plan
 from tocsin.core.preset import steps_of
+from tocsin.core.readiness_calendar import dst_nights, overrides
 from tocsin.core.readiness_people import newcomers, strains
-from tocsin.core.schedule import OVERRIDE, who
 from tocsin.core.sweep import Sweep
 
 DAYS = 90
@@ -28,8 +26,6 @@ NEVER_HEARD = timedelta(days=2)
 """An integration configured longer ago than this should have been heard from."""
 SILENT = timedelta(days=60)
 """An integration that sent before, and not for so long, may be broken."""
-SOON = timedelta(days=14)
-"""Overrides that end within this time are told."""
 NAMED = 5
 """People that a sentence names."""
 RELIEVED = timedelta(days=28)
@@ -56,45 +52,62 @@ def coverage_gaps(sweep: Sweep) -> Iterator[Finding]:
         if not gaps:
             continue
         policies = sweep.within(f"schedule:{schedule.id}")
-        hurting = joined(span for policy in policies for span in _unfilled(sweep, policy, schedule.id, gaps))
-        level: Level = "error" if hurting else "note"
-        told = hurting or gaps
+        lone = [policy for policy in policies if _relies(policy, schedule.id)]
+        shared = joined(span for policy in policies for span in _unfilled(sweep, policy, schedule.id))
+        level: Level = "error" if lone else "note"
+        # What several targets of one step leave open together is an empty step, told of there.
+        told = gaps if lone else list(common(gaps, uncovered(shared, sweep.start, sweep.end)))
+        if not told:
+            continue
         then = (
-            "a page goes on to the next step at once"
-            if hurting
+            _what_follows(sweep, lone, told)
+            if lone
             else "other people stand in the same steps"
             if policies
             else "no policy uses it"
         )
         yield Finding(
             kind="coverage_gap", level=level, object=f"schedule:{schedule.id}", spans=tuple(told),
-            teams=_teams(sweep, schedule, policies),
+            teams=sweep.teams_of_schedule(schedule, policies),
             sentence=f"Nobody is on call in {schedule.name or schedule.id} {times(told, zone(schedule.time_zone))}: {then}.",
             fix=f"Cover these times with a layer or an override in the schedule {schedule.id}"
             f"{sweep.where('schedules', schedule.id)}.",
         )  # fmt: skip
 
 
-def _unfilled(sweep: Sweep, policy: EscalationPolicy, schedule: str, gaps: Sequence[Span]) -> Iterator[Span]:
-    """Those of the gaps in which a step that relies on the schedule pages nobody at all."""
+def _relies(policy: EscalationPolicy, schedule: str) -> bool:
+    """Does one of its steps page this schedule and nothing else?"""
+    return any([target.schedule for target in step.targets] == [schedule] for step in steps_of(policy))
+
+
+def _unfilled(sweep: Sweep, policy: EscalationPolicy, schedule: str) -> Iterator[Span]:
+    """When a step that names the schedule pages nobody at all."""
     for number, step in enumerate(steps_of(policy)):
         if any(target.schedule == schedule for target in step.targets):
-            empty = [(s.start, s.end) for s in sweep.lines[policy.id] if not s.steps[number]]
-            yield from common(joined(empty), gaps)
+            yield from ((s.start, s.end) for s in sweep.lines[policy.id] if not s.steps[number])
 
 
-def _teams(sweep: Sweep, schedule: Schedule, policies: Sequence[EscalationPolicy]) -> tuple[str, ...]:
-    own = [schedule.team] if schedule.team else []
-    named = {policy.id for policy in policies}
-    return tuple(dict.fromkeys([*own, *(team for use in sweep.uses if use.policy.id in named for team in use.teams)]))
+def _what_follows(sweep: Sweep, policies: Sequence[EscalationPolicy], gaps: Sequence[Span]) -> str:
+    """What becomes of a page that comes to one of the gaps."""
+    dead = list(common(gaps, joined(span for policy in policies for span in _dead(sweep, policy))))
+    if not dead:
+        return "a page goes on to the next step at once"
+    if dead == list(gaps):
+        return "no other step pages anybody"
+    return "a page goes on to the next step at once, and at some of these times no other step pages anybody"
+
+
+def _dead(sweep: Sweep, policy: EscalationPolicy) -> list[Span]:
+    """When no step of the policy pages anybody."""
+    return joined((s.start, s.end) for s in sweep.lines[policy.id] if not s.people)
 
 
 def empty_steps(sweep: Sweep) -> Iterator[Finding]:
-    """Steps that page nobody at some time, where that is not one schedule's gap."""
+    """Steps that page nobody at some time, where that is not one schedule's gap and other steps page somebody."""
     for use in sweep.uses:
         policy = use.policy
         for number, step in enumerate(steps_of(policy)):
-            empty = joined((s.start, s.end) for s in sweep.lines[policy.id] if not s.steps[number])
+            empty = joined((s.start, s.end) for s in sweep.lines[policy.id] if s.people and not s.steps[number])
             lone = len(step.targets) == 1 and step.targets[0].schedule in sweep.directory.schedules
             if not empty or lone:
                 continue
@@ -112,7 +125,7 @@ def dead_ends(sweep: Sweep) -> Iterator[Finding]:
     """Policies that reach nobody by any step."""
     for use in sweep.uses:
         policy = use.policy
-        empty = joined((s.start, s.end) for s in sweep.lines[policy.id] if not s.people)
+        empty = _dead(sweep, policy)
         if empty:
             about = f" about {', '.join(use.services)}" if use.services else ""
             yield Finding(
@@ -133,18 +146,22 @@ def single_people(sweep: Sweep) -> Iterator[Finding]:
                 (user,) = stretch.people
                 if not use.managers - {user, None} or None in use.managers:
                     alone.setdefault(user, []).append((stretch.start, stretch.end))
-        for user, spans in alone.items():
-            held = joined(spans)
-            always = held == [(sweep.start, sweep.end)]
-            when = "at any time" if always else times(held, sweep.zone_of(policy))
-            yield Finding(
-                kind="single_person", level="warning", object=f"policy:{policy.id}", spans=() if always else tuple(held),
-                teams=use.teams,
-                sentence=f"{sweep.label(user)} is the only person whom {policy.name or policy.id} pages {when}: "
-                "nobody comes after.",
-                fix=f"Add a step with somebody else, or a manager to the team"
-                f"{sweep.where('escalation_policies', policy.id)}.",
-            )  # fmt: skip
+        if not alone:
+            continue
+        held = joined(span for spans in alone.values() for span in spans)
+        always = held == [(sweep.start, sweep.end)]
+        when = "at any time" if always else times(held, sweep.zone_of(policy))
+        names = [sweep.label(user) for user in alone]
+        few = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+        name = policy.name or policy.id
+        yield Finding(
+            kind="single_person", level="warning", object=f"policy:{policy.id}", spans=() if always else tuple(held),
+            teams=use.teams,
+            sentence=f"{names[0]} is the only person whom {name} pages {when}: nobody comes after." if len(names) == 1
+            else f"{name} pages only one person at a time {when} ({few}): nobody comes after.",
+            fix=f"Add a step with somebody else, or a manager to the team"
+            f"{sweep.where('escalation_policies', policy.id)}.",
+        )  # fmt: skip
 
 
 def lone_shifts(sweep: Sweep) -> Iterator[Finding]:
@@ -157,7 +174,7 @@ def lone_shifts(sweep: Sweep) -> Iterator[Finding]:
         (user,) = people
         yield Finding(
             kind="single_person", level="warning", object=f"schedule:{schedule.id}",
-            teams=_teams(sweep, schedule, policies),
+            teams=sweep.teams_of_schedule(schedule, policies),
             sentence=f"{sweep.label(user)} holds every shift of {schedule.name or schedule.id} for "
             f"{(sweep.end - sweep.start).days} days: nobody ever takes over.",
             fix=f"Add somebody to the rotation{sweep.where('schedules', schedule.id)}.",
@@ -197,6 +214,7 @@ def idle_channels(sweep: Sweep) -> Iterator[Finding]:
         many = "1 person" if len(concerned) == 1 else f"{len(concerned)} people"
         yield Finding(
             kind="idle_channel", level="error" if lost else "warning", object=f"channel:{type}",
+            about="alone" if lost else "",
             sentence=f"Nothing goes out by {type}, by which {many} would be paged: {why}."
             + (f" Nothing else reaches {names}." if lost else ""),
             fix="Configure it, or give these people another contact method.",
@@ -213,6 +231,7 @@ def failing_methods(sweep: Sweep) -> Iterator[Finding]:
         alone = not any((user, other) not in sweep.facts.failing for other in usable)
         yield Finding(
             kind="failing_method", level="error" if alone else "warning", object=f"user:{user}",
+            about=f"{method} alone" if alone else method,
             teams=sweep.teams_of_user(user),
             sentence=f"The last messages to {sweep.label(user)} by {method} were refused: {error}."
             + (" Nothing else would reach this person." if alone else ""),
@@ -237,7 +256,7 @@ def unknown_users(sweep: Sweep) -> Iterator[Finding]:
     for user, kind, id, owners in named:
         if user not in users:
             yield Finding(
-                kind="unknown_user", level="error", object=f"{words[kind]}:{id}", teams=owners,
+                kind="unknown_user", level="error", object=f"{words[kind]}:{id}", about=user, teams=owners,
                 sentence=f"The {words[kind]} {id} names the user {user!r}, who does not exist.",
                 fix=f"Take {user!r} out, or add the user{sweep.where(kind, id)}.",
             )  # fmt: skip
@@ -294,84 +313,6 @@ def runbooks(sweep: Sweep) -> Iterator[Finding]:
             sentence=f"Alerts of {known.label} came without a runbook in the last 30 days: {shown}.",
             fix="Give the alert rule a label or annotation runbook_url; a heartbeat a description.",
         )  # fmt: skip
-
-
-# --- the calendar -----------------------------------------------------------------------------------------------------
-
-
-def overrides(sweep: Sweep) -> Iterator[Finding]:
-    """Overrides in force that end soon, and who comes then."""
-    for schedule in sweep.directory.schedules.values():
-        place = zone(schedule.time_zone)
-        for override in schedule.overrides:
-            end = instant(override.end.naive, place)
-            if not sweep.start < end <= min(sweep.start + SOON, sweep.end) or not _in_force(schedule, override, end):
-                continue
-            after = who(schedule, end)
-            if after is not None and after[0] == override.user:
-                continue
-            name, start = schedule.name or schedule.id, instant(override.start.naive, place)
-            then = f"{sweep.label(after[0])} takes over" if after else "nobody takes over"
-            yield Finding(
-                kind="expiring_override", level="note" if after else "warning", object=f"schedule:{schedule.id}",
-                spans=((start, end),), teams=_teams(sweep, schedule, ()),
-                sentence=f"The override of {sweep.label(override.user)} in {name} ends {said(end, place)}, and {then}.",
-                fix="Nothing to do, if that is meant." if after
-                else f"Extend the override, or cover the time after it{sweep.where('schedules', schedule.id)}.",
-            )  # fmt: skip
-
-
-def _in_force(schedule: Schedule, override: Override, end: datetime) -> bool:
-    """It is what puts its user on call just before its end."""
-    return who(schedule, end - timedelta(seconds=1)) == (override.user, OVERRIDE)
-
-
-def dst_nights(sweep: Sweep) -> Iterator[Finding]:
-    """Nights in which the clocks change, and who is on call then; a warning where a handover falls into the changed hour."""
-    zones: dict[str, list[Schedule]] = {}
-    for schedule in sweep.directory.schedules.values():
-        if sweep.rosters.shifts(schedule.id):
-            zones.setdefault(schedule.time_zone, []).append(schedule)
-    for name, schedules in zones.items():
-        place = zone(name)
-        cuts = list(stretches(place, sweep.start, sweep.end))
-        for (_, at, before), (_, _, after) in pairwise(cuts):
-            yield _changed(sweep, schedules, place, at, after - before)
-
-
-def _changed(sweep: Sweep, schedules: Sequence[Schedule], place: ZoneInfo, at: datetime, by: timedelta) -> Finding:
-    forward = by > timedelta()
-    span = (at, at + abs(by)) if forward else (at - abs(by), at + abs(by))
-    odd = [s for s in schedules if _hands_over_within(sweep, s, place, at, by)]
-    people = dict.fromkeys(sweep.label(on[0]) for s in schedules if (on := who(s, at)))
-    minutes = int(abs(by).total_seconds()) // 60
-    how = "forward" if forward else "back"
-    sentence = (
-        f"Clocks in {place.key} go {how} by {minutes} minutes {said(at, place)}; "
-        f"on call then: {', '.join(list(people)[:8]) or 'nobody'}{' and others' if len(people) > 8 else ''}."
-    )
-    if odd:
-        what = "does not exist" if forward else "happens twice"
-        sentence += f" In {', '.join(s.name or s.id for s in odd)} a handover is written for an hour that {what}."
-    return Finding(
-        kind="dst_night", level="warning" if odd else "note", object=f"time_zone:{place.key}", spans=(span,),
-        teams=tuple(dict.fromkeys(s.team for s in schedules if s.team)), sentence=sentence,
-        fix="Move the handover out of that hour." if odd else "Nothing to do: the schedules follow the clock.",
-    )  # fmt: skip
-
-
-def _hands_over_within(sweep: Sweep, schedule: Schedule, place: ZoneInfo, at: datetime, by: timedelta) -> bool:
-    """Does a shift begin in the hour that is repeated, or is its beginning written for the hour that is skipped?"""
-    starts = [shift.start for shift in sweep.rosters.shifts(schedule.id)]
-    if by < timedelta():
-        return any(at + by <= start < at - by for start in starts)
-    first = (at.astimezone(place).replace(tzinfo=None) - by).time()
-    last = at.astimezone(place).replace(tzinfo=None).time()
-    written = [
-        layer.starts.naive.time() for layer in schedule.layers if layer.rotation.unit != "hour" and len(layer.users) > 1
-    ]
-    written += [window.start.time for layer in schedule.layers for window in layer.restrictions]
-    return any(at <= start < at + by for start in starts) and any(first <= clock < last for clock in written)
 
 
 RULES: tuple[Callable[[Sweep], Iterator[Finding]], ...] = (

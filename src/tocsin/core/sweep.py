@@ -9,7 +9,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from tocsin.core.calendar import zone
-from tocsin.core.configuration import EscalationPolicy
+from tocsin.core.configuration import EscalationPolicy, Schedule
 from tocsin.core.coverage import Rosters, Span, Stretch
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import manager_of
@@ -83,6 +83,14 @@ class Sweep:
 
     def teams_of_user(self, user: str) -> tuple[str, ...]:
         return tuple(t.id for t in self.directory.teams.values() if user in t.members or user == t.manager)
+
+    def teams_of_schedule(self, schedule: Schedule, policies: Sequence[EscalationPolicy]) -> tuple[str, ...]:
+        """Its own team, and those whose services page by one of the policies."""
+        own = [schedule.team] if schedule.team else []
+        named = {policy.id for policy in policies}
+        return tuple(
+            dict.fromkeys([*own, *(team for use in self.uses if use.policy.id in named for team in use.teams)])
+        )
 
     def label(self, user: str) -> str:
         known = self.directory.users.get(user)

@@ -125,7 +125,9 @@ async def _tell(tx: Tx, directory: Directory, teams: Sequence[str], findings: Se
         theirs = [f for f in findings if f.level != "note" and (team in f.teams if team else not f.teams)]
         fresh = unheard(theirs, *_told(reports.get(team)))
         await notices.add(tx, list(_news(directory, team, fresh, len(theirs), now)))
-        spans = {f.key: [[start.isoformat(), end.isoformat()] for start, end in f.spans] for f in theirs}
+        spans: dict[str, list[list[str]]] = {}
+        for finding in theirs:  # two findings may have one key, as the two nights of a year in which clocks change
+            spans.setdefault(finding.key, []).extend([a.isoformat(), b.isoformat()] for a, b in finding.spans)
         await readiness.save_report(tx, team, spans, until, now)
 
 
