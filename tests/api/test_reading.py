@@ -56,6 +56,7 @@ async def test_an_alert_tells_what_was_sent_and_what_became_of_it(desk: Desk) ->
     assert (alert["labels"], alert["details"]) == ({"host": "db-1"}, {"free": "2 %"})
     assert alert["links"] == [{"href": "http://x", "text": "graph"}]
     assert alert["incident"] == public_id(outcome.incident or 0)
+    assert alert["incident_name"] == f"INC-2026-{outcome.incident:03d}"
     assert await desk.get(f"/alerts/{alert['id']}") == alert | {"muted_by": None}
 
 

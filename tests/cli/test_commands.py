@@ -123,7 +123,7 @@ async def test_a_token_is_the_only_thing_on_standard_output(terminal: Terminal) 
 
 
 async def test_a_test_alert_from_a_terminal(terminal: Terminal) -> None:
-    assert "The test alert opened INC-" in (await terminal.ok("service", "test", "api")).out
+    assert "The test alert opened INC-2026-" in (await terminal.ok("service", "test", "api")).out
     assert "Test alert for Payments API" in (await terminal.ok("alert", "list")).out
 
 

@@ -24,6 +24,7 @@ async def test_a_drill_pages_for_real_and_ends_when_somebody_answers(world: Worl
         "Alice was reached first, after 0 s; nobody has answered yet."
     )
     number = (await world.incident())["id"]
+    assert started["name"] == f"INC-2026-{number:03d}"
     await world.acknowledge(number)
     await world.wait(seconds=5)
     over = await drills.get(world.ctx, started["id"])

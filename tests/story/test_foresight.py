@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tocsin.core.errors import NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name
 from tocsin.core.mute import Matcher
 from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
@@ -224,6 +224,7 @@ async def test_replay_shows_what_today_would_be_different(world: World) -> None:
     await world.wait(minutes=11)
     await world.acknowledge(number, "bob")
     same = await replays.replay(world.ctx, number)
+    assert same["name"] == f"INC-2026-{number:03d}"
     assert same["sentence"] == "Today the same people would be paged, by the same means, at the same times."
     assert [(i["user"], i["change"]) for i in same["items"]] == [("alice", "same"), ("bob", "same")]
     world.ctx.directory = directory(
@@ -254,6 +255,7 @@ async def test_one_person_one_minute(world: World) -> None:
     await world.wait(minutes=30)
     minute = datetime.fromisoformat(at(3))
     alice = await explain_person(world.ctx, "alice", minute)
+    assert alice["pages"][0]["incident_name"] == f"INC-2026-{number:03d}"
     assert alice["sentence"] == (
         "Mon 2 Mar 2026 10:03 +00:00: Alice was on call (primary), and a page was waiting: Disk full."
     )
@@ -269,6 +271,7 @@ async def test_one_person_one_minute(world: World) -> None:
     (why,) = [item["sentence"] for item in bob["items"] if item["kind"] == "not_paged"]
     assert "step 2, which leads to Bob, was due Mon 2 Mar 2026 10:11 +00:00; Alice answered Mon 2 Mar 2026 10:05" in why
     assert "It paged Alice." in why
+    assert why.startswith(f"INC-2026-{number:03d} 'Disk full'")
     with pytest.raises(NotFound, match="no user 'zoe'"):
         await explain_person(world.ctx, "zoe")
 
@@ -306,6 +309,11 @@ def payload(key: str, severity: str = "critical", cluster: str = "one", **labels
     return {"routing_key": "g" * 32, "event_action": "trigger", "dedup_key": key, "payload": said}
 
 
+async def called(world: World, number: int) -> str:
+    (row,) = await world.rows("SELECT created_at FROM incidents WHERE id = $1", number)
+    return display_name(number, row["created_at"])
+
+
 async def now(world: World, **body: Any) -> dict[str, Any]:
     """What is said of a payload right now."""
     return await rehearsals.rehearse(world.ctx, Question(source="pagerduty", payload=payload(**body)))
@@ -316,12 +324,12 @@ async def test_right_now_what_is_open_is_counted_in(world: World) -> None:
     world.ctx.directory = directory({"inhibitions": [HIDES]})
     first = await world.fire("disk", "error", service="grouped", labels={"cluster": "one"})
     assert first.incident is not None
-    name = public_id(first.incident)
+    name = await called(world, first.incident)
     before = await world.rows("SELECT id, count, severity FROM alerts")
     for key in ("disk", "other"):
         found = await now(world, key=key, severity="error")
         (case,) = found["cases"]
-        assert (case["incident"], found["items"]) == (name, [])
+        assert (case["incident_name"], found["items"]) == (name, [])
         taken = "It fires already and is counted in" if key == "disk" else "It joins"
         said = f"{taken} {name} (SEV2, which nobody has answered yet). Nobody is paged anew."
         assert case["sentence"] == said
@@ -369,5 +377,5 @@ async def test_a_service_is_told_as_hidden_while_what_it_depends_on_is_down(worl
     assert cause.incident is not None
     found = await rehearsals.rehearse(world.ctx, Question(service="grouped", severity="SEV1"))
     assert found["items"] == []
-    said = f"It is hidden while {public_id(cause.incident)} is open, of what it depends on: it pages nobody."
+    said = f"It is hidden while {await called(world, cause.incident)} is open, of what it depends on: it pages nobody."
     assert found["cases"][0]["sentence"] == said

@@ -33,6 +33,9 @@ async def test_people_are_asked_to_the_meeting_and_the_owner_is_reminded(db: Dat
         [asked] = news(world, "alice", "asked to the review")
         for said in ("METHOD:REQUEST", "SEQUENCE:0", "ORGANIZER", f"UID:review-{number}@"):
             assert said in asked.calendar, said
+        called = f"INC-2026-{number:03d}"
+        assert called in asked.heading
+        assert f"Review of {called}" in asked.calendar
         review = await world.row("SELECT * FROM reviews")
         await reviews.plan(
             world.ctx, number, "user:alice", owner="bob", meeting_at=review["meeting_at"] + timedelta(hours=1)
@@ -47,7 +50,7 @@ async def test_people_are_asked_to_the_meeting_and_the_owner_is_reminded(db: Dat
             "overdue",
         ]
         await world.wait(hours=24 * 14)
-        assert len(news(world, "bob", "The review of INC")) == LAST_REMINDER + 1, (
+        assert len(news(world, "bob", f"The review of {called}")) == LAST_REMINDER + 1, (
             "and then no more (one was the meeting)"
         )
         [item] = (await reviews.list_reviews(world.ctx, state="open"))["items"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -80,6 +81,8 @@ async def test_much_news_for_one_person_is_one_message(db: Database) -> None:
         assert "Nobody has taken command of 30 incidents: take it, or give it to somebody." in rang
         assert "Updates are due, or late, of 30 incidents." in rang
         assert any("The status page is green although 30" in said for said in rang)
+        crowd = next(m.news for m in world.phone("alice").messages if m.news and "are due, or late" in m.news.heading)
+        assert re.match(r"INC-2026-\d{3}, INC-2026-\d{3}, INC-2026-\d{3} and 27 others\.", crowd.text)
         assert world.phone("alice").times < 10
         assert world.phone("erin").times < 10
         assert await world.rows("SELECT FROM timeline WHERE kind = 'update_drafted'") == [], "nobody was promised any"

@@ -182,7 +182,8 @@ async def test_an_incident_shows_what_it_hides(site: Site) -> None:
     assert "Hidden under it" in words
     assert "slow is broken" in words
     assert "Hides other alerts" in words
-    assert public_id(cause.incident or 0) in text_of(await alice.get(f"/alerts/{hidden.alert_id}"))
+    hides = f"INC-2026-{cause.incident:03d}"
+    assert hides in text_of(await alice.get(f"/alerts/{hidden.alert_id}"))
 
 
 async def test_a_heartbeat_is_made_changed_and_removed_in_the_browser(site: Site) -> None:

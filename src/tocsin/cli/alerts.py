@@ -27,7 +27,7 @@ def list_alerts(
     found = Client.from_environment().items("alerts", query, limit)
     if as_json:
         return show.json(found)
-    keys = ("status", "severity", "service", "count", "incident", "reason")
+    keys = ("status", "severity", "service", "count", "incident_name", "reason")
     rows = [(a["id"], when(a["first_at"]), *(a[key] for key in keys), a["title"]) for a in found["items"]]
     columns = ("ID", "First", "Status", "Severity", "Service", "Count", "Incident", "Reason", "Title")
     show.table(columns, rows, "No alerts.")

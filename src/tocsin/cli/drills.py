@@ -45,11 +45,11 @@ def _watched(client: Client, found: dict[str, Any]) -> dict[str, Any]:
             time.sleep(LOOK)
             found = client.get(path("drills", found["id"]))
         return found
-    with console.status(f"{found['id']}: paging") as status:
+    with console.status(f"{found['name']}: paging") as status:
         while found["state"] == "running":
             time.sleep(LOOK)
             found = client.get(path("drills", found["id"]))
-            status.update(show.clean(f"{found['id']}: {found['sentence']}"))
+            status.update(show.clean(f"{found['name']}: {found['sentence']}"))
     return found
 
 
@@ -60,4 +60,4 @@ def _report(found: dict[str, Any]) -> None:
         for n in p["notifications"]
     ]
     show.table(("User", "Step", "Through", "By", "State", "At", "Said"), rows, "Nobody was paged.")
-    show.line(f"{found['id']}: {found['sentence']}")
+    show.line(f"{found['name']}: {found['sentence']}")

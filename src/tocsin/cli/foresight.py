@@ -116,6 +116,7 @@ def replay(
         (i["name"], i["method"] or "UNREACHABLE", i["step"], when(i["then"]), when(i["now"]), i["change"])
         for i in found["items"]
     ]
+    show.line(f"{found['name']}  {found['title']}")
     show.table(("User", "By", "Step", "Then", "Today", "Change"), rows, "")
     show.line(found["sentence"])
 
@@ -134,7 +135,7 @@ def explain(
         show.line(f"{when(item['at'])}  {item['sentence']}")
     for page in found["pages"]:
         for told in page["told"]:
-            show.line(f"    {page['incident']}: {told}")
+            show.line(f"    {page['incident_name']}: {told}")
 
 
 def _offline() -> Any:

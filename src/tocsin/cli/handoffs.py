@@ -66,9 +66,9 @@ def _print(found: dict[str, Any]) -> None:
     if found["signed_by"]:
         pairs.append(("signed", f"{found['signed_by']}, {when(found['signed_at'])}"))
     if found["transferred"]:
-        pairs.append(("changed hands", ", ".join(found["transferred"])))
+        pairs.append(("changed hands", ", ".join(found["transferred_names"])))
     if found["offered"]:
-        pairs.append(("offered", ", ".join(f"{one['id']} {one['title']}" for one in found["offered"])))
+        pairs.append(("offered", ", ".join(f"{one['name']} {one['title']}" for one in found["offered"])))
     show.fields(pairs)
     for section, heading in HEADINGS.items():
         show.line("")

@@ -122,7 +122,7 @@ def _preview(seen: Any, as_json: bool) -> None:
         show.say(note)
     for window in seen["windows"]:
         show.line(f"from {when(window['starts_at'])} to {when(window['ends_at'])}")
-    rows = [(a["id"], a["severity"], a["service"], a["title"], a["incident"]) for a in seen["items"]]
+    rows = [(a["id"], a["severity"], a["service"], a["title"], a["incident_name"]) for a in seen["items"]]
     show.table(("Alert", "Severity", "Service", "Title", "Incident"), rows, "No open alert matches.")
 
 

@@ -79,7 +79,7 @@ def history(user: User = None, limit: Limit = 50, as_json: AsJson = False) -> No
     if as_json:
         return show.json(found)
     rows = [
-        (when(n["sent_at"] or n["scheduled_at"]), n["incident"]["id"], n["incident"]["title"], n["method"], n["state"],
+        (when(n["sent_at"] or n["scheduled_at"]), n["incident"]["name"], n["incident"]["title"], n["method"], n["state"],
          n["receipt"] or n["error"] or (f"waits: {n['held']}" if n["held"] else ""), n["why"])
         for n in found["items"]
     ]  # fmt: skip
@@ -93,7 +93,7 @@ def told(user: User = None, limit: Limit = 50, as_json: AsJson = False) -> None:
     if as_json:
         return show.json(found)
     rows = [
-        (when(n["sent_at"] or n["created_at"]), (n["incident"] or {}).get("id"), n["heading"], n["method"], n["state"],
+        (when(n["sent_at"] or n["created_at"]), (n["incident"] or {}).get("name"), n["heading"], n["method"], n["state"],
          n["receipt"] or n["error"])
         for n in found["items"]
     ]  # fmt: skip

@@ -33,6 +33,6 @@ def _row(one: dict[str, Any], incident: dict[str, Any]) -> tuple[Any, ...]:
     waits = incident["acknowledged_at"] is None
     by = f"{when(policy['respond_by'])}{' (late)' if policy['response_late'] else ''}" if waits else None
     return (
-        one["name"], incident["id"], incident["severity"], incident["status"], incident["service"], incident["assignee"], by,
+        one["name"], incident["name"], incident["severity"], incident["status"], incident["service"], incident["assignee"], by,
         incident["title"],
     )  # fmt: skip

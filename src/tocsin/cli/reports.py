@@ -126,7 +126,7 @@ def _write(
 
 def _settled(found: dict[str, Any]) -> None:
     state = found["review"]
-    show.line(f"{found['id']}: {found['result']['sentence']}.")
+    show.line(f"{found['name']}: {found['result']['sentence']}.")
     if state["reason"]:
         show.line(f"Reason: {state['reason']}")
 
@@ -141,7 +141,7 @@ def reviews(
     if as_json:
         return show.json(found)
     rows = [
-        (one["incident"], one["severity"], one["state"] + (" OVERDUE" if one["overdue"] else ""), one["owner"], when(one["meeting_at"]),
+        (one["name"], one["severity"], one["state"] + (" OVERDUE" if one["overdue"] else ""), one["owner"], when(one["meeting_at"]),
          when(one["publish_by"]), one["title"])
         for one in found["items"]
     ]  # fmt: skip

@@ -75,7 +75,7 @@ async def fire(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
             NewTimer(kind=DRAFTS, subject=incident.id, incident_id=incident.id, due_at=now)
             for incident in _worth(drafted)
         ]
-        await notices.add(tx, bundled(writing.notices))
+        await notices.add(tx, bundled(writing.notices, locked))
         writing.notices = []
         await write_paging(tx, writing)
         await write_story(tx, writing)

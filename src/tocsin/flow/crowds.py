@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name
+from tocsin.store.incidents import Incident
 from tocsin.store.notices import NewNotice
 
 FEW = 5
@@ -22,20 +23,21 @@ _SAID = {
 }
 
 
-def bundled(made: Sequence[NewNotice]) -> list[NewNotice]:
-    """What falls due together, with more than a few of one kind for one contact method as one message."""
+def bundled(made: Sequence[NewNotice], about: Mapping[int, Incident]) -> list[NewNotice]:
+    """What falls due together, with more than a few of one kind for one contact method as one message. `about`: its incidents."""
     groups: dict[tuple[str, str, str], list[NewNotice]] = {}
     for notice in made:
         groups.setdefault((notice.kind, notice.user_id, notice.method), []).append(notice)
     return [
         one
         for (kind, *_), group in groups.items()
-        for one in ([_one(kind, group)] if len(group) > FEW and kind in _SAID else group)
+        for one in ([_one(kind, group, about)] if len(group) > FEW and kind in _SAID else group)
     ]
 
 
-def _one(kind: str, group: Sequence[NewNotice]) -> NewNotice:
-    names = [public_id(notice.incident_id) for notice in group[:NAMED] if notice.incident_id is not None]
+def _one(kind: str, group: Sequence[NewNotice], about: Mapping[int, Incident]) -> NewNotice:
+    found = [about[notice.incident_id] for notice in group[:NAMED] if notice.incident_id is not None]
+    names = [display_name(one.id, one.created_at) for one in found]
     said = f"{_SAID[kind].format(len(group))}."
     return msgspec.structs.replace(
         group[0], key=f"many:{group[0].key}", incident_id=None, heading=said, path="/incidents",

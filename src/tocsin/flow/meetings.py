@@ -7,7 +7,7 @@ from email.utils import parseaddr
 
 from icalendar import Calendar, Event, vCalAddress
 
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name
 from tocsin.core.role import ROLES, holders
 from tocsin.flow.acts import user_of
 from tocsin.flow.context import Context
@@ -30,7 +30,7 @@ def invitation(ctx: Context, row: Row, found: Review, *, sent: bool = False) -> 
     event.add("sequence", found.meeting_sequence)
     event.add("dtstart", found.meeting_at)
     event.add("dtend", found.meeting_at + LASTS if found.meeting_at else None)
-    event.add("summary", f"Review of {public_id(number)}: {row['title']}")
+    event.add("summary", f"Review of {display_name(number, row['created_at'])}: {row['title']}")
     event.add("description", f"The draft, with everything that was measured: {url}")
     event.add("url", url)
     if sent:

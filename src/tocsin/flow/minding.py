@@ -12,7 +12,7 @@ from tocsin.core.calendar import zone
 from tocsin.core.configuration import User
 from tocsin.core.due import LAST_REMINDER, reminder
 from tocsin.core.escalation import manager_of
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.notification import for_news
 from tocsin.flow.context import Context
 from tocsin.flow.meetings import invitation, participants
@@ -21,6 +21,7 @@ from tocsin.store import reading_incidents as reading
 from tocsin.store.database import Tx
 from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
+from tocsin.store.reading_incidents import Row
 from tocsin.store.reviews import Waiting
 from tocsin.store.timers import Timer
 
@@ -62,23 +63,20 @@ async def _invitations(ctx: Context, tx: Tx, now: datetime) -> AsyncIterator[New
         calendar, again = invitation(ctx, row, found, sent=True), found.invited >= 0
         for user in participants(ctx, row, found.owner):
             if (known := ctx.directory.users.get(user)) is not None:
-                for notice in _asked(
-                    known, number, str(row["title"]), found.meeting_at, found.meeting_sequence, again, now
-                ):
+                for notice in _asked(known, row, found.meeting_at, found.meeting_sequence, again, now):
                     notice.calendar = calendar
                     yield notice
         await reviews.change(tx, number, invited=found.meeting_sequence)
 
 
-def _asked(
-    user: User, number: int, title: str, at: datetime, sequence: int, again: bool, now: datetime
-) -> Iterator[NewNotice]:
+def _asked(user: User, row: Row, at: datetime, sequence: int, again: bool, now: datetime) -> Iterator[NewNotice]:
+    number = row["id"]
     what = "The review of {} meets at another time: {}" if again else "You are asked to the review of {}: {}"
     for method in for_news(user):
         yield NewNotice(
             key=f"meeting:{number}:{sequence}:{user.id}:{method.id}", kind="meeting", user_id=user.id, method=method.id,
-            channel=method.type, heading=what.format(public_id(number), _when(user, at)),
-            text=f"{title}\nIt lasts an hour. The draft, with everything that was measured, can be read before.",
+            channel=method.type, heading=what.format(display_name(number, row["created_at"]), _when(user, at)),
+            text=f"{row['title']}\nIt lasts an hour. The draft, with everything that was measured, can be read before.",
             path=f"/incidents/{public_id(number)}/review", created_at=now, due_at=now, deadline_at=min(at, now + TRYING),
         )  # fmt: skip
 
@@ -107,9 +105,9 @@ async def _reminders(ctx: Context, tx: Tx, now: datetime) -> list[NewNotice]:
 
 
 def _told(user: User, found: Sequence[Waiting], now: datetime) -> Iterator[NewNotice]:
-    lines = [f"{public_id(one.incident)}, {_day(user, one, now)}: {one.title}" for one in found]
+    lines = [f"{display_name(one.incident, one.created_at)}, {_day(user, one, now)}: {one.title}" for one in found]
     first = found[0]
-    alone = f"The review of {public_id(first.incident)} is {_day(user, first, now)}"
+    alone = f"The review of {display_name(first.incident, first.created_at)} is {_day(user, first, now)}"
     several = f"{len(found)} reviews wait to be written"
     for method in for_news(user):
         yield NewNotice(

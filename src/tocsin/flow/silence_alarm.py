@@ -137,7 +137,7 @@ async def _ring(ctx: Context, tx: Tx, page: StatusPage, numbers: Sequence[int], 
         writing.tell(incident.id, incident.link, [entry])
         news += made
     await write_story(tx, writing)
-    await notices.add(tx, bundled(news))
+    await notices.add(tx, bundled(news, {one.id: one for one in found}))
     return bool(rings)
 
 

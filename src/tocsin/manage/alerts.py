@@ -9,7 +9,7 @@ import msgspec
 
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.mute import Mute
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
@@ -50,6 +50,10 @@ def _incident(row: Row) -> str | None:
     return None if row["incident_id"] is None else public_id(row["incident_id"])
 
 
+def _name(number: int | None, began: datetime | None) -> str | None:
+    return None if number is None or began is None else display_name(number, began)
+
+
 def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
     """One alert as JSON. `status`: firing, acknowledged, muted, inhibited, resolved. `reason`: what became of the event (core.alert)."""
     body = row["body"]
@@ -62,6 +66,7 @@ def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
         "integration": row["integration"],
         "dedup_key": row["dedup_key"],
         "incident": _incident(row),
+        "incident_name": _name(row["incident_id"], row["incident_began"]),
         "source": row["source"],
         "labels": row["labels"],
         "details": body.get("details"),
@@ -94,6 +99,7 @@ def _inhibited_by(row: Row) -> dict[str, Any] | None:
         "inhibition": row["inhibited_by"],
         "alert": row["inhibitor_alert"],
         "incident": None if incident is None else public_id(incident),
+        "incident_name": _name(incident, row["inhibitor_began"]),
     }
 
 

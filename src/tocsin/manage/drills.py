@@ -9,7 +9,7 @@ from typing import Any
 from tocsin.core import severity as severities
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import parse_id, public_id
+from tocsin.core.incident import display_name, parse_id, public_id
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
 from tocsin.flow import drill
@@ -51,7 +51,7 @@ async def stop(ctx: Context, id: str, actor: str) -> dict[str, Any]:
 
 
 async def get(ctx: Context, id: str) -> dict[str, Any]:
-    """One drill with its people: `{id, incident, service, severity, urgency, state, started_by, started_at, until, ended_at,
+    """One drill with its people: `{id, incident, name, service, severity, urgency, state, started_by, started_at, until, ended_at,
     ended_because, answered_at, answered_by, seconds_to_answer, reached, unreached, sentence, people}`.
 
     `state`: running or over. A person: `{user, name, step, via, through, state, paged_at, reached_at, seconds_to_reach, notifications:
@@ -86,6 +86,7 @@ def _view(directory: Directory, row: Row) -> dict[str, Any]:
     return {
         "id": public_id(row["incident_id"]),
         "incident": public_id(row["incident_id"]),
+        "name": display_name(row["incident_id"], row["created_at"]),
         "service": row["service"],
         "service_name": service.label if service else row["service"],
         "severity": Severity(row["severity"]).key,

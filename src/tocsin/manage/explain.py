@@ -9,7 +9,7 @@ from typing import Any
 from tocsin.core.alert import NoPage, Reason
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
@@ -75,7 +75,7 @@ _ENDED = {
 
 
 async def explain(ctx: Context, number: int) -> dict[str, Any]:
-    """`{"incident", "items": [{at, kind, sentence, page, user, alert, reason}], "next": null}`, in order of time.
+    """`{"incident", "name", "items": [{at, kind, sentence, page, user, alert, reason}], "next": null}`, in order of time.
 
     `kind`: `alert`, `no_page`, `page`, `notification`, `climb`, or a kind of the timeline. `reason` is the recorded one, from
     its closed list. Raises NotFound.
@@ -100,7 +100,12 @@ async def explain(ctx: Context, number: int) -> dict[str, Any]:
     items = [
         {"at": time_text(at), "page": None, "user": None, "alert": None, "reason": None, **item} for at, item in found
     ]
-    return {"incident": public_id(number), "items": items, "next": None}
+    return {
+        "incident": public_id(number),
+        "name": display_name(number, incident["created_at"]),
+        "items": items,
+        "next": None,
+    }
 
 
 Item = tuple[datetime, dict[str, Any]]

@@ -13,7 +13,7 @@ from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.finding import said
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.matrix import Rules
 from tocsin.core.preset import steps_of
 from tocsin.core.rehearsal import foresee
@@ -37,8 +37,9 @@ async def explain_person(ctx: Context, user: str, at: datetime | None = None) ->
     """`{"user", "name", "at", "time_zone", "sentence", "on_call", "pages", "items", "next"}`. Raises NotFound.
 
     `on_call`: `{schedule, name, user, user_name, layer, from, to, mine, shadow}` of every schedule that the person ever is in.
-    `pages`: `{id, incident, title, severity, at, step, via, reason, state, now, told: [sentence]}`, `now` when it was waiting for an
-    answer in that minute. `items`: `{at, kind, sentence, incident}` in order of time; kinds: on_call, page, not_paged, muted.
+    `pages`: `{id, incident, incident_name, title, severity, at, step, via, reason, state, now, told: [sentence]}`, `now` when it
+    was waiting for an answer in that minute. `items`: `{at, kind, sentence, incident, incident_name}` in order of time; kinds: on_call,
+    page, not_paged, muted.
     """
     when = (at or ctx.clock.now()).replace(second=0, microsecond=0)
     async with ctx.db.reading() as tx:
@@ -94,9 +95,14 @@ def _told(
 ) -> dict[str, Any]:  # fmt: skip
     on_call = list(_on_call(person))
     items = [*_duty(person, on_call)]
-    items += [_item(p["created_at"], "page", _page_sentence(person, p), p["incident_id"]) for p in pages]
+    items += [_item(p["created_at"], "page", _page_sentence(person, p), (p["incident_id"], p["began"])) for p in pages]
     items += [
-        _item(row["created_at"], "not_paged", _not_paged(person, row, paged.get(row["id"], [])), row["id"])
+        _item(
+            row["created_at"],
+            "not_paged",
+            _not_paged(person, row, paged.get(row["id"], [])),
+            (row["id"], row["created_at"]),
+        )
         for row in open_then
         if person.user not in paged.get(row["id"], [])
     ]
@@ -118,12 +124,13 @@ def _told(
     }
 
 
-def _item(at: datetime, kind: str, sentence: str, incident: int | None = None) -> dict[str, Any]:
+def _item(at: datetime, kind: str, sentence: str, incident: tuple[int, datetime] | None = None) -> dict[str, Any]:
     return {
         "at": time_text(at),
         "kind": kind,
         "sentence": sentence,
-        "incident": None if incident is None else public_id(incident),
+        "incident": None if incident is None else public_id(incident[0]),
+        "incident_name": None if incident is None else display_name(*incident),
     }
 
 
@@ -200,6 +207,7 @@ def _page_view(person: _Person, page: Row, told: Sequence[Row]) -> dict[str, Any
     return {
         "id": page["id"],
         "incident": public_id(page["incident_id"]),
+        "incident_name": display_name(page["incident_id"], page["began"]),
         "title": page["title"],
         "severity": Severity(page["severity"]).key,
         "at": time_text(page["created_at"]),
@@ -240,9 +248,8 @@ def _concerns(person: _Person, service: str | None) -> bool:
 
 def _not_paged(person: _Person, row: Row, others: Sequence[str]) -> str:
     """Why an incident that was open in that minute had not paged this person."""
-    began = (
-        f"{public_id(row['id'])} {row['title']!r} of {_service(person, row)} was open, and did not page {person.name}"
-    )
+    name = display_name(row["id"], row["created_at"])
+    began = f"{name} {row['title']!r} of {_service(person, row)} was open, and did not page {person.name}"
     if row["no_page_reason"]:
         return f"{began}: it paged nobody ({row['no_page_reason'].replace('_', ' ')})."
     whom = f" It paged {', '.join(person.label(user) for user in others[:5])}." if others else ""

@@ -35,14 +35,15 @@ ALONE = "\x1frehearsal"
 
 
 class Met(msgspec.Struct, frozen=True):
-    """What is open takes an alert in, or hides it: in a sentence. `incident`: the one it goes to, with the `rules` that it keeps and the
-    `severity` that it has then; `because`: why it pages anew (None: it pages nobody anew)."""
+    """What is open takes an alert in, or hides it: in a sentence. `incident`: the one it goes to, which people call `name`, with the
+    `rules` that it keeps and the `severity` that it has then; `because`: why it pages anew (None: it pages nobody anew)."""
 
     sentence: str
     incident: str | None = None
     rules: Rules | None = None
     because: PageReason | None = None
     severity: Severity = Severity.SEV2
+    name: str | None = None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -93,10 +94,10 @@ def rehearse(
 ) -> dict[str, Any]:  # fmt: skip
     """`{"items", "next", "at", "until", "cases", "hidden", "assumes"}`; items are `{at, user, method, step, tier, reason}` in order.
 
-    A case: `{service, title, severity, urgency, policy, incident, muted, sentence, rungs}` with `incident` the open one that the alerts
-    go to (None: they open one) and rungs `{at, step, round, tier, people: [{user, name, reason, via}], nobody}`. `assumes`: in
-    sentences, what is taken for granted. `rings`: types of contact methods that ring. `standing`: what is open at `at` (None: nothing
-    is known of that). Raises Invalid.
+    A case: `{service, title, severity, urgency, policy, incident, incident_name, muted, sentence, rungs}` with `incident` the
+    open one that the alerts go to (None: they open one) and rungs `{at, step, round, tier, people: [{user, name, reason, via}],
+    nobody}`. `assumes`: in sentences, what is taken for granted. `rings`: types of contact methods that ring. `standing`: what is open at
+    `at` (None: nothing is known of that). Raises Invalid.
     """
     at = read_time(question.at, "at") or now.astimezone(UTC)
     until = read_time(question.until, "until")
@@ -319,6 +320,7 @@ def _case(
         "urgency": future.urgency if future else None,
         "policy": policy.id if policy else None,
         "incident": met.incident if met is not None else None,
+        "incident_name": met.name if met is not None else None,
         "muted": held and {"sentence": held.sentence, "until": time_text(held.until)},
         "sentence": _sentence(directory, case, held, future),
         "rungs": [rung_view(directory, when, rung) for when, rung in future.rungs] if future and not later else [],

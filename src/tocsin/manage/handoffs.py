@@ -26,7 +26,7 @@ from tocsin.core.handoff import (
     markdown,
     ticket_in,
 )
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Principal, allowed
 from tocsin.core.preset import steps_of
 from tocsin.core.severity import Severity
@@ -34,7 +34,7 @@ from tocsin.flow import relieve
 from tocsin.flow.context import Context
 from tocsin.manage import privacy
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, read_cursor, time_text, words, write_cursor
-from tocsin.store import handoffs, mutes
+from tocsin.store import handoffs, merges, mutes
 from tocsin.store import reading_handoffs as reading
 from tocsin.store.access import audit
 from tocsin.store.database import Tx
@@ -103,16 +103,18 @@ async def unsigned(ctx: Context, schedule: str | None = None) -> list[dict[str, 
 
 async def get(ctx: Context, id: int) -> dict[str, Any]:
     """One handoff whole: its head, `period` in both people's zones, `sections`, `notes`, and `offered`: the answered incidents
-    that the outgoing still holds, `{id, title}` each. Raises NotFound."""
+    that the outgoing still holds, `{id, name, title}` each; `transferred_names` as people call those of `transferred`. Raises NotFound."""
     async with ctx.db.reading() as tx:
         handoff = await _find(tx, id)
         gathered, offered = await _read(ctx, tx, handoff)
-    return _whole(ctx, handoff, gathered, offered)
+        names = await merges.names(tx, handoff.transferred)
+    return _whole(ctx, handoff, gathered, offered, names)
 
 
 def _whole(
-    ctx: Context, handoff: Handoff, sections: Mapping[Section, Sequence[Item]], offered: Mapping[int, str]
-) -> dict[str, Any]:
+    ctx: Context, handoff: Handoff, sections: Mapping[Section, Sequence[Item]], offered: Sequence[dict[str, str]],
+    names: Mapping[int, str],
+) -> dict[str, Any]:  # fmt: skip
     zones = {"outgoing": _zone(ctx.directory, handoff.outgoing), "incoming": _zone(ctx.directory, handoff.incoming)}
     return {
         **head(ctx, handoff),
@@ -124,7 +126,8 @@ def _whole(
         "sections": {name: [msgspec.to_builtins(item) for item in items] for name, items in sections.items()},
         "dropped": list(handoff.edits.dropped),
         "notes": handoff.edits.notes,
-        "offered": [{"id": public_id(number), "title": title} for number, title in offered.items()],
+        "offered": offered,
+        "transferred_names": [names.get(number, public_id(number)) for number in handoff.transferred],
     }
 
 
@@ -174,11 +177,13 @@ async def _find(tx: Tx, id: int) -> Handoff:
 # --- gathering --------------------------------------------------------------------------------------------------------
 
 
-async def _read(ctx: Context, tx: Tx, handoff: Handoff) -> tuple[Mapping[Section, Sequence[Item]], dict[int, str]]:
-    """The sections as they are to be shown, and the titles of the incidents that are offered for handing over, by number."""
+async def _read(
+    ctx: Context, tx: Tx, handoff: Handoff
+) -> tuple[Mapping[Section, Sequence[Item]], list[dict[str, str]]]:
+    """The sections as they are to be shown, and the incidents that are offered for handing over."""
     if handoff.kept is not None:
         kept = msgspec.convert(handoff.kept, dict[Section, list[Item]])
-        return {section: kept.get(section, []) for section in SECTIONS}, {}
+        return {section: kept.get(section, []) for section in SECTIONS}, []
     services = _services(ctx.directory, handoff.schedule)
     now = ctx.clock.now()
     ongoing, offered = await _ongoing(tx, handoff, services)
@@ -213,7 +218,7 @@ def _services(directory: Directory, schedule: str) -> list[str]:
     ]
 
 
-async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], dict[int, str]]:
+async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], list[dict[str, str]]]:
     hidden = await privacy.hidden(tx)
     found = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
     rows = [row for row in found if row["id"] not in hidden]
@@ -231,11 +236,11 @@ async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[l
         )
         for row in rows
     ]
-    offered = {
-        row["id"]: row["title"]
+    offered = [
+        {"id": public_id(row["id"]), "name": display_name(row["id"], row["created_at"]), "title": row["title"]}
         for row in rows
         if row["assignee"] == handoff.outgoing and row["acknowledged_cycle"] >= row["cycle"]
-    }
+    ]
     return items, offered
 
 
@@ -362,7 +367,8 @@ async def sign(ctx: Context, id: int, principal: Principal) -> dict[str, Any]:
         handoff = await _locked(tx, id)
         _check_person(principal, handoff.incoming, "signed by the incoming")
         if handoff.state == "signed":
-            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], {})
+            names = await merges.names(tx, handoff.transferred)
+            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], [], names)
         _check_open(handoff)
         now = ctx.clock.now()
         sections, _ = await _read(ctx, tx, handoff)

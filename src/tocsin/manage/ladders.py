@@ -14,7 +14,7 @@ from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.escalation import Ladder, due, fire, start
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.matrix import Matrix, Rules, escalate_by, matrix_of
 from tocsin.core.preset import expanded
 from tocsin.core.progress import first_due, onward
@@ -28,7 +28,7 @@ from tocsin.store.reading_incidents import Row
 
 
 async def ladder(ctx: Context, number: int) -> dict[str, Any]:
-    """`{"incident", "answered", "now", "progress", "climbs": [...]}` of the present cycle of paging. Raises NotFound.
+    """`{"incident", "name", "answered", "now", "progress", "climbs": [...]}` of the present cycle of paging. Raises NotFound.
 
     `progress`: what the second clock does for this severity, `automatic`, `prompt` or `off`. A climb: `{policy, name, preset, state,
     ended_reason, round, rounds, next_at, rungs}` with `state` running, held (waits for a person), progress (acknowledged, and the
@@ -52,6 +52,7 @@ async def ladder(ctx: Context, number: int) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "incident": public_id(number),
+        "name": display_name(number, incident["created_at"]),
         "answered": incident["acknowledged_cycle"] >= incident["cycle"],
         "now": time_text(ctx.clock.now()),
         "progress": rules.rows[severity].progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.permission import Principal
 from tocsin.flow.context import Context
 from tocsin.manage import privacy
@@ -18,7 +18,10 @@ async def told(
     ctx: Context, principal: Principal, user: str | None = None, cursor: str | None = None, limit: int = DEFAULT
 ) -> dict[str, Any]:
     """`{"items", "next"}`, newest first: `{id, kind, heading, incident, url, method, type, state, created_at, sent_at, attempts, receipt,
-    error}`; `incident` is `{id, title}` or null, `url` what it told of when that is no incident. Raises NotFound, Invalid, Forbidden."""
+    error}`; `incident` is `{id, name, title}` or null, `url` what it told of when that is no incident.
+
+    Raises NotFound, Invalid, Forbidden.
+    """
     check_limit(limit)
     person = person_named(ctx, principal, user)
     (below,) = read_cursor(cursor, tuple[RowId]) or (None,)
@@ -27,13 +30,17 @@ async def told(
     return listing(rows, limit, lambda row: _view(ctx, row), lambda row: write_cursor(row["id"]))
 
 
+def _incident(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": public_id(number), "name": display_name(number, row["began"]), "title": row["title"]}
+
+
 def _view(ctx: Context, row: Mapping[str, Any]) -> dict[str, Any]:
     about = row["incident_id"]
     return {
         "id": row["id"],
         "kind": row["kind"],
         "heading": row["heading"],
-        "incident": None if about is None else {"id": public_id(about), "title": row["title"]},
+        "incident": None if about is None else _incident(about, row),
         "url": f"{ctx.settings.external_url}{row['path']}" if row["path"] else None,
         "method": row["method"],
         "type": row["channel"],

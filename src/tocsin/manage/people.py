@@ -10,7 +10,7 @@ from tocsin.core.device import is_own, name_of, nameable
 from tocsin.core.directory import Origin
 from tocsin.core.errors import Forbidden, Invalid, NotFound
 from tocsin.core.escalation import PageReason
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.notification import is_calm, limit_of, plan, quiet_until
 from tocsin.core.permission import Principal, allowed
 from tocsin.core.severity import Severity, Urgency
@@ -276,8 +276,8 @@ def _rang(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": row["id"],
         "page": row["page_id"],
         "incident": {
-            "id": public_id(row["incident_id"]), "title": row["title"], "severity": Severity(row["severity"]).key,
-            "service": row["service"],
+            "id": public_id(row["incident_id"]), "name": display_name(row["incident_id"], row["began"]), "title": row["title"],
+            "severity": Severity(row["severity"]).key, "service": row["service"],
         },
         "method": row["method"],
         "type": row["channel"],

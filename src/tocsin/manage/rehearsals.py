@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from tocsin.core.alert import Reason
 from tocsin.core.escalation import PageReason
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.readiness import DAYS
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import label
@@ -22,7 +23,7 @@ from tocsin.manage.foresight import Met, Question, Standing
 from tocsin.manage.holding import Muted
 from tocsin.manage.lists import read_time, time_text
 from tocsin.manage.readiness import examine
-from tocsin.store import mutes, readiness, reading_incidents
+from tocsin.store import merges, mutes, readiness, reading_incidents
 from tocsin.store.incidents import Incident
 
 LATELY, SOON = timedelta(minutes=10), timedelta(minutes=1)
@@ -55,32 +56,35 @@ async def _standing(ctx: Context, question: Question, at: datetime, now: datetim
     if question.payload is None:  # nothing is known of its labels: it is taken for an incident of its own
         service = msgspec.structs.replace(service, grouping=None)
     fates = await foretell(ctx, service, [event for event, quiet in triggers if quiet is None], now)
-    met = {key: one for key, fate in fates.items() if (one := _met(ctx, fate)) is not None}
     joined = {fate.incident.id for fate in fates.values() if fate.incident is not None}
     async with ctx.db.reading() as tx:
-        return Standing(met, await reading_incidents.paging(tx, joined))
+        causes = await merges.names(tx, [fate.cause for fate in fates.values() if fate.cause is not None])
+        paging = await reading_incidents.paging(tx, joined)
+    met = {key: one for key, fate in fates.items() if (one := _met(ctx, fate, causes)) is not None}
+    return Standing(met, paging)
 
 
-def _met(ctx: Context, fate: Fate) -> Met | None:
-    """What is open and takes an alert in, or hides it; None when it opens an incident. A private incident is not described."""
+def _met(ctx: Context, fate: Fate, causes: Mapping[int, str]) -> Met | None:
+    """What is open and takes an alert in, or hides it; None when it opens an incident. A private incident is not described.
+    `causes`: what people call the incidents that hide alerts."""
     if fate.reason is Reason.INHIBITED:
         what = (
             f"an alert fires (inhibition {fate.by})"
             if fate.cause is None
-            else f"{public_id(fate.cause)} is open, of what it depends on"
+            else f"{causes.get(fate.cause, public_id(fate.cause))} is open, of what it depends on"
         )
         return Met(f"It is hidden while {what}: it pages nobody.")
     incident = fate.incident
     if incident is None:
         return None
-    name, severity = public_id(incident.id), Severity(incident.severity)
+    name, severity = display_name(incident.id, incident.created_at), Severity(incident.severity)
     state = "" if incident.private else f" ({severity.name}, {_state(ctx, incident)})"
     said = f"{_TAKEN.get(fate.reason, 'It joins')} {name}{state}"
     if fate.because is PageReason.RELAPSE:
         said += ", which it brings back: paging starts over"
     elif fate.because is PageReason.SEVERITY_ROSE:
         said += f", which becomes a {fate.severity.name}: paging starts over"
-    return Met(f"{said}.", name, fate.rules, fate.because, fate.severity)
+    return Met(f"{said}.", public_id(incident.id), fate.rules, fate.because, fate.severity, name)
 
 
 _TAKEN = {Reason.REPEATED: "It fires already and is counted in"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
-from tocsin.core.incident import public_id
+from tocsin.core.incident import display_name, public_id
 from tocsin.core.rehearsal import RehearsalItem, foresee
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
@@ -23,7 +23,7 @@ CLOSE = 60.0
 
 
 async def replay(ctx: Context, number: int) -> dict[str, Any]:
-    """`{"incident", "title", "severity", "at", "until", "items", "happened", "would", "rungs", "sentence", "next"}`.
+    """`{"incident", "name", "title", "severity", "at", "until", "items", "happened", "would", "rungs", "sentence", "next"}`.
 
     `items` compares, in order of time: `{user, name, step, method, then, now, change}` with change same, earlier, later, gone (only
     then) or new (only now). Up to its end, or until now: an answer stops the first clock, not the one that watches whether it is
@@ -68,6 +68,7 @@ def _compared(
     items.sort(key=lambda item: item["then"] or item["now"])
     return {
         "incident": public_id(incident["id"]),
+        "name": display_name(incident["id"], began),
         "title": incident["title"],
         "severity": severity.key,
         "at": time_text(began),

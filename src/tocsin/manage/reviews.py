@@ -83,6 +83,7 @@ async def get(ctx: Context, number: int, role: Role) -> dict[str, Any]:
     people = [user.label for user in ctx.directory.users.values()]
     return {
         "id": public_id(number),
+        "name": display_name(number, record.created_at),
         **document,
         "review": head(record, found, ctx.clock.now()),
         "written": [

@@ -19,7 +19,7 @@ from tocsin.flow.context import Context
 from tocsin.manage import privacy
 from tocsin.manage.lists import check_limit, listing, read_cursor, time_text, write_cursor
 from tocsin.store import knocks as knocking
-from tocsin.store import reading_alerts, reading_incidents
+from tocsin.store import merges, reading_alerts, reading_incidents
 from tocsin.store.knocks import Knock
 
 HEARD = timedelta(days=7)
@@ -150,12 +150,14 @@ async def send_test_alert(
         ends_at=now + TEST_ENDS,
     )
     (outcome,) = await intake.accept(IntegrationRef(owner, chosen), [event], now)
-    incident = None if outcome.incident is None else public_id(outcome.incident)
+    number = outcome.incident
+    async with ctx.db.reading() as tx:
+        name = None if number is None else (await merges.names(tx, [number])).get(number)
     return {
         "alert": outcome.alert_id,
-        "incident": incident,
+        "incident": None if number is None else public_id(number),
         "reason": outcome.reason.value,
-        "sentence": f"The test alert {outcome.reason.value} {incident}" if incident else "The test alert was stored",
+        "sentence": f"The test alert {outcome.reason.value} {name}" if name else "The test alert was stored",
     }
 
 

@@ -99,7 +99,7 @@ async def history(
                       n.ended_at, n.arrived_at, n.receipt, n.error, n.message,
                       COALESCE((SELECT r.text FROM provider_reports r WHERE r.receipt = n.receipt), '') AS report,
                       p.via, p.reason, p.step, p.tier, p.urgency,
-                      p.state AS page_state, p.created_at, i.id AS incident_id, i.title, i.severity, i.service
+                      p.state AS page_state, p.created_at, i.id AS incident_id, i.title, i.severity, i.service, i.created_at AS began
                FROM pages p JOIN notifications n ON n.page_id = p.id JOIN incidents i ON i.id = p.incident_id
                WHERE p.user_id = $1 AND ($2::timestamptz IS NULL OR (p.created_at, n.id) < ($2, $3::bigint))
                  AND p.incident_id <> ALL($5::bigint[])

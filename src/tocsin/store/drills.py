@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 
 _COLUMNS = """
 d.incident_id, d.service, d.severity, d.started_by, d.started_at, d.until, d.ended_at, d.ended_because, i.title, i.urgency, i.status,
-i.no_page_reason, i.acknowledged_at, i.acknowledged_by, i.alarm
+i.no_page_reason, i.created_at, i.acknowledged_at, i.acknowledged_by, i.alarm
 """
 
 

@@ -43,7 +43,7 @@ async def pages_of(tx: Tx, user: str, start: datetime, end: datetime, limit: int
     return list(
         await tx.fetch(
             """SELECT p.id, p.incident_id, p.user_id, p.cycle, p.round, p.step, p.tier, p.via, p.reason, p.urgency, p.state,
-                      p.created_at, p.delivered_at, p.ended_at, i.title, i.severity, i.service, i.acknowledged_at,
+                      p.created_at, p.delivered_at, p.ended_at, i.created_at AS began, i.title, i.severity, i.service, i.acknowledged_at,
                       i.acknowledged_by, i.resolved_at, i.drill
                FROM pages p JOIN incidents i ON i.id = p.incident_id
                WHERE p.user_id = $1 AND p.created_at >= $2 AND p.created_at < $3 ORDER BY p.created_at, p.id LIMIT $4""",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from tocsin.core.incident import display_name
 from tocsin.store.database import Tx
 
 
@@ -39,6 +40,11 @@ async def follow_words(tx: Tx, one: int, other: int) -> bool:
         one, other,
     )  # fmt: skip
     return found is not None
+
+
+async def names(tx: Tx, incidents: Sequence[int]) -> dict[int, str]:
+    """What people call them: `INC-2026-041`."""
+    return {number: display_name(number, at) for number, (_, _, at) in (await titles(tx, incidents)).items()}
 
 
 async def titles(tx: Tx, incidents: Sequence[int]) -> dict[int, tuple[str, str, datetime]]:

@@ -16,7 +16,8 @@ Row = Mapping[str, Any]
 _ALERT = """
   id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint, reason, mute, count,
   first_at, last_at, starts_at, ends_at, acknowledged_at, resolved_at, resolved_by, inhibitor_alert, inhibitor_incident,
-  inhibited_by
+  inhibited_by, (SELECT i.created_at FROM incidents i WHERE i.id = alerts.incident_id) AS incident_began,
+  (SELECT i.created_at FROM incidents i WHERE i.id = alerts.inhibitor_incident) AS inhibitor_began
 """
 
 

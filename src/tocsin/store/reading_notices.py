@@ -13,7 +13,7 @@ async def of_person(tx: Tx, user: str, hidden: Sequence[int], below: int | None,
     return list(
         await tx.fetch(
             """SELECT n.id, n.kind, n.heading, n.incident_id, CASE WHEN i.private THEN '' ELSE i.title END AS title, n.method,
-                      n.channel, n.state, n.created_at, n.ended_at, n.attempts, n.receipt, n.error,
+                      i.created_at AS began, n.channel, n.state, n.created_at, n.ended_at, n.attempts, n.receipt, n.error,
                       CASE WHEN n.incident_id IS NULL THEN n.path ELSE '' END AS path
                FROM notices n LEFT JOIN incidents i ON i.id = n.incident_id
                WHERE n.user_id = $1 AND ($2::bigint IS NULL OR n.id < $2)

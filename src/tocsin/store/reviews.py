@@ -37,6 +37,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A review that somebody has to write."""
 
     incident: int
+    created_at: datetime
     title: str
     service: str | None
     owner: str | None
@@ -143,7 +144,8 @@ async def to_invite(tx: Tx, now: datetime, begun_before: datetime) -> list[int]:
 async def to_remind(tx: Tx, now: datetime, last: int) -> list[Waiting]:
     """Reviews that are to be published within a day, or should have been, and whose last reminder was not the `last` one; locked."""
     rows = await tx.fetch(
-        f"""SELECT r.incident, i.title, i.service, r.owner, r.publish_by, r.reminded FROM reviews r JOIN incidents i ON i.id = r.incident
+        f"""SELECT r.incident, i.created_at, i.title, i.service, r.owner, r.publish_by, r.reminded
+            FROM reviews r JOIN incidents i ON i.id = r.incident
             WHERE r.state IN ('draft', 'in_review') AND r.publish_by <= $1::timestamptz + interval '1 day' AND r.reminded < $2 AND {_REAL}
             ORDER BY r.publish_by LIMIT 200 FOR UPDATE OF r SKIP LOCKED""",
         now, last,
