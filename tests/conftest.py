@@ -35,27 +35,34 @@ _FAST = {
 
 @dataclass
 class Databases:
-    """Fresh migrated databases on one cluster: copies of a template that was migrated once."""
+    """Fresh migrated databases on one cluster: copies of a template that was migrated once. Named by the worker: a cluster that
+    was given is shared by them all."""
 
     url: str
+    worker: str = field(default_factory=lambda: os.environ.get("PYTEST_XDIST_WORKER", "alone"))
     _numbers: count[int] = field(default_factory=count)
 
     async def prepare(self) -> None:
-        await self._execute("CREATE DATABASE template_tocsin")
-        await migrate(self._named("template_tocsin"))
+        await self._execute(f"DROP DATABASE IF EXISTS {self._template} WITH (FORCE)")
+        await self._execute(f"CREATE DATABASE {self._template}")
+        await migrate(self._named(self._template))
 
     async def create(self) -> str:
-        name = f"test_{next(self._numbers)}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE template_tocsin STRATEGY FILE_COPY")
+        name = f"test_{self.worker}_{next(self._numbers)}"
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {self._template} STRATEGY FILE_COPY")
         return self._named(name)
 
     async def create_empty(self) -> str:
-        name = f"test_{next(self._numbers)}"
+        name = f"test_{self.worker}_{next(self._numbers)}"
         await self._execute(f"CREATE DATABASE {name}")
         return self._named(name)
 
     async def drop(self, url: str) -> None:
         await self._execute(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
+
+    @property
+    def _template(self) -> str:
+        return f"template_{self.worker}"
 
     def _named(self, name: str) -> str:
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
@@ -73,7 +80,6 @@ def databases() -> Iterator[Databases]:
     """The session's cluster. Set TOCSIN_TEST_DATABASE_URL (a superuser's) to run on another PostgreSQL."""
     if given := os.environ.get("TOCSIN_TEST_DATABASE_URL"):
         made = Databases(given)
-        asyncio.run(made._execute("DROP DATABASE IF EXISTS template_tocsin WITH (FORCE)"))
         asyncio.run(made.prepare())
         yield made
         return

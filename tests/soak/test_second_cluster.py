@@ -46,7 +46,7 @@ def cluster(place: Path) -> Iterator[str]:
 @pytest.mark.parametrize("nodes", [1, 2])
 def test_every_story_is_the_same_there(cluster: str, nodes: int) -> None:
     told = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/story", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "tests/story", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"],
         env={**os.environ, "TOCSIN_TEST_DATABASE_URL": cluster, "TOCSIN_TEST_NODES": str(nodes)},
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=1100, check=False,
     )  # fmt: skip
