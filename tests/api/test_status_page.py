@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from tocsin.store import subscribers
+
 from ..story.quiet import configure
+from ..story.world import ORGANISATION, directory
 from .desk import Desk
 
 PAGE = {
@@ -52,6 +57,42 @@ async def test_subscribers(desk: Desk) -> None:
     ] == "kim@example.com"
     await desk.refused("DELETE", f"/subscribers/{made['id']}", 404, role="admin")
     await desk.refused("POST", "/subscribers/99999999999999999999/resume", 404, role="admin")
+
+
+async def test_mail_that_bounces_is_one_list(desk: Desk) -> None:
+    mail = {"contact_methods": [{"id": "mail", "type": "email", "address": "alice@gone.example.com"}]}
+    users = [{**one, **mail} if one["id"] == "alice" else one for one in ORGANISATION["users"]]
+    desk.world.ctx.directory = directory({"users": users, "status_pages": [PAGE]})
+    kim = await desk.post("/subscribers", {"address": "kim@example.com"}, 201, role="admin")
+    await desk.post("/subscribers", {"address": "well@example.com"}, 201, role="admin")
+    now = desk.world.clock.now()
+    sent = [("alice", "failed", 1), ("alice", "failed", 2), ("bob", "failed", 2), ("alice", "delivered", 0)]
+    async with desk.world.db.transaction() as tx:
+        await subscribers.bounced(tx, kim["id"], "550 no such user", 3, now)
+        for number, (user, state, minutes) in enumerate(sent):
+            await tx.execute(
+                """INSERT INTO notices (key, kind, user_id, method, channel, created_at, due_at, deadline_at, state, ended_at, error)
+                   VALUES ($1, 'manager', $2, 'mail', 'email', $3, $3, $3, $4, $5, '550 ' || $1)""",
+                str(number), user, now, state, now + timedelta(minutes=minutes),
+            )  # fmt: skip
+    whole = await desk.get("/bounces", role="manager")
+    alice, subscriber = whole["items"]
+    assert (alice["kind"], alice["user"], alice["method"]) == ("contact_method", "alice", "mail")
+    assert (alice["address"], alice["times"], alice["error"]) == ("alice@gone.example.com", 2, "550 1")
+    assert (subscriber["subscriber"], subscriber["state"], subscriber["error"]) == (
+        kim["id"], "active", "550 no such user",
+    )  # fmt: skip
+    first = await desk.get("/bounces", role="manager", limit=1)
+    second = await desk.get("/bounces", role="manager", limit=1, cursor=first["next"])
+    assert [*first["items"], *second["items"], second["next"]] == [*whole["items"], None]
+    assert (await desk.get("/bounces", role="manager", kind="subscriber"))["items"] == [subscriber]
+    await desk.refused("GET", "/bounces", 403)
+    for query in ({"kind": "pigeon"}, {"limit": 0}, {"cursor": "x"}):
+        await desk.refused("GET", "/bounces", 422, role="manager", query=query)
+    async with desk.world.db.transaction() as tx:
+        await tx.execute("UPDATE notices SET state = 'delivered' WHERE key = '1'")
+        await subscribers.arrived(tx, [kim["id"]])
+    assert (await desk.get("/bounces", role="manager"))["items"] == [], "they take letters again"
 
 
 async def test_maintenance_is_announced_only_in_the_words_of_the_page(desk: Desk) -> None:

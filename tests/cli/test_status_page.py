@@ -43,6 +43,7 @@ async def test_subscribers_from_a_terminal(terminal: Terminal) -> None:
         .out.splitlines()[1]
         .startswith("kim@example.com,active,cards,")
     )
+    assert "Every letter arrived." in (await terminal.ok("subscriber", "bounces", role="admin")).err
     assert "is told again" in (await terminal.ok("subscriber", "resume", str(made["id"]), role="admin")).out
     assert "is forgotten" in (await terminal.ok("subscriber", "remove", str(made["id"]), role="admin")).out
     assert (await terminal.run("subscriber", "remove", str(made["id"]), role="admin")).code == 1

@@ -13,11 +13,13 @@ from tocsin.api.answers import AnyRequest, Json, reply, write
 from tocsin.api.authentication import context, may, principal_of
 from tocsin.api.incidents import acted, number_of
 from tocsin.flow.silence_alarm import explain
-from tocsin.manage import status_pages
+from tocsin.manage import bounces, status_pages
 from tocsin.manage import status_subscribers as subscribers
 from tocsin.manage.lists import DEFAULT
 
 InState = Annotated[str | None, QueryParameter(name="state", description="active, asked or suspended")]
+
+AddressKind = Annotated[str | None, QueryParameter(name="kind", description="subscriber or contact_method")]
 
 
 class NewSubscriber(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +63,20 @@ async def export_subscribers(request: AnyRequest) -> Response[bytes]:
     return Response(text.encode(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
+@get("/bounces", guards=may("configure"), summary="List the addresses whose mail server refuses letters")
+async def list_bounces(
+    request: AnyRequest,
+    kind: AddressKind = None,
+    cursor: FromQuery[str | None] = None,
+    limit: FromQuery[int] = DEFAULT,
+) -> Response[bytes]:
+    """Of subscribers and of people's contact methods, the latest refusal first, until the address takes a letter again. `times`:
+    refusals since the last letter that it took; `error`: what its server said."""
+    return reply(
+        await bounces.list_bounces(context(request), principal_of(request), kind=kind, limit=limit, cursor=cursor)
+    )
+
+
 @post("/subscribers", guards=may("configure"), summary="Add an address that is told from now on")
 async def add_subscriber(request: AnyRequest, data: JSONBody[NewSubscriber]) -> Response[bytes]:
     async def act() -> Json:
@@ -102,5 +118,5 @@ async def explain_silence(request: AnyRequest, id: FromPath[str], data: JSONBody
 
 
 ROUTES = [
-    status, list_subscribers, export_subscribers, add_subscriber, remove_subscriber, resume_subscriber, explain_silence,
+    status, list_bounces, list_subscribers, export_subscribers, add_subscriber, remove_subscriber, resume_subscriber, explain_silence,
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import typer
 
 from tocsin.cli import show
 from tocsin.cli.client import Client, path
-from tocsin.cli.show import AsJson, when
+from tocsin.cli.show import AsJson, Limit, when
 
 app = typer.Typer(no_args_is_help=True, help="E-mail subscribers of the status page.")
 
@@ -54,6 +54,25 @@ def list_subscribers(
         for s in found["items"]
     ]  # fmt: skip
     show.table(("ID", "Address", "State", "Of", "Since", "Refused"), rows, "Nobody subscribed yet.")
+
+
+@app.command("bounces")
+def bounces(
+    kind: Annotated[str | None, typer.Option("--kind", help="subscriber or contact_method.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the addresses whose mail server refuses letters, also of people who are told by mail."""
+    found = Client.from_environment().items("bounces", {"kind": kind}, limit)
+    if as_json:
+        return show.json(found)
+    rows = [
+        (b["address"], b["user"] or f"subscriber {b['subscriber']}", b["state"], b["times"], when(b["at"]), b["error"])
+        for b in found["items"]
+    ]
+    show.table(("Address", "Whose", "State", "Times", "Last", "Refused"), rows, "Every letter arrived.")
+    if found["next"]:
+        show.say("There are more: use --limit.")
 
 
 @app.command("add")
