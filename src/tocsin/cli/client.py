@@ -167,6 +167,8 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+            reason = "it does not speak https (try http://)"
         return Unreachable(f"Cannot reach {self.url}: {reason}. Is Tocsin running, and is TOCSIN_URL right?")
 
 
@@ -195,6 +197,6 @@ def _read(status: int, answer: bytes) -> Any:
             raise ApiError(502, "What answered is not Tocsin: is TOCSIN_URL right?")
         return body
     if not isinstance(body, dict):
-        raise ApiError(status, f"The server answered {status}.")
+        raise ApiError(502, f"What answered (HTTP {status}) is not Tocsin. Is it running, and is TOCSIN_URL right?")
     findings = tuple((_pointed(e), str(e.get("detail", ""))) for e in body.get("errors") or ())
     raise ApiError(status, str(body.get("detail") or body.get("title") or f"The server answered {status}."), findings)

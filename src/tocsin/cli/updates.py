@@ -83,8 +83,10 @@ def _said(made: dict[str, Any], as_json: bool) -> None:
         return show.line(f"Draft {made['id']} for {made['audience']} is kept.")
     to = len(made["receipts"])
     due = f" Next update by {when(made['next_update_at'])}." if made["next_update_at"] else ""
-    where = "the status page" if made["audience"] == "public" else f"{to} address{'' if to == 1 else 'es'}"
-    show.line(f"Published for {made['audience']}, to {where}.{due}")
+    where = f", to {to} address{'' if to == 1 else 'es'}"
+    if made["audience"] == "public":
+        where = ", to the status page" if made["on_page"] else "; there is no status page yet that shows it"
+    show.line(f"Published for {made['audience']}{where}.{due}")
     for hint in made.get("hints", ()):
         show.line(f"{hint}.")
 

@@ -37,6 +37,12 @@ def public_id(number: int) -> str:
     return f"INC-{left << 16 | right:08X}"
 
 
+def unknown(number: int) -> NotFound:
+    """The one answer about an incident that is not there or that the asker may not see: the two must not be told apart."""
+    named = f"{public_id(number)} (number {number})" if 0 < number < 2**32 else str(number)
+    return NotFound(f"There is no incident {named}")
+
+
 def _number_of(public: int) -> int:
     left, right = public >> 16, public & 0xFFFF
     for key in reversed(_ROUNDS):

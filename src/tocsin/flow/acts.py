@@ -7,7 +7,8 @@ from datetime import datetime
 import msgspec
 
 from tocsin.core.directory import Directory
-from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.incident import unknown
 from tocsin.core.role import ROLES, holders
 from tocsin.core.timeline import Entry, Kind
 from tocsin.store import incidents
@@ -31,7 +32,7 @@ async def locked(tx: Tx, number: int) -> Incident:
     """The incident, ours until the transaction ends. Ask for the time after this, or the story is not in order of time."""
     found = await incidents.lock(tx, [number])
     if number not in found:
-        raise NotFound(f"There is no incident {number}")
+        raise unknown(number)
     return found[number]
 
 

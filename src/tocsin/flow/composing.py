@@ -12,9 +12,9 @@ import structlog
 from tocsin.core.audience import Audience
 from tocsin.core.briefing import Material, example, length, values
 from tocsin.core.directory import Directory
-from tocsin.core.errors import NotFound, Unavailable
+from tocsin.core.errors import Unavailable
 from tocsin.core.impact import stored_impact
-from tocsin.core.incident import room_name
+from tocsin.core.incident import room_name, unknown
 from tocsin.core.role import COMMANDER, holder
 from tocsin.core.severity import Severity
 from tocsin.core.update import cadence, next_by
@@ -75,7 +75,7 @@ async def brief_of(ctx: Context, tx: Tx, number: int) -> Brief:
     """The same within a transaction."""
     incident, row = await store.read(tx, number), await reading.get(tx, number)
     if incident is None or row is None:
-        raise NotFound(f"There is no incident {number}")
+        raise unknown(number)
     now, rules = ctx.clock.now(), await rules_for(ctx, tx, incident)
     policy = rules.rows[Severity(incident.severity)]
     latest = await updates.latest(tx, number)

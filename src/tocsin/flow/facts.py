@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.errors import NotFound
+from tocsin.core.incident import unknown
 from tocsin.core.role import ROLES, acting_commander, holders
 from tocsin.flow.context import Context
 from tocsin.store import reading_incidents as reading
@@ -45,7 +45,7 @@ async def facts(ctx: Context, tx: Tx, number: int) -> Facts:
     """What is known of an incident now. Raises NotFound."""
     row = await reading.get(tx, number)
     if row is None:
-        raise NotFound(f"There is no incident {number}")
+        raise unknown(number)
     return await facts_of(tx, row)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from tocsin.core.errors import Conflict, Invalid, NotFound
+from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.escalation import PageReason
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.moment import kept
 from tocsin.core.severity import Severity
 from tocsin.core.tier import Tier
@@ -80,7 +80,7 @@ async def _both(tx: Tx, number: int, other: int, pointer: str) -> tuple[Incident
         raise Invalid("this is the incident itself: name another one", pointer)
     found = await incidents.lock(tx, [number, other])
     if number not in found:
-        raise NotFound(f"There is no incident {public_id(number)}")
+        raise unknown(number)
     if other not in found:
         raise Invalid(f"there is no incident {public_id(other)}", pointer)
     return found[number], found[other]

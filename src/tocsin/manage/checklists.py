@@ -6,6 +6,7 @@ from typing import Any
 
 from tocsin.core.checklist import BY_ID, STEPS, First, Mark, Scene, marks, phase_now
 from tocsin.core.errors import NotFound
+from tocsin.core.incident import unknown
 from tocsin.flow.acts import Result, engaged, locked, tell
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
@@ -62,7 +63,7 @@ async def checklist(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {number}")
+            raise unknown(number)
         return checklist_view(await checklist_of(tx, row))
 
 

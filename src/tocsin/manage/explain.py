@@ -8,8 +8,7 @@ from typing import Any
 
 from tocsin.core.alert import NoPage, Reason
 from tocsin.core.directory import Directory
-from tocsin.core.errors import NotFound
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
@@ -83,7 +82,7 @@ async def explain(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         incident = await reading_incidents.get(tx, number)
         if incident is None:
-            raise NotFound(f"There is no incident {public_id(number)}")
+            raise unknown(number)
         pages = await reading_incidents.pages(tx, number, None, None)
         notifications = await reading_incidents.notifications(tx, [page["id"] for page in pages])
         climbs = await reading_incidents.escalations(tx, number)

@@ -10,7 +10,7 @@ import msgspec
 
 from tocsin.core import severity as severities
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id
+from tocsin.core.incident import OPEN, STATUSES, display_name, parse_id, public_id, unknown
 from tocsin.core.matrix import respond_by, restore_by, row_view
 from tocsin.core.severity import Severity
 from tocsin.core.tier import ABOUT
@@ -168,10 +168,6 @@ async def list_incidents(
     return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
 
 
-def _missing(number: int) -> NotFound:
-    return NotFound(f"There is no incident {public_id(number) if 0 < number < 2**32 else number}")
-
-
 async def get(ctx: Context, number: int) -> dict[str, Any]:
     """One incident. Raises NotFound."""
     async with ctx.db.reading() as tx:
@@ -181,7 +177,7 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
         asked = row is not None and (row["related"] or row["private"] or row["merged_into"])
         hidden = await privacy.hidden(tx) if asked else []
     if row is None or number in hidden:
-        raise _missing(number)
+        raise unknown(number)
     return view(_seen(row, hidden), ctx)
 
 
@@ -217,7 +213,7 @@ async def timeline(
     async with ctx.db.reading() as tx:
         rows = await reading.timeline(tx, number, after, limit + 1, without)
         if not rows and not await reading.exists(tx, number):
-            raise _missing(number)
+            raise unknown(number)
     return listing(rows, limit, entry_view, lambda row: write_cursor(row["id"]))
 
 
@@ -292,7 +288,7 @@ async def pages(ctx: Context, number: int, cursor: str | None = None, limit: int
     async with ctx.db.reading() as tx:
         rows = await reading.pages(tx, number, read_cursor(cursor, tuple[Moment, RowId]), limit + 1)
         if not rows and not await reading.exists(tx, number):
-            raise _missing(number)
+            raise unknown(number)
         carried = await reading.notifications(tx, [row["id"] for row in rows])
     by_page: dict[int, list[Row]] = {}
     for notification in carried:
@@ -314,7 +310,7 @@ async def verify(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         stored = await reading.chain(tx, number)
     if not stored:
-        raise _missing(number)
+        raise unknown(number)
     end = Link(stored[0]["timeline_seq"], stored[0]["timeline_head"])
     rows = [row for row in stored if row["seq"] is not None]
     entries = (

@@ -12,9 +12,8 @@ import msgspec
 
 from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
-from tocsin.core.errors import NotFound
 from tocsin.core.escalation import Ladder, due, fire, start
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.matrix import Matrix, Rules, escalate_by, matrix_of
 from tocsin.core.preset import expanded
 from tocsin.core.progress import first_due, onward
@@ -39,7 +38,7 @@ async def ladder(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         incident = await reading.get(tx, number)
         if incident is None:
-            raise NotFound(f"There is no incident {public_id(number)}")
+            raise unknown(number)
         climbs = await reading.escalations(tx, number)
         pages = await reading.pages(tx, number, None, None)
         await learn(ctx, tx, [incident["matrix"]])

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tocsin.core.errors import NotFound
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.lifecycle import MOVES, way
 from tocsin.core.moment import MEANS, NAMES, moments
 from tocsin.flow.context import Context
@@ -70,7 +69,7 @@ async def times(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
     if row is None:
-        raise NotFound(f"There is no incident {public_id(number)}")
+        raise unknown(number)
     known = times_view(row)
     items = [{"name": name, **known[name], "means": MEANS[name]} for name in NAMES]
     return {"items": items, "durations": durations_view(row)}
@@ -82,7 +81,7 @@ async def kin(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {public_id(number)}")
+            raise unknown(number)
         hidden = set(await privacy.hidden(tx))
         inside = await merges.merged_into(tx, number)
         wanted = [*inside, *row["related"], *([row["merged_into"]] if row["merged_into"] is not None else [])]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.core.configuration import Service
-from tocsin.core.errors import NotFound
+from tocsin.core.incident import unknown
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
 from tocsin.store import reading_incidents as reading
@@ -83,5 +83,5 @@ async def onset(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {number}")
+            raise unknown(number)
         return await onset_of(ctx, tx, row)

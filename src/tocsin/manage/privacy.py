@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextvars import ContextVar
 
 from tocsin.core.errors import Invalid, NotFound
-from tocsin.core.incident import parse_id, public_id
+from tocsin.core.incident import parse_id, public_id, unknown
 from tocsin.core.permission import Principal
 from tocsin.core.timeline import Kind
 from tocsin.flow.acts import Result, checked, known, locked, tell, user_of
@@ -72,7 +72,7 @@ async def require(ctx: Context, incident: int, pointer: str | None = None) -> No
             return
     if pointer is not None:
         raise Invalid(f"there is no incident {public_id(incident)}", pointer)
-    raise NotFound(f"There is no incident {public_id(incident)}")
+    raise unknown(incident)
 
 
 async def make_private(ctx: Context, number: int, actor: str, private: bool, notes: str = "") -> Result:

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tocsin.core.directory import Directory
-from tocsin.core.errors import NotFound
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.rehearsal import RehearsalItem, foresee
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
@@ -32,7 +31,7 @@ async def replay(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         incident = await reading_incidents.get(tx, number)
         if incident is None:
-            raise NotFound(f"There is no incident {public_id(number)}")
+            raise unknown(number)
         pages = [p for p in await reading_incidents.pages(tx, number, None, None) if p["cycle"] == 1]
         told = await reading_incidents.notifications(tx, [page["id"] for page in pages])
         (created,) = (await reading_incidents.timeline_of_kinds(tx, number, ("incident_created",)))[:1] or (None,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tocsin.core.errors import NotFound
+from tocsin.core.incident import unknown
 from tocsin.core.role import ABOUT, ROLES, SEVERAL, SPAN, Roles, direct, holders
 from tocsin.core.severity import Severity
 from tocsin.core.stopwatch import Times, stopwatches
@@ -107,7 +107,7 @@ async def room(ctx: Context, number: int, alerts: bool = True) -> dict[str, Any]
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {number}")
+            raise unknown(number)
         await learn(ctx, tx, [row["matrix"]])
         offers, found = await store.offers(tx, number), await facts_of(tx, row)
         ticked = await checklist_of(tx, row)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tocsin.core.errors import Conflict, Invalid, NotFound, Unauthenticated
-from tocsin.core.incident import display_name, parse_id, public_id, room_name
+from tocsin.core.incident import display_name, parse_id, public_id, room_name, unknown
 from tocsin.core.permission import Principal, allowed
 from tocsin.core.room import BUILTIN, Room
 from tocsin.core.shape import short
@@ -99,7 +99,7 @@ async def of_incident(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading_incidents.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {number}")
+            raise unknown(number)
         found = await rooms.of_incident(tx, number)
     here = {
         "room": BUILTIN,

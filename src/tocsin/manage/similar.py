@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tocsin.core.errors import NotFound
 from tocsin.core.impact import stored_impact
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage import privacy
@@ -41,7 +40,7 @@ async def to(ctx: Context, number: int) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         row = await reading.get(tx, number)
         if row is None:
-            raise NotFound(f"There is no incident {public_id(number) if 0 < number < 2**32 else number}")
+            raise unknown(number)
         impact = stored_impact(row["impact"])
         text = " ".join((row["title"], impact.what, row["description"], " ".join(row["tags"])))
         return await _like(ctx, tx, text, row["affected_services"], [number, *row["related"]])

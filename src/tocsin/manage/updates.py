@@ -254,7 +254,7 @@ async def publish_draft(
 
 
 async def shown(ctx: Context, made: Update) -> dict[str, Any]:
-    """An update that was just written, with its receipts and hints."""
+    """An update that was just written, with its receipts and hints; `on_page`: a status page shows it."""
     async with ctx.db.reading() as tx:
         incident = await store.known(tx, made.incident)
         receipts = await stored.receipts(tx, updates=[made.id])
@@ -263,7 +263,8 @@ async def shown(ctx: Context, made: Update) -> dict[str, Any]:
     if made.next_update_at is not None and made.published_at is not None and made.next_update_at > made.published_at:
         row = rules.rows[Severity(incident.severity)]
         hints = [too_long(row, rules.hours, incident.created_at, made.published_at, made.next_update_at)]
-    return {**view(made, receipts), "hints": [hint for hint in hints if hint]}
+    on_page = made.audience == "public" and ctx.directory.status_page is not None
+    return {**view(made, receipts), "hints": [hint for hint in hints if hint], "on_page": on_page}
 
 
 async def keep(ctx: Context, principal: Principal, number: int, wanted: Wanted) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.errors import NotFound
-from tocsin.core.incident import Status
+from tocsin.core.incident import Status, unknown
 from tocsin.core.severity import Urgency
 from tocsin.core.timeline import Link
 from tocsin.store.database import Tx
@@ -119,7 +118,7 @@ async def known(tx: Tx, number: int) -> Incident:
     """The same. Raises NotFound when there is none."""
     found = await read(tx, number)
     if found is None:
-        raise NotFound(f"There is no incident {number}")
+        raise unknown(number)
     return found
 
 

@@ -132,8 +132,10 @@ async def publish(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 
 def _published(made: dict[str, Any]) -> str:
     to = len(made["receipts"])
-    where = "on the status page" if made["audience"] == "public" else f"to {to} address{'' if to == 1 else 'es'}"
+    where = "on the status page" if made["on_page"] else f"to {to} address{'' if to == 1 else 'es'}"
     told = f"Published for {made['audience']}, {where}."
+    if made["audience"] == "public" and not made["on_page"]:
+        told = "Published for public; there is no status page yet that shows it."
     if made["audience"] in ("stakeholders", "executives") and not to and not made["digest"]:
         told = f"Published for {made['audience']}; nobody asked to be told, and no channel leads to them."
     return " ".join([told, *(f"{hint}." for hint in made["hints"])])
