@@ -384,3 +384,35 @@ async def test_writing_a_schedule_asks_before_a_running_shift_changes_hands(rota
     bad = await rota.refused("PUT", "/schedules/asked", 422, {"layers": [{"id": "x"}]}, role="manager")
     assert bad["errors"]
     await rota.refused("PATCH", "/schedules/nothing", 404, {"name": "x"}, role="manager")
+
+
+async def test_a_change_of_today_moves_nobodys_hours_of_yesterday(rota: Desk) -> None:
+    """Pay, load and health go by the schedules and policies as they were then, also for whoever is no longer there."""
+
+    async def hours() -> dict[str, float]:
+        found = await rota.get("/pay", role="manager", **{"from": "2026-03-01", "to": "2026-04-01"})
+        return {one["user"]: sum(float(line["hours"]) for line in one["lines"]) for one in found["items"]}
+
+    world = rota.world
+    await rota.post("/users", {"id": "zoe", "name": "Zoe"}, 201, role="manager")
+    layer = {"id": "all", "users": ["zoe"], "starts": "2026-03-02T10:00"}
+    await rota.post("/schedules", {"id": "spare", "layers": [layer]}, 201, role="manager")
+    await world.wait(days=2)
+    before = await hours()
+    assert (before["zoe"], "carol" in before) == (48.0, False)
+    moved = {"layers": [{**layer, "users": ["carol"]}]}
+    answer = await rota.call("PATCH", "/schedules/spare", moved, role="manager", query={"confirm": "true"})
+    assert answer.status_code == 200, answer.text
+    swapped = {"layers": [{"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}]}
+    await rota.call("PATCH", "/schedules/week", swapped, role="manager", query={"confirm": "true"})
+    assert (await rota.call("DELETE", "/users/zoe", role="manager")).status_code == 200
+    assert await hours() == before, "they did what they did"
+    await world.wait(days=1)
+    after = await hours()
+    assert (after["zoe"], after["carol"]) == (48.0, 24.0)
+    assert after["bob"] - before.get("bob", 0) == 24
+    carried = (await rota.get("/schedules/spare/load", role="manager", to="2026-03-05T10:00:00Z"))["items"]
+    assert {one["user"]: (one["primary_hours"], one["shifts"]) for one in carried} == {
+        "zoe": (48.0, 1),
+        "carol": (24.0, 1),
+    }

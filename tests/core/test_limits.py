@@ -12,7 +12,8 @@ from tocsin.core.configuration import KINDS, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.hours import total
 from tocsin.core.limits import Breach, breaches, check
-from tocsin.core.load import duties, duty_of, length, loads
+from tocsin.core.load import Load, duties, duty_of, length, loads
+from tocsin.core.past_duty import Past, duties_then, shifts_then
 from tocsin.core.schedule import shifts
 from tocsin.core.spelling import decode
 
@@ -37,6 +38,10 @@ def organisation(primary: dict[str, Any], secondary: dict[str, Any] | None = Non
         "escalation_policies": [{"id": "policy", "steps": steps}],
     }
     return Directory.of({kind: [decode(one, struct) for one in raw.get(kind, [])] for kind, struct in KINDS.items()})
+
+
+def carried(directory: Directory, schedules: list[str], start: datetime, end: datetime) -> list[Load]:
+    return loads(directory, schedules, duties(directory, schedules, start, end))
 
 
 def found(directory: Directory, schedule: str = "primary", **more: Any) -> list[Breach]:
@@ -108,7 +113,7 @@ def test_after_a_page_at_night_somebody_should_rest() -> None:
 def test_loads_add_up_and_secondary_counts_for_less() -> None:
     directory = organisation({"users": ["ann", "ben"]}, {"users": ["ben", "cho"]})
     assert (duty_of(directory, "primary"), duty_of(directory, "secondary")) == ("primary", "secondary")
-    loaded = {load.user: load for load in loads(directory, ["primary", "secondary"], *FOUR_WEEKS)}
+    loaded = {load.user: load for load in carried(directory, ["primary", "secondary"], *FOUR_WEEKS)}
     assert (loaded["ann"].primary, loaded["ann"].secondary) == (timedelta(days=14), timedelta())
     assert loaded["cho"].weighted == timedelta(days=14) * 0.3
     assert loaded["ben"].nights == 28
@@ -118,7 +123,7 @@ def test_loads_add_up_and_secondary_counts_for_less() -> None:
 
 def test_on_call_in_two_schedules_at_once_counts_once() -> None:
     directory = organisation({"users": ["ann"]}, {"users": ["ann"]})
-    (load,) = loads(directory, ["primary", "secondary"], *FOUR_WEEKS)
+    (load,) = carried(directory, ["primary", "secondary"], *FOUR_WEEKS)
     assert (load.primary, load.secondary, total(load.hours)) == (timedelta(days=28), timedelta(), timedelta(days=28))
 
 
@@ -134,7 +139,12 @@ def test_the_hours_of_everybody_are_those_of_the_schedules(
     assert sum((length(duty.spans) for duty in alone.values()), timedelta()) == sum(
         (s.end - s.start for s in shifts(first, start, end)), timedelta()
     )
-    for load in loads(both, ["one", "two"], start, end):
+    assert duties_then(Past.of(both), ["one", "two"], start, end) == duties(both, ["one", "two"], start, end)
+    cut = [(around - timedelta(days=9), first), (around, first)]
+    assert shifts_then(cut, start, end) == list(shifts(first, start, end)), (
+        "a version that changes nothing cuts no shift"
+    )
+    for load in carried(both, ["one", "two"], start, end):
         assert total(load.hours) == load.primary + load.secondary <= end - start
 
 

@@ -81,6 +81,14 @@ def test_new_rates_hold_from_their_day_on_and_what_was_before_stays() -> None:
     assert found.totals == {"EUR": Decimal(2 * 5 + 6 * 7)}
 
 
+def test_the_least_that_a_page_counts_is_that_of_its_own_day() -> None:
+    """So that a month is what its two halves are."""
+    every = [*EVERY, InForce(date(2026, 3, 3), Rates(paged={"night": "60"}, least_minutes=60))]
+    calls = [call(3, 0.1), call(27, 0.1)]  # at three in the night of the 2nd, and of the 3rd
+    whole = statement("ann", Hours(), duty(), calls, every, date(2026, 3, 1), date(2026, 4, 1), LATER)
+    assert whole.totals == {"EUR": Decimal(25 + 60)}
+
+
 def test_what_has_not_happened_is_not_paid() -> None:
     assert of(duty((0, 24)), now=MONDAY + 9 * HOUR).totals == {"EUR": Decimal(6 * 5 + 3 * 3)}
     assert of(duty((0, 24)), now=MONDAY - 72 * HOUR).lines == ()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from tocsin.core.configuration import Limits, Schedule
+from tocsin.core.configuration import EscalationPolicy, Limits, Schedule
 from tocsin.core.directory import Directory
 from tocsin.core.hours import Span, TimeClass, hours_of, joined, nights, pieces, split, without
 from tocsin.core.preset import steps_of
-from tocsin.core.schedule import shifts
+from tocsin.core.schedule import Shift, shifts
 
 Duty = Literal["primary", "secondary"]
 
@@ -29,14 +29,18 @@ def duty_of(directory: Directory, schedule: str) -> Duty:
 
 
 def _duty_of(directory: Directory, schedule: str) -> Duty:
-    named = False
-    for policy in directory.escalation_policies.values():
+    return duty_by(directory.escalation_policies.values()).get(schedule, "primary")
+
+
+def duty_by(policies: Iterable[EscalationPolicy]) -> dict[str, Duty]:
+    """The duty of every schedule that these policies name."""
+    found: dict[str, Duty] = {}
+    for policy in policies:
         for position, step in enumerate(steps_of(policy)):
-            if any(target.schedule == schedule for target in step.targets):
-                if position == 0:
-                    return "primary"
-                named = True
-    return "secondary" if named else "primary"
+            for target in step.targets:
+                if target.schedule is not None and (position == 0 or target.schedule not in found):
+                    found[target.schedule] = "secondary" if position else "primary"
+    return found
 
 
 def limits_of(schedule: Schedule | None) -> Limits:
@@ -82,15 +86,24 @@ class Load:
 
 
 def duties(directory: Directory, schedules: Iterable[str], start: datetime, end: datetime) -> dict[str, OnDuty]:
-    """Who was on call in [start, end) by these schedules, each person's time once."""
+    """Who is on call in [start, end) by these schedules, each person's time once."""
+    known = [directory.schedules[id] for id in dict.fromkeys(schedules) if id in directory.schedules]
+    return on_duty(
+        (shift, [(duty_of(directory, schedule.id), (shift.start, shift.end))])
+        for schedule in known
+        for shift in shifts(schedule, start, end)
+    )
+
+
+def on_duty(found: Iterable[tuple[Shift, Iterable[tuple[Duty, Span]]]]) -> dict[str, OnDuty]:
+    """Shifts, each with the pieces of which duty it consists, by person."""
     spans: dict[str, dict[Duty, list[Span]]] = {}
     counts: dict[str, int] = {}
-    for id in dict.fromkeys(schedules):
-        schedule = directory.schedules.get(id)
-        for shift in shifts(schedule, start, end) if schedule else ():
-            own = spans.setdefault(shift.user, {"primary": [], "secondary": []})
-            own[duty_of(directory, id)].append((shift.start, shift.end))
-            counts[shift.user] = counts.get(shift.user, 0) + 1
+    for shift, pieces_of in found:
+        own = spans.setdefault(shift.user, {"primary": [], "secondary": []})
+        for duty, span in pieces_of:
+            own[duty].append(span)
+        counts[shift.user] = counts.get(shift.user, 0) + 1
     return {
         user: OnDuty(
             primary=joined(own["primary"]), secondary=without(own["secondary"], own["primary"]), shifts=counts[user]
@@ -99,9 +112,8 @@ def duties(directory: Directory, schedules: Iterable[str], start: datetime, end:
     }
 
 
-def loads(directory: Directory, schedules: Sequence[str], start: datetime, end: datetime) -> list[Load]:
-    """The load of everybody whom these schedules name within [start, end), the heaviest first; those who are spared, too."""
-    found = duties(directory, schedules, start, end)
+def loads(directory: Directory, schedules: Sequence[str], found: Mapping[str, OnDuty]) -> list[Load]:
+    """The load of everybody whom these schedules name or who was `found` on call, the heaviest first; those who are spared, too."""
     share = max((weight_of(directory, id) for id in schedules if duty_of(directory, id) == "secondary"), default=0.3)
     named = {
         user

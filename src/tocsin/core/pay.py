@@ -131,6 +131,15 @@ def worked(calls: Iterable[Call], least: timedelta, now: datetime) -> list[Span]
     return joined(spans)
 
 
+def _worked(hours: Hours, calls: Iterable[Call], every: Sequence[InForce], now: datetime) -> list[Span]:
+    """The same, each page at least as long as the rates of its own day say."""
+    place, spans = zone(hours.time_zone), []
+    for call in calls:
+        least = in_force(every, call.at.astimezone(place).date()).least_minutes
+        spans += worked([call], timedelta(minutes=least), now)
+    return spans
+
+
 def statement(
     user: str,
     hours: Hours,
@@ -146,8 +155,7 @@ def statement(
     end = min(end, now)
     if start >= end:
         return Statement(user=user)
-    least = timedelta(minutes=in_force(every, first).least_minutes)
-    paged = _within(worked(calls, least, now), start, end)
+    paged = _within(_worked(hours, calls, every, now), start, end)
     spans: dict[Work, list[Span]] = {
         "paged": paged,
         "idle": without(_within(duty.primary, start, end), paged),

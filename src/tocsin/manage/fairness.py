@@ -13,11 +13,12 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.hours import CLASSES
 from tocsin.core.limits import Breach, breaches
 from tocsin.core.load import Load, duty_of, limits_of, loads
+from tocsin.core.past_duty import Past, duties_then
 from tocsin.core.preset import steps_of
 from tocsin.core.spelling import plain
 from tocsin.flow.context import Context
 from tocsin.manage.lists import time_text
-from tocsin.store import health
+from tocsin.store import health, history
 
 BACK, AHEAD = timedelta(days=28), timedelta(days=56)
 """The span that is looked at unless another is asked for: four weeks back, eight ahead."""
@@ -103,7 +104,9 @@ async def load(
     _find(ctx, schedule)
     begin, until = _span(ctx, start, end)
     together = family(ctx.directory, schedule)
-    found = await asyncio.to_thread(loads, ctx.directory, together, begin, until)
+    async with ctx.db.reading() as tx:
+        past = await history.past(tx, begin, until, ctx.directory)
+    found = await asyncio.to_thread(_loads, past.peopled(ctx.directory), past, together, begin, until)
     return {
         "schedules": together,
         "from": time_text(begin),
@@ -111,6 +114,10 @@ async def load(
         "items": [_load_view(ctx.directory, one) for one in found],
         "next": None,
     }
+
+
+def _loads(directory: Directory, past: Past, schedules: Sequence[str], start: datetime, end: datetime) -> list[Load]:
+    return loads(directory, schedules, duties_then(past, schedules, start, end))
 
 
 def _load_view(directory: Directory, load: Load) -> dict[str, Any]:

@@ -18,14 +18,14 @@ from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.handoff import turns
 from tocsin.core.health import ENOUGH_PEOPLE, MOST, Offender, Struck, heat, offenders, once, shifts_of, strain
 from tocsin.core.hours import PARTS, hours_of
-from tocsin.core.load import duties, length
+from tocsin.core.load import length
+from tocsin.core.past_duty import Past, duties_then, shifts_then
 from tocsin.core.permission import Principal
-from tocsin.core.schedule import shifts
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.flow.improve import struck
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, read_cursor, time_text, write_cursor
-from tocsin.store import health
+from tocsin.store import health, history
 from tocsin.store import reading_alerts as reading
 from tocsin.store.health import Improvement, PagedRow
 
@@ -61,7 +61,8 @@ async def overview(
     async with ctx.db.reading() as tx:
         rows = await health.pages(tx, users, begin, until)
         rules = await health.judged_rules(tx, begin, until, 20)
-    mine, group = await asyncio.to_thread(_figures, ctx.directory, principal.user, members, rows, begin, until)
+        past = await history.past(tx, begin - _REACH, until, ctx.directory)
+    mine, group = await asyncio.to_thread(_figures, ctx.directory, past, principal.user, members, rows, begin, until)
     return {
         "from": time_text(begin),
         "to": time_text(until),
@@ -91,6 +92,7 @@ def _members(directory: Directory, team: Team | None) -> list[str]:
 
 def _figures(
     directory: Directory,
+    past: Past,
     me: str | None,
     members: Sequence[str],
     rows: Iterable[PagedRow],
@@ -100,20 +102,22 @@ def _figures(
     per_person: dict[str, list[PagedRow]] = {}
     for row in rows:
         per_person.setdefault(row.user, []).append(row)
-    on_duty = duties(directory, directory.schedules, start, end)
+    on_duty = duties_then(past, past.schedules, start, end)
     mine = None
     if me in directory.users and me is not None:
-        mine = _own(directory, me, per_person.get(me, []), start, end)
+        mine = _own(directory, past, me, per_person.get(me, []), start, end)
         mine["on_call_hours"] = _hours(length(on_duty[me].spans)) if me in on_duty else 0.0
     served = [user for user in members if user in on_duty]
-    return mine, _group(directory, served, per_person, start, end)
+    return mine, _group(directory, past, served, per_person, start, end)
 
 
 def _hours(span: timedelta) -> float:
     return round(span.total_seconds() / 3600, 1)
 
 
-def _own(directory: Directory, user: str, rows: Sequence[PagedRow], start: datetime, end: datetime) -> dict[str, Any]:
+def _own(
+    directory: Directory, past: Past, user: str, rows: Sequence[PagedRow], start: datetime, end: datetime
+) -> dict[str, Any]:
     """One person's figures, all of their pages; and shift by shift, with the pages that each schedule brought."""
     hours, strikes = hours_of(directory, user), struck(rows)
     found = strain(hours, strikes)
@@ -123,7 +127,7 @@ def _own(directory: Directory, user: str, rows: Sequence[PagedRow], start: datet
         "pages": len(rows),
         **_strain_view(found),
         "heat": heat(hours, strikes),
-        "shifts": _shifts(directory, user, rows, start, end),
+        "shifts": _shifts(directory, past, user, rows, start, end),
         "worst": [_offender_view(one) for one in offenders({user: hours}, strikes)[:WORST]],
     }
 
@@ -151,19 +155,19 @@ def _offender_view(one: Offender) -> dict[str, Any]:
 
 
 def _shifts(
-    directory: Directory, user: str, rows: Sequence[PagedRow], start: datetime, end: datetime
+    directory: Directory, past: Past, user: str, rows: Sequence[PagedRow], start: datetime, end: datetime
 ) -> list[dict[str, Any]]:
     """The person's shifts that touch the span, latest first."""
     made = []
     hours = hours_of(directory, user)
-    for schedule in directory.schedules.values():
-        strikes = struck(row for row in rows if row.via == f"schedule:{schedule.id}")
-        for turn in shifts_of(turns(shifts(schedule, start - _REACH, end))):
+    for schedule, versions in past.schedules.items():
+        strikes = struck(row for row in rows if row.via == f"schedule:{schedule}")
+        for turn in shifts_of(turns(shifts_then(versions, start - _REACH, end))):
             if turn.user == user and turn.end > start:
                 own = [one for one in strikes if turn.start <= one.at < turn.end]
                 made.append(
                     {
-                        "schedule": schedule.id, "from": time_text(turn.start), "to": time_text(turn.end),
+                        "schedule": schedule, "from": time_text(turn.start), "to": time_text(turn.end),
                         **_strain_view(strain(hours, own)),
                     }
                 )  # fmt: skip
@@ -172,6 +176,7 @@ def _shifts(
 
 def _group(
     directory: Directory,
+    past: Past,
     served: Sequence[str],
     per_person: Mapping[str, Sequence[PagedRow]],
     start: datetime,
@@ -184,7 +189,7 @@ def _group(
     hours = {user: hours_of(directory, user) for user in served}
     strikes: dict[str, list[Struck]] = {user: struck(per_person.get(user, ())) for user in served}
     strains = [strain(hours[user], strikes[user]) for user in served]
-    every = [shift for user in served for shift in _shifts(directory, user, per_person.get(user, ()), start, end)]
+    every = [shift for user in served for shift in _shifts(directory, past, user, per_person.get(user, ()), start, end)]
     maps = [heat(hours[user], strikes[user]) for user in served]
     together = [one for user in served for one in once(strikes[user])]
     return {

@@ -15,11 +15,12 @@ import msgspec
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.hours import hours_of
-from tocsin.core.load import OnDuty, duties
+from tocsin.core.load import OnDuty
+from tocsin.core.past_duty import Past, duties_then
 from tocsin.core.pay import Call, InForce, Rates, Statement, check_rates, statement
 from tocsin.core.permission import Principal, allowed
 from tocsin.flow.context import Context
-from tocsin.store import health, pay
+from tocsin.store import health, history, pay
 from tocsin.store.access import audit
 from tocsin.store.health import PagedRow
 
@@ -51,11 +52,14 @@ async def report(
     end = last or (start.replace(day=1) + timedelta(days=32)).replace(day=1)
     if not timedelta() < end - start <= LONGEST:
         raise Invalid("Ask for at most a year, `from` before `to`", "/to")
-    users = _visible(ctx.directory, principal, team)
+    _check_team(ctx.directory, team)
     async with ctx.db.reading() as tx:
+        past = await history.past(tx, _edge(start) - 2 * _DAY, _edge(end) + 2 * _DAY, ctx.directory)
+        directory = past.peopled(ctx.directory)
+        users = _visible(directory, principal, team)
         every = await pay.rates(tx)
         rows = await health.pages(tx, users, _edge(start) - 2 * _DAY, _edge(end) + _DAY)
-    made = await asyncio.to_thread(_statements, ctx.directory, users, rows, every, start, end, now)
+    made = await asyncio.to_thread(_statements, directory, past, users, rows, every, start, end, now)
     totals: dict[str, Decimal] = {}
     for one in made:
         for currency, amount in one.totals.items():
@@ -63,15 +67,18 @@ async def report(
     return {
         "from": start.isoformat(),
         "to": end.isoformat(),
-        "items": [_view(ctx.directory, one) for one in made],
+        "items": [_view(directory, one) for one in made],
         "totals": {currency: str(amount) for currency, amount in sorted(totals.items())},
         "next": None,
     }
 
 
-def _visible(directory: Directory, principal: Principal, team: str | None) -> list[str]:
+def _check_team(directory: Directory, team: str | None) -> None:
     if team and team not in directory.teams:
         raise NotFound(f"There is no team {team!r}")
+
+
+def _visible(directory: Directory, principal: Principal, team: str | None) -> list[str]:
     wanted = list(directory.teams[team].members) if team else list(directory.users)
     if allowed(principal.role, "see_pay"):
         return wanted
@@ -83,11 +90,11 @@ def _edge(day: date) -> datetime:
 
 
 def _statements(
-    directory: Directory, users: Sequence[str], rows: Sequence[PagedRow], every: Sequence[InForce], first: date, last: date,
-    now: datetime,
+    directory: Directory, past: Past, users: Sequence[str], rows: Sequence[PagedRow], every: Sequence[InForce], first: date,
+    last: date, now: datetime,
 ) -> list[Statement]:  # fmt: skip
     """Of everybody who was on call or paged, by name."""
-    on_duty = duties(directory, directory.schedules, _edge(first) - 2 * _DAY, _edge(last) + 2 * _DAY)
+    on_duty = duties_then(past, past.schedules, _edge(first) - 2 * _DAY, _edge(last) + 2 * _DAY)
     calls: dict[str, list[Call]] = {}
     for row in rows:
         calls.setdefault(row.user, []).append(Call(row.at, row.until, row.answered))

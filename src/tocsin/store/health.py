@@ -38,7 +38,7 @@ SELECT p.user_id AS user, p.created_at AS at, p.via, p.incident_id AS incident, 
 FROM pages p JOIN incidents i ON i.id = p.incident_id
 LEFT JOIN LATERAL (SELECT id, labels, title FROM alerts WHERE incident_id = i.id ORDER BY id LIMIT 1) a ON true
 WHERE p.user_id = ANY($1::text[]) AND p.created_at >= $2 AND p.created_at < $3 AND NOT i.drill
-ORDER BY p.created_at, p.id LIMIT 20000
+ORDER BY p.created_at, p.id LIMIT 100000
 """
 
 

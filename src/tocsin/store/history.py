@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.core.configuration import KINDS
 from tocsin.core.directory import Directory
+from tocsin.core.past_duty import Past
 from tocsin.core.shape import known_part
 from tocsin.core.spelling import decode
 from tocsin.store.database import Tx
@@ -28,6 +29,35 @@ async def directory_at(tx: Tx, at: datetime, today: Directory) -> Directory:
         if row["body"] is not None:
             objects[row["kind"]].append(_read(row["kind"], row["body"]))
     return Directory.of(objects, today.default_escalation_policy, severities=today.severities)
+
+
+_VERSIONS = """
+WITH objects AS (SELECT DISTINCT kind, id FROM object_history WHERE kind = ANY($1)),
+bounds AS (SELECT kind, id, COALESCE(
+  (SELECT max(revision) FROM object_history h WHERE h.kind = o.kind AND h.id = o.id AND h.at <= $2),
+  (SELECT min(revision) FROM object_history h WHERE h.kind = o.kind AND h.id = o.id)) AS first FROM objects o)
+SELECT h.kind, h.id, h.at, h.body FROM bounds b JOIN object_history h ON h.kind = b.kind AND h.id = b.id
+WHERE h.revision = b.first OR (h.revision > b.first AND h.at < $3) ORDER BY h.revision
+"""
+
+_GONE = """
+SELECT DISTINCT ON (id) id, body FROM object_history
+WHERE kind = 'users' AND body IS NOT NULL AND NOT id = ANY($1::text[]) ORDER BY id, revision DESC
+"""
+
+
+async def past(tx: Tx, start: datetime, end: datetime, today: Directory) -> Past:
+    """The schedules and policies of [start, end) as they were written then, and people who are gone since."""
+    found: dict[str, dict[str, list[tuple[datetime, Any]]]] = {"schedules": {}, "escalation_policies": {}}
+    for row in await tx.fetch(_VERSIONS, list(found), start, end):
+        body = None if row["body"] is None else _read(row["kind"], row["body"])
+        found[row["kind"]].setdefault(row["id"], []).append((row["at"], body))
+    kept = Past.of(today)  # what has no history was always as it is
+    return Past(
+        schedules={**kept.schedules, **found["schedules"]},
+        policies={**kept.policies, **found["escalation_policies"]},
+        gone={row["id"]: _read("users", row["body"]) for row in await tx.fetch(_GONE, list(today.users))},
+    )
 
 
 def _read(kind: str, body: Any) -> Any:
