@@ -253,7 +253,9 @@ def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
             for one in told[:MOST_TOLD]
         )
         more = f"; and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-        raise Conflict(f"{error} Send it again with ?confirm=true. In the next four weeks: {shown}{more}.") from None
+        raise Conflict(
+            f"{error} Send it again with ?confirm=true (on a terminal: --yes). In the next four weeks: {shown}{more}."
+        ) from None
 
 
 def refuse_interruption(ctx: Context, old: Schedule | None, new: Schedule | None, now: datetime) -> None:
