@@ -157,6 +157,13 @@ async def test_the_past_is_imported_once_and_pages_nobody(desk: Desk) -> None:
     assert like["items"][0]["workaround"] == "Restart the pooler"
 
 
+async def test_states_may_be_called_as_elsewhere(desk: Desk) -> None:
+    items = [{"title": "a", "status": "open", "created_at": "2025-11-20"}, {**PAST, "status": "mitigated"}]
+    made = await desk.post("/incidents/import", {"items": items}, 201, role="admin")
+    found = [(await desk.get(f"/incidents/{one['id']}"))["status"] for one in made["items"]]
+    assert found == ["detected", "monitoring"]
+
+
 @pytest.mark.parametrize(
     ("item", "pointer"),
     [

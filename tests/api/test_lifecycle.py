@@ -116,6 +116,16 @@ async def test_the_nine_times(desk: Desk) -> None:
     assert (await desk.get("/incidents"))["items"][0]["times"]["detected"]["certainty"] == "estimated"
 
 
+async def test_a_token_that_hides_an_incident_still_sees_it(desk: Desk) -> None:
+    number = (await desk.world.fire()).incident
+    found = await desk.post(f"/incidents/{number}/private", {"private": True})
+    assert (found["private"], found["readers"]) == (True, ["token:responder"])
+    await desk.refused("GET", f"/incidents/{number}", 404, role="manager")
+    await desk.post(f"/incidents/{number}/private", {"private": False})
+    again = await desk.post(f"/incidents/{number}/private", {"private": True}, role="admin")
+    assert again["readers"] == ["token:responder"], "who sees everything needs no place among them"
+
+
 async def test_times_of_other_ages_are_refused(desk: Desk) -> None:
     id = await declared(desk)
     for year in ("0001", "1969", "2999", "9999"):

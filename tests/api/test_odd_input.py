@@ -30,6 +30,19 @@ async def test_names_that_nothing_can_have_are_unknown(desk: Desk, method: str, 
     await desk.refused(method, f"/incidents/{number}{path}", 404, body, role="manager")
 
 
+@pytest.mark.parametrize("nothing", ["\u200b\u202e", "\ufeff \u2060", "\u3164\u00ad", "\x07"])
+async def test_words_that_nobody_can_see_are_none(desk: Desk, nothing: str) -> None:
+    body = {"title": nothing, "severity": "SEV4", "service": "api"}
+    found = await desk.refused("POST", "/incidents", 422, body)
+    assert [error["pointer"] for error in found["errors"]] == ["/title"]
+    number = (await desk.world.fire()).incident
+    await desk.refused("POST", f"/incidents/{number}/notes", 422, {"text": nothing})
+    await desk.refused("PATCH", f"/incidents/{number}", 422, {"title": nothing})
+    items = [{"title": nothing, "resolved_at": "2025-11-20"}]
+    found = await desk.refused("POST", "/incidents/import", 422, {"items": items}, role="admin")
+    assert "/items/0/title" in [error["pointer"] for error in found["errors"]]
+
+
 async def test_words_with_nul_find_what_the_others_say(desk: Desk) -> None:
     await configure(desk.world, status_pages=[{"id": "public", "components": [{"id": "cards"}]}])
     await desk.post("/subscribers", {"address": "kim@example.com"}, 201, role="admin")

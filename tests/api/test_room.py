@@ -97,6 +97,7 @@ async def test_what_the_room_holds(desk: Desk) -> None:
 WRONG: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "/roles", {"role": "king", "user": "alice"}, 422, "/role"),
     ("POST", "/roles", {"role": "ic", "user": "nobody"}, 422, "/user"),
+    ("POST", "/roles", {"role": "ic", "take": True}, 422, "/user"),
     ("POST", "/roles", {"role": "ic", "user": "alice", "schedule": "primary"}, 422, "/schedule"),
     ("POST", "/roles", {"role": "ic", "schedule": "nights"}, 422, "/schedule"),
     ("POST", "/messages", {"text": " "}, 422, "/text"),

@@ -47,6 +47,15 @@ def test_what_is_no_severity_is_refused(word: object) -> None:
         SeverityLevel(word)
 
 
+def test_statuses_have_the_names_of_other_systems_too() -> None:
+    assert (IncidentStatus("open"), IncidentStatus(" Mitigated")) == (
+        IncidentStatus.DETECTED,
+        IncidentStatus.MONITORING,
+    )
+    with pytest.raises(ValueError, match="not a valid IncidentStatus"):
+        IncidentStatus("gone")
+
+
 def test_an_incident_begins_with_its_response(system: IncidentResponseSystem) -> None:
     system.on_call_schedule = {"api": "alice"}
     made = declared(system, affected_services=["api", "database"])

@@ -145,6 +145,23 @@ async def test_a_draft_is_ready_three_minutes_before_then_reminders_grow_louder(
         ]  # fmt: skip
 
 
+async def test_a_promise_too_short_for_three_minutes_has_its_draft_halfway(db: Database) -> None:
+    async with World(db, organisation()) as world:
+        number = await begun(world)
+        await publish(world, number, "public", "Payments fail for some.", next_update_at=MONDAY + timedelta(minutes=2))
+        await publish(world, number, next_update_at=MONDAY + timedelta(minutes=5))
+        await world.wait(minutes=1)
+        assert {"public", "stakeholders"} <= set(await drafts(world, number)), "what is due soon after comes with it"
+        await publish(world, number, "public", "Still failing.", next_update_at=MONDAY + timedelta(minutes=30))
+        await world.wait(minutes=2)
+        await publish(world, number, "executives", next_update_at=MONDAY + timedelta(minutes=9))
+        await world.wait(minutes=3)
+        assert "executives" in await drafts(world, number), "three minutes before, though others were drafted just now"
+        assert [one for one in await due(world, number) if one[1] == "update_drafted"] == [
+            (1, "update_drafted"), (6, "update_drafted"),
+        ]  # fmt: skip
+
+
 async def test_four_audiences_that_wait_are_one_reminder_and_one_draft_at_a_time(db: Database) -> None:
     async with World(db, organisation()) as world:
         number = await begun(world)

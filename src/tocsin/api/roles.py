@@ -21,11 +21,11 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Assignment(_Body, frozen=True, kw_only=True):
-    """`user`, or whoever is on call in `schedule`; with neither whoever holds the role lets go of it. `take`: although somebody else
+    """`user`, or whoever is on call in `schedule`; `user: null`: whoever holds the role lets go of it. `take`: although somebody else
     holds it. `page`: page them, with the `reason`."""
 
     role: str
-    user: str | None = None
+    user: str | msgspec.UnsetType | None = msgspec.UNSET
     schedule: str | None = None
     take: bool = False
     page: bool = False
@@ -57,14 +57,17 @@ class Which(_Body, frozen=True, kw_only=True):
 )  # fmt: skip
 async def assign(request: AnyRequest, id: FromPath[str], data: JSONBody[Assignment]) -> Response[bytes]:
     ctx, actor, number = context(request), principal_of(request).id, number_of(id)
-    if data.user is not None and data.schedule is not None:
+    user, schedule = data.user or None, data.schedule
+    if user is not None and schedule is not None:
         raise Invalid("name a user or a schedule, not both", "/schedule")
+    if data.user is msgspec.UNSET and schedule is None:
+        raise Invalid("say who gets it: a user, or a schedule; null lets go of it", "/user")
 
     async def act() -> Result:
         how: dict[str, Any] = {"take": data.take, "page": data.page, "reason": data.reason or ""}
-        if data.schedule is not None:
-            return await roles.assign_on_call(ctx, number, actor, data.role, data.schedule, **how)
-        return await roles.assign(ctx, number, actor, data.role, data.user, **how)
+        if schedule is not None:
+            return await roles.assign_on_call(ctx, number, actor, data.role, schedule, **how)
+        return await roles.assign(ctx, number, actor, data.role, user, **how)
 
     return await acted(request, number, act)
 

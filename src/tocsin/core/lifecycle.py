@@ -39,12 +39,12 @@ def check_move(old: Status, new: Status) -> None:
         raise Conflict(f"An incident that is {old} cannot become {new}; from here it may become {allowed}.")
 
 
-def parse_status(text: str) -> Status:
+def parse_status(text: str, pointer: str = "/status") -> Status:
     """The status that people mean. Raises Invalid."""
     name = text.strip().lower()
     found = next((status for status in STATUSES if status == _ALSO.get(name, name)), None)
     if found is None:
-        raise Invalid(f"{text!r} is not a status: use {', '.join(STATUSES)}", "/status")
+        raise Invalid(f"{text[:60]!r} is not a status: use {', '.join(STATUSES)}", pointer)
     return found
 
 

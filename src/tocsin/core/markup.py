@@ -11,12 +11,21 @@ _HEADING = re.compile(r"^((?:\s*(?:>|[-+*](?=\s)|\d{1,9}[.)](?=\s)))*\s*)(#{1,6}
 _HIDDEN = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
+_UNSEEN = re.compile(
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0]+"
+)
+"""What takes room at most; beside letters it has its uses, so it is left there."""
 _LONE = re.compile("[\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
     """The text with what cannot be seen, or turns the direction of what follows, taken out. Line breaks stay."""
     return _HIDDEN.sub("", _LONE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def blank(text: str) -> bool:
+    """Is there nothing in it that anybody could see?"""
+    return not _UNSEEN.sub("", visible(text))
 
 
 def line(text: str) -> str:

@@ -13,7 +13,9 @@ from tocsin.core import role
 from tocsin.core.criteria import BY_ID
 from tocsin.core.errors import Invalid, Problem
 from tocsin.core.impact import NOTHING, Impact, read_impact
-from tocsin.core.incident import STATUSES, Status
+from tocsin.core.incident import Status
+from tocsin.core.lifecycle import parse_status
+from tocsin.core.markup import blank
 from tocsin.core.moment import NAMES, Name, column
 from tocsin.core.severity import Severity, parse
 from tocsin.core.timeline import Entry, Kind
@@ -111,7 +113,7 @@ def read_past(raw: Any, pointer: str, now: datetime, reporter: str) -> Past:
             return otherwise
 
     texts = {name: field(name, lambda name=name: _text(item, name), "") for name in LONGEST}
-    if not texts["title"] and not any(one.pointer == f"{pointer}/title" for one in problems):
+    if blank(texts["title"]) and not any(one.pointer == f"{pointer}/title" for one in problems):
         problems.append(Problem("an incident needs a title", f"{pointer}/title"))
     severity = field(
         "severity", lambda: Severity.SEV2 if item.severity is None else parse(item.severity), Severity.SEV2
@@ -261,9 +263,7 @@ def _times(
 
 def _status(text: str | None, times: Mapping[Name, datetime], pointer: str) -> Status:
     if text is not None:
-        status = next((one for one in STATUSES if one == text.strip().lower()), None)
-        if status is None:
-            raise Invalid(f"{text[:60]!r} is not a status: use {', '.join(STATUSES)}", f"{pointer}/status")
+        status = parse_status(text, f"{pointer}/status")
         needed: Name | None = "resolved" if status in ("resolved", "closed") else None
         if needed and needed not in times:
             raise Invalid(f"an incident that is {status} has an end: write resolved_at", f"{pointer}/resolved_at")

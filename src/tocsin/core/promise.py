@@ -154,6 +154,15 @@ def _drafts(rules: Rules, standing: Standing) -> list[datetime]:
     return found
 
 
+def draft_by_itself(rules: Rules, standing: Standing, promised: datetime, now: datetime) -> datetime | None:
+    """When the draft for an update that was promised just now is to be ready, if the clock strikes for none before it: the time for
+    it has passed already (then halfway), or belongs to what was drafted before this was promised."""
+    if not standing.answered or any(now < at < promised for at in _drafts(rules, standing)):
+        return None
+    at = working(standing.row(rules), rules.hours, promised) - DRAFT_BEFORE
+    return at if at > now else now + (promised - now) / 2
+
+
 def _last_update(rules: Rules, standing: Standing, now: datetime) -> datetime | None:
     """When the latest update was due that is not in the future."""
     return max((at for at in _updates(rules, standing) if at <= now), default=None)

@@ -9,6 +9,7 @@ import msgspec
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Conflict, Invalid
 from tocsin.core.incident import unknown
+from tocsin.core.markup import blank
 from tocsin.core.role import ROLES, holders
 from tocsin.core.timeline import Entry, Kind
 from tocsin.store import incidents
@@ -47,7 +48,7 @@ async def locked_open(tx: Tx, number: int) -> Incident:
 def checked(text: str, pointer: str, needed: bool = True) -> str:
     """What a person wrote, as it is kept. Raises Invalid when it is empty though needed, or too long."""
     text = text.replace("\x00", "\ufffd").strip()
-    if needed and not text:
+    if needed and blank(text):
         raise Invalid("write something here", pointer)
     if len(text) > LONGEST_TEXT:
         raise Invalid(f"shorten this to {LONGEST_TEXT} characters", pointer)

@@ -16,6 +16,7 @@ from tocsin.core.impact import stored_impact
 from tocsin.core.incident import Status
 from tocsin.core.lifecycle import parse_status
 from tocsin.core.matrix import Rules
+from tocsin.core.promise import draft_by_itself
 from tocsin.core.severity import Severity
 from tocsin.core.shape import unknown
 from tocsin.core.status_page import ComponentState
@@ -26,14 +27,14 @@ from tocsin.flow.acts import Result, checked, locked, tell
 from tocsin.flow.context import Context
 from tocsin.flow.pager import ACTOR
 from tocsin.flow.restore import Check, Settled
-from tocsin.flow.rules import rules_for, strike
+from tocsin.flow.rules import rules_for, standing_of, strike
 from tocsin.flow.telling import channels_of, tell_audience
 from tocsin.store import communications, timers, updates
 from tocsin.store import incidents as store
 from tocsin.store import reading_incidents as reading
 from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
-from tocsin.store.updates import DIGEST, Update
+from tocsin.store.updates import DIGEST, DRAFTS, Update
 from tocsin.store.writing import Writing, notify, write_paging
 
 STATES: tuple[str, ...] = get_args(ComponentState)
@@ -177,6 +178,18 @@ async def _promise(tx: Tx, incident: Incident, rules: Rules, audience: str, at: 
         writing = Writing()
         writing.timers += strike(rules, incident, now)
         await write_paging(tx, writing)
+        if at is not None:
+            await _draft_in_time(tx, incident, rules, at, now)
+
+
+async def _draft_in_time(tx: Tx, incident: Incident, rules: Rules, promised: datetime, now: datetime) -> None:
+    """Set the timer of a draft that the clock has no time for."""
+    at = draft_by_itself(rules, standing_of(incident), promised, now)
+    if at is None:
+        return
+    before = await timers.set_for(tx, DRAFTS, incident.id)
+    if before is None or at < before:
+        await timers.set_timer(tx, DRAFTS, incident.id, incident.id, at)
 
 
 def check_components(directory: Directory, components: Mapping[str, str]) -> None:

@@ -48,7 +48,10 @@ class IncidentStatus(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> IncidentStatus | None:
-        return next((one for one in cls if isinstance(value, str) and one.value == value.strip().lower()), None)
+        try:
+            return cls(lifecycle.parse_status(value)) if isinstance(value, str) else None
+        except Invalid:
+            return None
 
 
 @dataclass

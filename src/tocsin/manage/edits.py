@@ -10,6 +10,7 @@ import msgspec
 from tocsin.core.criteria import BREACH, BY_ID, suggest
 from tocsin.core.errors import Invalid
 from tocsin.core.impact import Impact, read_impact, stored_impact
+from tocsin.core.markup import blank
 from tocsin.core.matrix import bands_of
 from tocsin.core.severity import Severity
 from tocsin.core.tag import MOST_TAGS, by_hand, read_tag, retagged
@@ -41,7 +42,7 @@ class Edits(msgspec.Struct, frozen=True, kw_only=True):
 
 def _title(text: str) -> str:
     title = text.replace("\0", "\N{REPLACEMENT CHARACTER}").strip()
-    if not title:
+    if blank(title):
         raise Invalid("An incident needs a title", "/title")
     if len(title) > LONGEST_TITLE:
         raise Invalid(f"Shorten the title to {LONGEST_TITLE} characters", "/title")

@@ -163,7 +163,7 @@ async def list_incidents(
     )
     async with ctx.db.reading() as tx:
         wanted = msgspec.structs.replace(wanted, hidden=await privacy.hidden(tx))
-        rows = [_seen(row, wanted.hidden) for row in await reading.find(tx, wanted, limit + 1)]
+        rows = [seen(row, wanted.hidden) for row in await reading.find(tx, wanted, limit + 1)]
         await learn(ctx, tx, [row["matrix"] for row in rows])
     return listing(rows, limit, lambda row: view(row, ctx), lambda row: write_cursor(row["created_at"], row["id"]))
 
@@ -178,10 +178,10 @@ async def get(ctx: Context, number: int) -> dict[str, Any]:
         hidden = await privacy.hidden(tx) if asked else []
     if row is None or number in hidden:
         raise unknown(number)
-    return view(_seen(row, hidden), ctx)
+    return view(seen(row, hidden), ctx)
 
 
-def _seen(row: Row, hidden: Collection[int]) -> Row:
+def seen(row: Row, hidden: Collection[int]) -> Row:
     """A row without what it says of incidents that whoever asks may not see."""
     if not hidden:
         return row

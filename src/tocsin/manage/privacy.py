@@ -82,7 +82,7 @@ async def make_private(ctx: Context, number: int, actor: str, private: bool, not
         incident = await locked(tx, number)
         if incident.private is private:
             return Result(number, False, "It is private already" if private else "Everybody sees it already")
-        own = user_of(actor)
+        own = user_of(actor) or ("" if sees_all(ASKING.get()) else actor)  # a token of nobody keeps its sight
         readers = [*incident.readers, own] if private and own and own not in incident.readers else incident.readers
         await incidents.update(tx, incident, private=private, readers=readers)
         text = "Private: only those who are on it see it" if private else "No longer private: everybody sees it"

@@ -14,7 +14,7 @@ from tocsin.flow.context import Context
 from tocsin.flow.digesting import counts, rows_of
 from tocsin.flow.rules import learn
 from tocsin.manage import privacy
-from tocsin.manage.incidents import view
+from tocsin.manage.incidents import seen, view
 from tocsin.manage.lists import MAXIMUM, time_text
 from tocsin.store.reading_incidents import Row
 
@@ -35,7 +35,8 @@ async def every(ctx: Context, team: str | None = None) -> dict[str, Any]:
         teams = [team] if team is not None else [*sorted(directory.teams, key=lambda id: _order(directory, id)), *loose]
         rows = {id: await rows_of(tx, directory, id, hidden, MAXIMUM) if counted.get(id) else [] for id in teams}
         await learn(ctx, tx, [row["matrix"] for found in rows.values() for row in found])
-    return {"items": [_queue(ctx, id, counted.get(id, 0), rows[id]) for id in teams], "next": None}
+    shown = {id: [seen(row, hidden) for row in found] for id, found in rows.items()}
+    return {"items": [_queue(ctx, id, counted.get(id, 0), shown[id]) for id in teams], "next": None}
 
 
 def _order(directory: Directory, team: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tocsin.store.database import Tx
 
 _SEES = """(
-  i.assignee = $1 OR $1 = ANY(i.responders) OR $1 = ANY(i.readers) OR i.reporter = $2 OR i.reporter = $1 OR i.acknowledged_by = $2
+  i.assignee = $1 OR $1 = ANY(i.responders) OR $1 = ANY(i.readers) OR $2 = ANY(i.readers)
+  OR i.reporter = $2 OR i.reporter = $1 OR i.acknowledged_by = $2
   OR jsonb_path_exists(i.roles, '$.*[*] ? (@ == $user)', jsonb_build_object('user', $1::text))
   OR i.handover ->> 'to' = $1
   OR EXISTS (SELECT FROM pages p WHERE p.incident_id = i.id AND p.user_id = $1)
