@@ -6,7 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from tocsin import __version__
 from tocsin.cli import show
 from tocsin.cli.client import Client, WrongInput
 from tocsin.plugins.probes import registry
@@ -131,6 +134,8 @@ async def test_a_test_alert_from_a_terminal(terminal: Terminal) -> None:
     ("words", "code", "said"),
     [
         (("incident", "show", "INC-0BADF00D"), 1, "There is no incident INC-0BADF00D"),
+        (("incident", "show", "77"), 1, "(number 77)"),
+        (("incident", "note", "77", "x"), 1, "(number 77)"),
         (("incident", "reopen", "1"), 1, "only a resolved or closed one can be reopened"),
         (("incident", "declare", "x", "--severity", "SEV9"), 2, "/severity: 'SEV9' is not a severity"),
         (("incident", "declare"), 2, "Say what is broken"),
@@ -167,9 +172,18 @@ async def test_no_server_is_exit_3(terminal: Terminal) -> None:
 
 
 async def test_a_server_that_is_not_tocsin_is_exit_3(terminal: Terminal) -> None:
-    found = await terminal.run("oncall", TOCSIN_URL=f"{terminal.url}/livez")
-    assert found.code in (1, 3)
-    assert found.err
+    app = web.Application()
+    async with TestServer(app) as other:
+        found = await terminal.run("oncall", TOCSIN_URL=str(other.make_url("")))
+    assert found.code == 3
+    assert "What answered (HTTP 404) is not Tocsin" in found.err
+    found = await terminal.run("oncall", TOCSIN_URL=terminal.url.replace("http://", "https://"))
+    assert found.code == 3
+    assert "does not speak https" in found.err
+
+
+async def test_it_says_its_version(terminal: Terminal) -> None:
+    assert (await terminal.ok("--version")).out == f"tocsin {__version__}\n"
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "127.0.0.1:8420", "http://", "/tmp/socket"])

@@ -17,7 +17,6 @@ from typing import Any
 import uvicorn
 
 from tocsin.core.directory import Directory
-from tocsin.flow import responding
 from tocsin.manage import configuration
 from tocsin.manage.files import File
 from tocsin.plugins.channels import registry as channels
@@ -48,9 +47,7 @@ class Town:
     token: dict[str, str] = field(default_factory=dict)
 
     async def settle(self) -> None:
-        """Let everything happen that is due now, and every node look around as it does each few seconds."""
-        for ctx in self.world.nodes:
-            await responding.refresh(ctx)
+        """Let everything happen that is due now."""
         await self.world.settle()
 
     async def until(self, clock: str) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
+from msgspec import structs
 from tests.oracles.strategies import schedules
 
 from tocsin.core import schedule as core
-from tocsin.core.configuration import Schedule
-from tocsin.manage.oncall import LOOK_AHEAD, Final
+from tocsin.core.configuration import Layer, Schedule
+from tocsin.core.directory import Directory
+from tocsin.core.spelling import WallTime
+from tocsin.manage.oncall import LOOK_AHEAD, Final, _on_call
 
 
 @settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -36,3 +39,12 @@ def test_another_schedule_or_another_time_is_looked_at_anew() -> None:
     assert not kept.knows(schedule, at + timedelta(days=9))
     assert not kept.knows(schedule, at - timedelta(days=9))
     assert kept.look(at) == (None, None)
+
+
+def test_a_shift_without_an_end_says_so_instead_of_naming_how_far_was_looked() -> None:
+    at = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    layer = Layer(id="l", users=("alice",), starts=WallTime.parse("2026-01-05T09:00"))
+    alone = _on_call(Directory(), Schedule(id="s", layers=(layer,)), at, {})
+    assert (alone["user"], alone["endless"], alone["next"]) == ("alice", True, None)
+    two = _on_call(Directory(), Schedule(id="s", layers=(structs.replace(layer, users=("alice", "bob")),)), at, {})
+    assert (two["endless"], two["next"]["user"]) == (False, "bob")

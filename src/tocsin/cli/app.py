@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from tocsin import __version__
 from tocsin.cli import (
     alerts,
     asking,
@@ -73,6 +74,22 @@ app = typer.Typer(
     add_completion=False,
     help="Incident response: alerts, pages, incidents.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tocsin {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", help="Say which release this is.", callback=_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
+
 app.command("apply")(configuration.apply)
 app.command("export")(configuration.export)
 app.command("check")(foresight.check)

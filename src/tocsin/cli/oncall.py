@@ -26,7 +26,7 @@ def oncall(
             i["user"] or "NOBODY",
             i["layer"],
             when(i["from"]),
-            when(i["to"]),
+            "-" if i["endless"] else when(i["to"]),
             (i["next"] or {}).get("user"),
         )
         for i in found["items"]

@@ -29,19 +29,13 @@ def list_schedules(as_json: AsJson = False) -> None:
     if as_json:
         return show.json(found)
     now = {item["schedule"]: item for item in client.get("oncall")["items"]}
-    rows = [
-        (s["id"], s["name"], s["team"], s["time_zone"], _on_call(now.get(s["id"], {})), now.get(s["id"], {}).get("to"))
-        for s in found["items"]
-    ]
-    show.table(
-        ("ID", "Name", "Team", "Time zone", "On call", "Until"),
-        [(*row[:5], when(row[5])) for row in rows],
-        "There are no schedules.",
-    )
+    rows = [(s["id"], s["name"], s["team"], s["time_zone"], *_on_call(now.get(s["id"], {}))) for s in found["items"]]
+    show.table(("ID", "Name", "Team", "Time zone", "On call", "Until"), rows, "There are no schedules.")
 
 
-def _on_call(item: dict[str, Any]) -> str:
-    return item.get("user") or "NOBODY"
+def _on_call(item: dict[str, Any]) -> tuple[str, str]:
+    """Who, and until when."""
+    return item.get("user") or "NOBODY", "-" if item.get("endless") else when(item.get("to"))
 
 
 @schedules.command("show")

@@ -23,7 +23,8 @@ OVERRIDE = "override"
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
-_YEAR = timedelta(days=366)
+FURTHEST = timedelta(days=366)
+"""How far the ends of a shift are looked for, either way."""
 _SLACK = timedelta(days=2)
 """More than a change of clocks can ever move a local time."""
 
@@ -58,9 +59,9 @@ def on_call(schedule: Schedule, at: datetime) -> Shift | None:
     reach = _WEEK
     while True:
         found = next(s for s in shifts(schedule, at - reach, at + reach) if s.start <= at < s.end)
-        if reach >= _YEAR or (found.start > at - reach and found.end < at + reach):
+        if reach >= FURTHEST or (found.start > at - reach and found.end < at + reach):
             return found
-        reach = min(reach * 4, _YEAR)
+        reach = min(reach * 4, FURTHEST)
 
 
 def shadows(schedule: Schedule, at: datetime) -> tuple[str, ...]:

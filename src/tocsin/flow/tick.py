@@ -284,6 +284,7 @@ class Engine:
             self._configured.clear()
             try:
                 await self.refresh()
+                await responding.refresh(self._ctx)
             except Unavailable:
                 await asyncio.sleep(0.5)
                 self._configured.set()

@@ -44,10 +44,11 @@ def _check_instant(at: datetime, name: str) -> datetime:
 
 
 async def now(ctx: Context, at: datetime | None = None, schedule: str | None = None) -> dict[str, Any]:
-    """Who is on call at an instant: `{"at", "items": [{schedule, name, team, time_zone, user, layer, from, to, shadows, next}]}`.
+    """Who is on call at an instant: `{"at", "items": [{schedule, name, team, time_zone, user, layer, from, to, endless, shadows, next}]}`.
 
-    `user`, `layer`, `from` and `to` are null when nobody is; `next` is the shift that follows, `{user, from, to, layer}`, or
-    null when none begins within 60 days. Raises NotFound, Invalid.
+    `endless`: no end of the shift is found within a year, and `to` is only how far was looked. `user`, `layer`, `from` and `to` are
+    null when nobody is; `next` is the shift that follows, `{user, from, to, layer}`, or null when none begins within 60 days.
+    Raises NotFound, Invalid.
     """
     when = _check_instant(at or ctx.clock.now(), "at")
     chosen = [_schedule(ctx, schedule)] if schedule else list(ctx.directory.schedules.values())
@@ -63,6 +64,8 @@ def _on_call(directory: Directory, schedule: Schedule, at: datetime, finals: dic
     if final is None or not final.knows(schedule, at):
         final = finals[schedule.id] = Final.around(schedule, at)
     present, following = final.look(at)
+    endless = present is not None and present.end - at >= core.FURTHEST
+    following = None if endless else following
     return {
         "schedule": schedule.id,
         "name": schedule.name or schedule.id,
@@ -73,6 +76,7 @@ def _on_call(directory: Directory, schedule: Schedule, at: datetime, finals: dic
         "layer": present.layer if present else None,
         "from": time_text(present.start) if present else None,
         "to": time_text(present.end) if present else None,
+        "endless": endless,
         "shadows": list(core.shadows(schedule, at)),
         "next": _next_view(following) if following else None,
     }

@@ -66,6 +66,7 @@ async def subscribe(
             raise Invalid(f"{MOST} subscriptions are enough: remove one, or subscribe to every service", "/service")
         made = await stored.subscribe(tx, whose, audience, service, grade.value, ctx.clock.now())
         await notify(tx, "configuration")
+    ctx.subscribed = True  # of what is declared in the same second they are told, too; other nodes look when they wake
     ctx.wake.set("configuration")
     return view(made)
 

@@ -36,9 +36,9 @@ async def answer(request: AnyRequest, token: FromPath[str]) -> Response[bytes]:
     said = ""
     if len(changed) == 1:
         plain = changed[0].sentence == "Acknowledged"
-        said = "You have it. Everyone who was paged knows." if plain else f"{changed[0].sentence}."
+        said = "You have it, and the paging stops." if plain else f"{changed[0].sentence}."
     if len(changed) > 1:
-        said = f"You have all {len(changed)}. Everyone who was paged knows."
+        said = f"You have all {len(changed)}, and the paging stops."
     return await _page(request, token, said)
 
 
@@ -51,7 +51,7 @@ async def _page(request: AnyRequest, token: str, said: str) -> Response[bytes]:
     waiting = [one for one in named if one["status"] == "detected" or one["number"] in asked] if not said else []
     shown = named[0] if len(named) == 1 else None
     return await show(
-        request, viewer_of(request), "answer/ask.html" if shown else "answer/several.html", headers=HEADERS, incident=shown,
+        request, viewer_of(request, found[0].user), "answer/ask.html" if shown else "answer/several.html", headers=HEADERS, incident=shown,
         named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting),
         asked=asked.get(named[0]["number"]), is_open=any(one["status"] in OPEN for one in named), said=said,
     )  # fmt: skip

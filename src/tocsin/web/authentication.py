@@ -74,15 +74,18 @@ def may(permission: Permission | None = None) -> list[Guard]:
     return [guard]
 
 
-def viewer_of(request: AnyRequest) -> Viewer:
-    """Who passed the guard of this page, or nobody in particular on a page that is open to everyone."""
+def viewer_of(request: AnyRequest, owner: str | None = None) -> Viewer:
+    """Who passed the guard of this page, or nobody in particular on a page that is open to everyone.
+
+    `owner`: whose own link it is; the times are then in this person's zone, as in the message that the link came in.
+    """
     found: Viewer | None = getattr(request.state, "viewer", None)
-    return found or _viewer(request, None)
+    return found or _viewer(request, None, owner)
 
 
-def _viewer(request: Connection, principal: Principal | None) -> Viewer:
+def _viewer(request: Connection, principal: Principal | None, owner: str | None = None) -> Viewer:
     ctx, cookies = context(request), request.cookies
-    known = access.user_of(ctx, principal) if principal else None
+    known = access.user_of(ctx, principal) if principal else ctx.directory.users.get(owner or "")
     browser = unquote(cookies.get(BROWSER_ZONE, ""))
     zones = (cookies.get(ZONE), known.time_zone if known and known.time_zone != "UTC" else None, browser)
     return Viewer(

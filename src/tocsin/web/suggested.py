@@ -39,8 +39,8 @@ async def _page(request: AnyRequest, token: str, said: str = "", told: str = "",
     ctx = context(request)
     found = await suggested.asked(ctx, token)
     return await show(
-        request, viewer_of(request), "answer/suggested.html", status, headers=HEADERS, user=found.user, asks=found.stands, said=said,
-        told=told, incident=await incidents.get(ctx, found.number),
+        request, viewer_of(request, found.user), "answer/suggested.html", status, headers=HEADERS, user=found.user,
+        asks=found.stands, said=said, told=told, incident=await incidents.get(ctx, found.number),
     )  # fmt: skip
 
 
