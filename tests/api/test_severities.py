@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tocsin.manage import configuration
+
 from .desk import Desk
 
 
@@ -48,6 +50,11 @@ async def test_what_rings_nobody_waits_in_the_queue_of_its_team(desk: Desk) -> N
         ("A label is wrong", None), ("chart is broken", "bob"),
     ]  # fmt: skip
     assert (await desk.get("/queues", team="payments"))["items"] == [queue]
+    await desk.post(f"/incidents/{chart.incident}/related", {"incident": 1})
+    await desk.post("/incidents/1/private", {"private": True}, role="admin")
+    for role, linked in (("admin", 1), ("stakeholder", 0)):
+        [shown] = (await desk.get("/queues", role=role))["items"]
+        assert [len(one["related"]) for one in shown["incidents"]] == [0, linked], "a hidden one has no name"
     assert (
         "did you mean 'payments'?" in (await desk.refused("GET", "/queues", 404, query={"team": "paiments"}))["detail"]
     )
@@ -92,3 +99,30 @@ async def test_a_service_read_and_written_back_keeps_its_severities(desk: Desk) 
     assert shown["severities"] == made["severities"]
     again = await desk.call("PUT", "/services/search", shown, role="admin")
     assert again.json()["severities"] == made["severities"]
+
+
+async def test_the_business_hours_of_a_team(desk: Desk) -> None:
+    ctx = desk.world.ctx
+    wanted = ctx.directory
+    await configuration.change(ctx, configuration.ITSELF, lambda _: wanted)
+    place = "/teams/payments/business_hours"
+    shown = await desk.get(place, role="observer")
+    assert (shown["written"], shown["text"], shown["open"]) == (None, "mon-fri 09:00-17:00 UTC", True)
+    assert shown["changes_at"] == "2026-03-02T17:00:00Z"
+    assert shown["week"]["fri"] == {"from": "09:00", "to": "17:00"}
+    body = {
+        "exceptions": [{"days": ["fri"], "from": "09:00", "to": "15:00"}], "holidays": ["2026-03-02"],
+        "holiday_names": [{"day": "2026-03-02", "name": "Town day"}],
+    }  # fmt: skip
+    made = (await desk.call("PUT", place, body, role="manager")).json()
+    assert made["text"] == "mon-thu 09:00-17:00, fri 09:00-15:00 UTC"
+    assert (made["open"], made["holiday"], made["changes_at"]) == (False, "Town day", "2026-03-03T09:00:00Z")
+    assert made["written"] == body
+    assert (await desk.get("/services/api/severities"))["business_hours"]["holiday_names"] == {"2026-03-02": "Town day"}
+    told = await desk.refused("PUT", place, 422, {"days": ["mon"], "from": "9am", "to": "17:00"}, role="admin")
+    assert told["errors"][0]["pointer"] == "/from"
+    told = await desk.refused("PUT", place, 422, {**body, "days": ["mon"]}, role="admin")
+    assert told["errors"][0]["pointer"] == "/exceptions/0/days/0"
+    assert "add it to days" in told["errors"][0]["detail"]
+    await desk.refused("PUT", "/teams/ghost/business_hours", 404, {}, role="admin")
+    assert (await desk.call("DELETE", place, role="manager")).json()["written"] is None

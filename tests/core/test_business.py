@@ -6,14 +6,27 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.business import Hours, business_hours_of, later, next_day, next_opening, open_at, windows
+from tocsin.core.business import (
+    Hours,
+    business_hours_of,
+    hours_in,
+    later,
+    next_closing,
+    next_day,
+    next_opening,
+    open_at,
+    windows,
+)
+from tocsin.core.business_checks import business_hours_faults
 from tocsin.core.calendar import LATEST
-from tocsin.core.configuration import EscalationPolicy, Schedule, Service, Team
+from tocsin.core.configuration import BusinessHours, EscalationPolicy, Schedule, Service, Team
 from tocsin.core.directory import Directory
 from tocsin.core.spelling import decode
+from tocsin.core.week import spelled, week_of
 
 OFFICE = Hours(time_zone="Europe/Berlin")
 MINUTE = timedelta(minutes=1)
@@ -31,10 +44,19 @@ def obviously_open(hours: Hours, now: datetime) -> bool:
     def begins_on(day: date) -> bool:
         return day.weekday() in hours.days and day not in hours.holidays
 
-    if hours.start < hours.end:
-        return begins_on(local.date()) and hours.start <= minute < hours.end
-    today = begins_on(local.date()) and minute >= hours.start
-    return today or (begins_on(local.date() - timedelta(days=1)) and minute < hours.end)
+    today, yesterday = local.date(), local.date() - timedelta(days=1)
+    start, end = hours_on(hours, today)
+    if begins_on(today) and start <= minute and (minute < end or end <= start):
+        return True
+    start, end = hours_on(hours, yesterday)
+    return begins_on(yesterday) and end <= start and minute < end
+
+
+def hours_on(hours: Hours, day: date) -> tuple[int, int]:
+    for weekday, start, end in hours.others:
+        if weekday == day.weekday():
+            return start, end
+    return hours.start, hours.end
 
 
 hours_of_any_kind = st.builds(
@@ -44,6 +66,11 @@ hours_of_any_kind = st.builds(
     end=st.integers(0, 1440),
     time_zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kathmandu"]),
     holidays=st.lists(st.dates(date(2026, 3, 20), date(2026, 11, 10)), max_size=3).map(tuple),
+    others=st.lists(
+        st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1440)),
+        max_size=3,
+        unique_by=lambda one: one[0],
+    ).map(lambda found: tuple(sorted(found))),
 )
 nights_of_change = st.sampled_from(
     ["2026-03-29T00:00+00:00", "2026-10-25T00:00+00:00", "2026-03-08T06:00+00:00", "2026-11-01T05:00+00:00",
@@ -65,6 +92,27 @@ def test_the_next_opening_is_the_first_open_minute(hours: Hours, near: str, minu
     assert obviously_open(hours, opening)
     steps = min(3000, int((opening - now) / MINUTE))
     assert not any(obviously_open(hours, opening - step * MINUTE) for step in range(1, steps + 1))
+
+
+@given(hours_of_any_kind, nights_of_change, st.integers(-2880, 2880))
+def test_they_end_with_the_first_minute_that_is_none(hours: Hours, near: str, minutes: int) -> None:
+    now = at(near) + minutes * MINUTE
+    ends = next_closing(hours, now)
+    if ends == LATEST:
+        assert all(obviously_open(hours, now + step * MINUTE) for step in range(0, 30 * 1440, 7))
+        return
+    assert not obviously_open(hours, ends)
+    assert all(obviously_open(hours, now + step * MINUTE) for step in range(int((ends - now) / MINUTE)))
+
+
+@given(hours_of_any_kind)
+def test_a_week_of_lines_means_the_same_hours(hours: Hours) -> None:
+    days = [(day.isoformat(), "Off") for day in sorted(set(hours.holidays))]
+    body = spelled(week_of(hours), hours.time_zone, days)
+    again = hours_in(decode(body, BusinessHours), hours.time_zone)
+    assert week_of(again) == week_of(hours)
+    assert again.holidays == tuple(sorted(set(hours.holidays)))
+    assert not list(business_hours_faults(decode(body, BusinessHours), ()))
 
 
 @given(hours_of_any_kind, nights_of_change, st.integers(1, 600))
@@ -117,7 +165,7 @@ def test_the_next_working_day_is_the_first_beginning_after_now(hours: Hours, nea
     assert found > now
     days = [now.astimezone(place).date() + timedelta(days=n) for n in range((found - now).days + 2)]
     begins = [
-        datetime(day.year, day.month, day.day, hours.start // 60, hours.start % 60, tzinfo=place).astimezone(UTC)
+        datetime(day.year, day.month, day.day, *divmod(hours_on(hours, day)[0], 60), tzinfo=place).astimezone(UTC)
         for day in days
         if day.weekday() in hours.days and day not in hours.holidays
     ]
@@ -132,6 +180,8 @@ def test_where_business_hours_never_end_a_day_still_begins() -> None:
 def test_it_reads_like_a_sentence() -> None:
     assert str(OFFICE) == "mon-fri 09:00-17:00 Europe/Berlin"
     assert str(Hours(days=(0, 2, 6), start=0, end=1440)) == "mon, wed, sun 00:00-24:00 UTC"
+    short = msgspec.structs.replace(OFFICE, others=((2, 540, 720), (4, 540, 900)))
+    assert str(short) == "mon, tue, thu 09:00-17:00, wed 09:00-12:00, fri 09:00-15:00 Europe/Berlin"
 
 
 def directory(**team: object) -> Directory:

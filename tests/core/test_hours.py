@@ -32,9 +32,10 @@ def slow(hours: Hours, at: datetime) -> TimeClass:
         return "weekend"
     if minute >= 22 * 60 or minute < 6 * 60:
         return "night"
-    inside = hours.start <= minute < hours.end
-    if hours.start >= hours.end:
-        inside = minute >= hours.start or minute < hours.end
+    opens, closes = {day: (a, b) for day, a, b in hours.others}.get(wall.weekday(), (hours.start, hours.end))
+    inside = opens <= minute < closes
+    if opens >= closes:
+        inside = minute >= opens or minute < closes
     return "business" if inside else "evening"
 
 
@@ -46,7 +47,12 @@ def spans(draw: st.DrawFn) -> tuple[Hours, datetime, datetime]:
     days = tuple(sorted(draw(st.sets(st.integers(0, 6)))))
     opens, closes = draw(st.integers(0, 95)) * 15, draw(st.integers(0, 96)) * 15
     holidays = (around.date(),) if draw(st.booleans()) else ()
-    return Hours(days, opens, closes, name, holidays), start, start + timedelta(minutes=draw(st.integers(1, 9000)))
+    others = tuple((day, opens // 2, closes) for day in days[:1]) if draw(st.booleans()) else ()
+    return (
+        Hours(days, opens, closes, name, holidays, others),
+        start,
+        start + timedelta(minutes=draw(st.integers(1, 9000))),
+    )
 
 
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None)

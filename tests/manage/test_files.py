@@ -315,6 +315,20 @@ _MONDAYS = {
 }  # fmt: skip
 """A layer above that leaves room for the one below."""
 _DAYS = st.sampled_from(["mon", "tue", "sat"])
+
+
+def _with_others(hours: dict[str, object]) -> dict[str, object]:
+    """Some of the days have hours of their own, and some holidays names."""
+    days, free = hours.get("days"), hours.get("holidays")
+    others = (
+        {"exceptions": [{"days": list(dict.fromkeys(days))[:1], "from": "08:30", "to": "12:00"}]}
+        if isinstance(days, list)
+        else {}
+    )
+    names = {"holiday_names": [{"day": day, "name": "Off: all"} for day in free[:1]]} if isinstance(free, list) else {}
+    return {**hours, **others, **names}
+
+
 _HOURS = st.fixed_dictionaries(
     {},
     optional={
@@ -324,7 +338,7 @@ _HOURS = st.fixed_dictionaries(
         "time_zone": st.just("Asia/Tokyo"),
         "holidays": st.lists(st.dates(date(1970, 1, 1), date(2199, 1, 1)).map(str), max_size=2, unique=True),
     },
-)
+).map(_with_others)
 _COMFORT = st.fixed_dictionaries(
     {},
     optional={

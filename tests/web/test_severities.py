@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 
@@ -11,6 +12,7 @@ from tocsin.core.severity import Severity
 from tocsin.manage import configuration
 from tocsin.manage.files import File, write
 
+from .test_policies import form_of
 from .visitor import ADMIN, Site, text_of
 
 
@@ -109,3 +111,60 @@ async def test_the_room_says_until_when_somebody_should_answer(stored: Site) -> 
     words = text_of(await alice.get(room))
     assert "Not answered within 5m" in words
     assert "Update due" in words
+
+
+async def test_the_business_hours_of_a_team_are_changed_where_people_see_them(site: Site) -> None:
+    """The world stands at 10:00 UTC on Monday, 2 March 2026."""
+    ctx = site.world.ctx
+    wanted = ctx.directory
+    await configuration.change(ctx, configuration.ITSELF, lambda _: wanted)
+    erin = await site.someone("erin")
+    assert "payments In business hours they end" in text_of(await erin.get("/teams"))
+    words = text_of(await erin.get("/teams/payments"))
+    assert "Nothing is written, so the default holds: Monday to Friday, 09:00 to 17:00" in words
+    form = form_of(erin.seen)
+    typed = {
+        **form,
+        "fri.from": "09:00",
+        "fri.to": "15:00",
+        "holiday.0.day": "2026-03-02",
+        "holiday.0.name": "Town <day>",
+    }
+    more = await erin.send("/teams/payments/hours", {**typed, "do": "holiday"})
+    assert 'name="holiday.1.day"' in more.text, "one line more, and nothing typed is lost"
+    assert "Town &lt;day&gt;" in more.text
+
+    bad = await erin.send("/teams/payments/hours", {**typed, "fri.to": "3 pm", "do": "save"})
+    assert bad.status_code == 422
+    assert "'3 pm' is not a time of day: write" in unescape(bad.text)
+    assert bad.text.count('aria-invalid="true"') == 2, "Friday's two times, and no other day's"
+    bad = await erin.send("/teams/payments/hours", {**typed, "time_zone": "Berlin", "do": "save"})
+    assert "did you mean 'Europe/Berlin'?" in unescape(bad.text)
+    twice = {**typed, "holiday.1.day": "2026-03-02", "do": "save"}
+    assert 'id="w-holiday-1"' in (await erin.send("/teams/payments/hours", twice)).text
+
+    said = await erin.says(
+        await erin.send("/teams/payments/hours", {**typed, "time_zone": "Europe/Berlin", "do": "save"})
+    )
+    assert "Outside business hours Town <day> they begin Tue 3 Mar 08:00 UTC" in said
+    assert "mon-thu 09:00-17:00, fri 09:00-15:00 Europe/Berlin" in said
+    late = await erin.send("/teams/payments/hours", {**typed, "do": "save"})
+    assert (late.status_code, "Somebody changed these hours" in late.text) == (409, True)
+    olga = await site.someone("olga")
+    assert "Change them" not in text_of(await olga.get("/teams/payments"))
+    assert "Town <day>" in text_of(await olga.get("/services/api/severities"))
+    assert "/teams/payments" in await olga.get("/people/erin")
+    base = re.search(r'name="base" value="(\w+)"', await erin.get("/teams/payments"))
+    assert base
+    gone = await erin.send("/teams/payments/hours", {"base": base[1], "do": "default"})
+    assert "so the default holds" in await erin.says(gone)
+    base = re.search(r'name="base" value="(\w+)"', erin.seen)
+    assert base
+
+    await configuration.apply(ctx, ADMIN, [File("tocsin.yml", write(ctx.directory))])
+    shown = text_of(await erin.get("/teams/payments"))
+    assert "Written in tocsin.yml:" in shown
+    assert "Change them" not in shown
+    refused = await erin.send("/teams/payments/hours", {"base": base[1], "do": "default"}, page="/account")
+    assert "is written in tocsin.yml:" in unescape(refused.text)
+    await erin.get("/teams/ghost", status=404)

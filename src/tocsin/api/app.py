@@ -40,6 +40,7 @@ from tocsin.api import (
     severities,
     status_page,
     stream,
+    teams,
     tokens,
     updates,
 )
@@ -54,7 +55,7 @@ def create_api_routes() -> Router:
     routes = [
         *incidents.ROUTES, *lifecycle.ROUTES, *asking.ROUTES, *alerts.ROUTES, *oncall.ROUTES, *services.ROUTES, *tokens.ROUTES,
         *probes.ROUTES,
-        *stream.ROUTES, *queues.ROUTES, *policies.ROUTES,
+        *stream.ROUTES, *queues.ROUTES, *policies.ROUTES, *teams.ROUTES,
         *configuration.ROUTES, *foresight.ROUTES, *handoffs.ROUTES, *severities.ROUTES, *schedules.ROUTES, *mutes.ROUTES,
         *fairness.ROUTES, *oncall_health.ROUTES, *pay.ROUTES,
         *heartbeats.ROUTES, *newcomers.ROUTES,

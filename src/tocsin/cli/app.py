@@ -36,6 +36,7 @@ from tocsin.cli import (
     severities,
     show,
     status,
+    teams,
     tokens,
     updates,
 )
@@ -114,6 +115,7 @@ app.command("oncall")(oncall.oncall)
 app.command("queue")(queues.queue)
 app.add_typer(schedules.schedules, name="schedule")
 app.add_typer(policies.app, name="policy")
+app.add_typer(teams.app, name="team")
 schedules.schedules.command("limits")(fairness.limits)
 schedules.schedules.command("load")(fairness.load)
 app.add_typer(handoffs.app, name="handoff")

@@ -6,41 +6,66 @@ holidays name the day on which a window begins; `to` <= `from` crosses midnight.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 
 import msgspec
 
 from tocsin.core.calendar import LATEST, bounded, instant, stretches, wall_of, zone
-from tocsin.core.configuration import BusinessHours, Team
+from tocsin.core.configuration import BusinessHours, Schedule, Team
 from tocsin.core.directory import Directory
 from tocsin.core.preset import steps_of
 from tocsin.core.spelling import WEEKDAYS
 
 _DAY = timedelta(days=1)
 _AHEAD = timedelta(days=14)
+_LONGEST_WORK = timedelta(days=30)
+"""Business hours that go on for longer count as never ending."""
 _LONGEST_HOLIDAY = 800
 """Days within which a working day is looked for."""
 
 
 class Hours(msgspec.Struct, frozen=True):
-    """The business hours of one team. Days are 0 (Monday) to 6, `start` and `end` minutes since midnight."""
+    """The business hours of one team. Days are 0 (Monday) to 6, `start` and `end` minutes since midnight.
+
+    `others`: working days that have hours of their own, as (day, start, end).
+    """
 
     days: tuple[int, ...] = (0, 1, 2, 3, 4)
     start: int = 540
     end: int = 1020
     time_zone: str = "UTC"
     holidays: tuple[date, ...] = ()
+    others: tuple[tuple[int, int, int], ...] = ()
+
+    def on(self, weekday: int) -> tuple[int, int]:
+        """When work begins and ends on a working day."""
+        return next(((start, end) for day, start, end in self.others if day == weekday), (self.start, self.end))
 
     def __str__(self) -> str:
-        """`mon-fri 09:00-17:00 Europe/Berlin`."""
-        names = [WEEKDAYS[day] for day in self.days]
-        run = len(names) > 2 and self.days == tuple(range(self.days[0], self.days[-1] + 1))
-        days = f"{names[0]}-{names[-1]}" if run else ", ".join(names)
-        return f"{days} {_clock(self.start)}-{_clock(self.end)} {self.time_zone}"
+        """`mon-thu 09:00-17:00, fri 09:00-15:00 Europe/Berlin`."""
+        parts = groupby(_by_hours(self), key=lambda one: one[0])
+        said = [f"{_days([day for _, day in days])} {clock(start)}-{clock(end)}" for (start, end), days in parts]
+        return f"{', '.join(said)} {self.time_zone}"
 
 
-def _clock(minutes: int) -> str:
+def _by_hours(hours: Hours) -> list[tuple[tuple[int, int], int]]:
+    """((start, end), day) of each working day: days of the same hours together, in the order in which their hours come first."""
+    first: dict[tuple[int, int], int] = {}
+    for day in hours.days:
+        first.setdefault(hours.on(day), day)
+    return sorted(((hours.on(day), day) for day in hours.days), key=lambda one: (first[one[0]], one[1]))
+
+
+def _days(days: Sequence[int]) -> str:
+    names = [WEEKDAYS[day] for day in days]
+    run = len(names) > 2 and list(days) == list(range(days[0], days[-1] + 1))
+    return f"{names[0]}-{names[-1]}" if run else ", ".join(names)
+
+
+def clock(minutes: int) -> str:
+    """Minutes since midnight as `09:00`."""
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
@@ -61,8 +86,7 @@ def hours_of_team(directory: Directory, team: str) -> Hours:
     """The business hours of a team, as for the first service (by id) that it owns; of no team, those of what belongs to none."""
     key = ("business_hours of team", team)
     if key not in directory.memo:
-        owned = min((one.id for one in directory.services.values() if one.team == team), default=None)
-        directory.memo[key] = _read(directory, directory.teams.get(team), owned)
+        directory.memo[key] = _read(directory, directory.teams.get(team), _owned(directory, team))
     found: Hours = directory.memo[key]
     return found
 
@@ -73,26 +97,51 @@ def _hours_of(directory: Directory, service: str | None) -> Hours:
 
 def _read(directory: Directory, team: Team | None, service: str | None) -> Hours:
     written = (team.business_hours if team else None) or BusinessHours()
+    if written.time_zone:
+        return hours_in(written, written.time_zone)
+    source = _zone_from(directory, team, service)
+    return hours_in(written, source.time_zone if source else "UTC")
+
+
+def hours_in(written: BusinessHours, time_zone: str) -> Hours:
+    """What is written, read in a zone."""
     return Hours(
         tuple(sorted({WEEKDAYS.index(day) for day in written.days})),
         written.start.minutes,
         written.end.minutes,
-        written.time_zone or _zone_of(directory, team, service),
+        time_zone,
         tuple(sorted({day.date for day in written.holidays})),
+        tuple(
+            sorted(
+                (WEEKDAYS.index(day), one.start.minutes, one.end.minutes)
+                for one in written.exceptions
+                for day in one.days
+            )
+        ),
     )
 
 
-def _zone_of(directory: Directory, team: Team | None, service: str | None) -> str:
+def zone_from(directory: Directory, team: str) -> Schedule | None:
+    """The schedule whose zone holds for a team that wrote none; None: no schedule, so UTC."""
+    return _zone_from(directory, directory.teams.get(team), _owned(directory, team))
+
+
+def _owned(directory: Directory, team: str) -> str | None:
+    """The first service (by id) that a team owns."""
+    return min((one.id for one in directory.services.values() if one.team == team), default=None)
+
+
+def _zone_from(directory: Directory, team: Team | None, service: str | None) -> Schedule | None:
     if team is not None:
         own = [schedule for schedule in directory.schedules.values() if schedule.team == team.id]
         if own:
-            return min(own, key=lambda schedule: schedule.id).time_zone
+            return min(own, key=lambda schedule: schedule.id)
     policy = directory.policy_of(service)
     for step in steps_of(policy) if policy else ():
         for target in step.targets:
             if target.schedule is not None and (named := directory.schedules.get(target.schedule)) is not None:
-                return named.time_zone
-    return "UTC"
+                return named
+    return None
 
 
 def open_at(hours: Hours, now: datetime) -> bool:
@@ -104,6 +153,18 @@ def open_at(hours: Hours, now: datetime) -> bool:
 def next_opening(hours: Hours, now: datetime) -> datetime:
     """`now` when these are business hours, else when the next ones begin (UTC). The end of time when they never do."""
     return next((max(start, bounded(now)) for start, _ in windows(hours, now)), LATEST)
+
+
+def next_closing(hours: Hours, now: datetime) -> datetime:
+    """`now` outside these business hours, else when they end (UTC). The end of time when they never do."""
+    until = at = bounded(now)
+    for start, end in windows(hours, at):
+        if start > until:
+            return until
+        until = end
+        if until - at > _LONGEST_WORK:
+            break
+    return until if until == at else LATEST
 
 
 def next_day(hours: Hours, now: datetime) -> datetime:
@@ -146,14 +207,15 @@ def windows(hours: Hours, after: datetime) -> Iterator[tuple[datetime, datetime]
 
 
 def _within(hours: Hours, begin: datetime, end: datetime, offset: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """The windows inside one stretch of unchanging offset."""
+    """The windows inside one stretch of unchanging offset. What is still open from the day before is not begun twice."""
     first, last = (begin + offset).replace(tzinfo=None), (end + offset).replace(tzinfo=None)
-    day = first.date() - _DAY
+    day, over = first.date() - _DAY, first
     while day <= last.date():
         for start, stop in _on(hours, day):
-            start, stop = max(start, first), min(stop, last)
+            start, stop = max(start, over), min(stop, last)
             if start < stop:
                 yield begin + (start - first), begin + (stop - first)
+                over = stop
         day += _DAY
 
 
@@ -167,6 +229,7 @@ def _on(hours: Hours, day: date) -> Iterator[tuple[datetime, datetime]]:
     """The window that begins on `day`, in local time."""
     if day.weekday() in hours.days and day not in hours.holidays:
         midnight = datetime.combine(day, time())
-        length = hours.end - hours.start
-        start = midnight + timedelta(minutes=hours.start)
+        begins, ends = hours.on(day.weekday())
+        length = ends - begins
+        start = midnight + timedelta(minutes=begins)
         yield start, start + timedelta(minutes=length if length > 0 else length + 1440)

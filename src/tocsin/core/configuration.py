@@ -143,12 +143,29 @@ class User(Written, frozen=True, kw_only=True):
         return self.name or self.id
 
 
+class OtherHours(Written, frozen=True, kw_only=True):
+    """Working days whose hours are others than those of the rest."""
+
+    days: tuple[Weekday, ...]
+    start: ClockTime = msgspec.field(name="from")
+    end: ClockTime = msgspec.field(name="to")
+
+
+class HolidayName(Written, frozen=True, kw_only=True):
+    day: Day
+    name: str
+
+
 class BusinessHours(Written, frozen=True, kw_only=True):
+    """`exceptions` and `holiday_names` speak of some of the `days` and `holidays`; a release that does not know them goes by the rest."""
+
     days: tuple[Weekday, ...] = WEEKDAYS[:5]
     start: ClockTime = msgspec.field(name="from", default=ClockTime(540))
     end: ClockTime = msgspec.field(name="to", default=ClockTime(1020))
+    exceptions: tuple[OtherHours, ...] = ()
     time_zone: str | None = None
     holidays: tuple[Day, ...] = ()
+    holiday_names: tuple[HolidayName, ...] = ()
 
 
 class Team(Written, frozen=True, kw_only=True):

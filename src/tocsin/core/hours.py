@@ -12,11 +12,10 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Literal, get_args
 
-from tocsin.core.business import Hours
+from tocsin.core.business import Hours, hours_in
 from tocsin.core.calendar import stretches, zone
 from tocsin.core.configuration import BusinessHours, Team, User
 from tocsin.core.directory import Directory
-from tocsin.core.spelling import WEEKDAYS
 
 TimeClass = Literal["business", "evening", "night", "weekend", "holiday"]
 CLASSES: tuple[TimeClass, ...] = get_args(TimeClass)
@@ -48,13 +47,7 @@ def _hours_of(directory: Directory, user: str) -> Hours:
     known: User | None = directory.users.get(user)
     team = _team_of(directory, user)
     written = (team.business_hours if team else None) or BusinessHours()
-    return Hours(
-        tuple(sorted({WEEKDAYS.index(day) for day in written.days})),
-        written.start.minutes,
-        written.end.minutes,
-        known.time_zone if known else "UTC",
-        tuple(sorted({day.date for day in written.holidays})),
-    )
+    return hours_in(written, known.time_zone if known else "UTC")
 
 
 def _team_of(directory: Directory, user: str) -> Team | None:
@@ -80,7 +73,8 @@ class Piece:
 
 def pieces(hours: Hours, start: datetime, end: datetime) -> Iterator[Piece]:
     """[start, end) cut where the kind of time or the local day changes, in order and without gaps."""
-    edges = sorted({0, NIGHT_ENDS, hours.start % 1440, hours.end % 1440, NIGHT_BEGINS, 1440})
+    changes = [hours.start, hours.end, *(minute for _, start, end in hours.others for minute in (start, end))]
+    edges = sorted({0, NIGHT_ENDS, *(minute % 1440 for minute in changes), NIGHT_BEGINS, 1440})
     holidays = set(hours.holidays)
     for begin, until, offset in stretches(zone(hours.time_zone), start, end):
         midnight = (begin + offset).replace(hour=0, minute=0, second=0, microsecond=0) - offset
@@ -102,13 +96,14 @@ def _kind(hours: Hours, holidays: set[date], day: date, minute: int, asleep: boo
         return "weekend"
     if asleep:
         return "night"
-    return "business" if _open(hours, minute) else "evening"
+    return "business" if _open(hours, day.weekday(), minute) else "evening"
 
 
-def _open(hours: Hours, minute: int) -> bool:
-    if hours.start < hours.end:
-        return hours.start <= minute < hours.end
-    return minute >= hours.start or minute < hours.end
+def _open(hours: Hours, weekday: int, minute: int) -> bool:
+    start, end = hours.on(weekday)
+    if start < end:
+        return start <= minute < end
+    return minute >= start or minute < end
 
 
 def split(hours: Hours, spans: Iterable[Span]) -> dict[TimeClass, timedelta]:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from tocsin.core.audience import FIELDS, Channel
+from tocsin.core.business_checks import business_hours_faults
 from tocsin.core.checking import (
     Known,
     between,
@@ -26,7 +27,6 @@ from tocsin.core.checking import (
 from tocsin.core.configuration import (
     KINDS,
     LABELS,
-    BusinessHours,
     ContactMethod,
     EscalationPolicy,
     Integration,
@@ -289,7 +289,8 @@ def _method(method: ContactMethod, world: World, path: Path) -> Iterator[Fault]:
     ]
     yield from wrong
     if not wrong and (problem := channel.problem(method.settings)):
-        yield Fault(path, problem)
+        field, colon, message = problem.partition(": ")
+        yield Fault((*path, field), message) if colon and field in fields else Fault(path, problem)
 
 
 def _team(team: Team, known: Known) -> Iterator[Fault]:
@@ -297,20 +298,10 @@ def _team(team: Team, known: Known) -> Iterator[Fault]:
     yield from repeated(team.members, "member", ("members",), field=None)
     yield from refer(known, "users", team.manager, ("manager",))
     if team.business_hours is not None:
-        yield from _business_hours(team.business_hours, ("business_hours",))
+        yield from business_hours_faults(team.business_hours, ("business_hours",))
     for position, item in enumerate(team.readiness or ()):
         yield from slug_faults(item.id, ("readiness", position, "id"))
     yield from readiness_faults(team.readiness or (), ("readiness",))
-
-
-def _business_hours(hours: BusinessHours, path: Path) -> Iterator[Fault]:
-    if not hours.days:
-        yield Fault((*path, "days"), "business hours need days: name some, or leave days out for Monday to Friday")
-    if hours.start.minutes == 1440:
-        yield Fault((*path, "from"), 'business hours cannot begin at 24:00: write from: "00:00" and the next day')
-    if hours.time_zone is not None:
-        yield from zone_faults(hours.time_zone, (*path, "time_zone"))
-    yield from repeated([str(day) for day in hours.holidays], "holiday", (*path, "holidays"), field=None)
 
 
 def _service(service: Service, known: Known, world: World) -> Iterator[Fault]:

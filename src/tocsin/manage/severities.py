@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.core.business import business_hours_of, next_opening, open_at
+from tocsin.core.business import business_hours_of
 from tocsin.core.directory import NOTHING_CHANGED, SEVERITIES, Directory, Origin
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.matrix import DEFAULTS, Matrix, changed, matrix_of, row_view, warnings
@@ -15,8 +15,9 @@ from tocsin.core.permission import Principal
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import Severities
 from tocsin.core.shape import faults, short
-from tocsin.core.spelling import WEEKDAYS, decode, plain
+from tocsin.core.spelling import decode, plain
 from tocsin.flow.context import Context
+from tocsin.manage import teams
 from tocsin.manage.configuration import change
 from tocsin.manage.drafts import Place, complain
 from tocsin.manage.lists import time_text
@@ -48,24 +49,14 @@ def view(ctx: Context, service: str | None = None) -> dict[str, Any]:
         "inherited": matrix_view(_below(directory, service)),
         "overrides": plain(_own(directory, service)),
         "warnings": warnings(matrix_of(directory, service)),
-        "business_hours": hours_view(ctx, service),
+        "business_hours": _hours(ctx, service),
         "origin": {"file": origin.file, "line": origin.line} if origin else None,
     }
 
 
-def hours_view(ctx: Context, service: str | None) -> dict[str, Any]:
-    """The business hours that the matrix counts by; `opens_at` is when they begin next (now while they are open)."""
-    hours, now = business_hours_of(ctx.directory, service), ctx.clock.now()
-    return {
-        "days": [WEEKDAYS[day] for day in hours.days],
-        "from": f"{hours.start // 60:02d}:{hours.start % 60:02d}",
-        "to": f"{hours.end // 60:02d}:{hours.end % 60:02d}",
-        "time_zone": hours.time_zone,
-        "holidays": [day.isoformat() for day in hours.holidays],
-        "text": str(hours),
-        "open": open_at(hours, now),
-        "opens_at": time_text(next_opening(hours, now)),
-    }
+def _hours(ctx: Context, service: str | None) -> dict[str, Any]:
+    team = ctx.directory.team_of(service)
+    return teams.hours_view(ctx, business_hours_of(ctx.directory, service), team.business_hours if team else None)
 
 
 async def put(

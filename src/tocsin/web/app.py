@@ -51,6 +51,7 @@ from tocsin.web import (
     status_manage,
     streams,
     suggested,
+    teams,
     tokens,
     updates,
 )
@@ -66,7 +67,7 @@ ROUTES: list[ControllerRouterHandler] = [
     *asking.ROUTES, *roles.ROUTES, *board.ROUTES, *lifecycle.ROUTES,
     streams.everything, streams.of_incident,
     alerts.list_alerts, alerts.alert,
-    on_call.on_call, *queues.ROUTES, *policies.ROUTES, *leaving.ROUTES,
+    on_call.on_call, *queues.ROUTES, *policies.ROUTES, *leaving.ROUTES, *teams.ROUTES,
     handoffs.list_handoffs, handoffs.handoff, handoffs.markdown, handoffs.edit, handoffs.sign, handoffs.plan, handoffs.remove_plan,
     health.health, health.judge, health.change, pay.report, pay.as_csv, pay.put_rates,
     services.list_services, services.service, services.send_test,

@@ -31,6 +31,7 @@ PLACES = (
     Place("/oncall", "person", "On call", "schedule who rota", "see_on_call"),
     Place("/schedules", "clock", "Schedules", "calendar shifts rota override", "see_on_call"),
     Place("/people", "person", "People", "users teams leaves hand over successor remove", "see_on_call"),
+    Place("/teams", "person", "Teams", "business hours holidays working days members", "see_on_call"),
     Place("/policies", "up", "Escalation policies", "ladder steps preset tiers who is paged next", "see_on_call"),
     Place("/health", "heart", "On-call health", "load pages night sleep shift improvement verdict", "see_on_call"),
     Place("/pay", "note", "Pay and time off", "money hours rates csv lieu salary", "see_on_call"),

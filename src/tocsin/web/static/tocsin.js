@@ -96,10 +96,16 @@
       const id = /id="(entry-\d+)"/.exec(event.detail.data || "");
       if (id && document.getElementById(id[1])) event.preventDefault();
     });
-    document.addEventListener("htmx:afterSwap", () => { readServerTime(); tick(); });
+    document.addEventListener("htmx:afterSwap", () => { readServerTime(); tick(); for (const form of $$("form[data-refused]")) keep(form); });
     document.addEventListener("htmx:sendError", () => tell(true));
+    // What is refused is told in the message line, and what was written stays until it is sent again.
+    document.addEventListener("htmx:beforeSwap", (event) => {
+      if (event.detail.isError && event.detail.xhr.getResponseHeader("HX-Retarget")) event.detail.shouldSwap = true; });
+    const keep = (form) => { if (form.matches("form") && form.isConnected) form.dataset.touched = "yes"; };
     document.addEventListener("htmx:afterRequest", (event) => {
-      if (event.detail.successful && event.detail.elt.matches("[data-reset]")) event.detail.elt.reset();
+      const refused = !event.detail.successful || event.detail.xhr.getResponseHeader("Tocsin-Refused");
+      if (refused) keep(event.detail.elt);
+      else if (event.detail.elt.matches("[data-reset]")) event.detail.elt.reset();
       if (event.detail.successful && !$$("[sse-connect]").length) tell(false); });
   }
   if (window.Idiomorph) {
@@ -109,6 +115,8 @@
       name !== "data-touched" && !(name === "open" && element.tagName === "DETAILS") && !(name === "style" && element.matches("[data-from]"));
     window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, fresh) =>
       !(old.nodeType === 1 && old.matches("textarea, input:not([type=hidden]), select") && old.form && old.form.dataset.touched && fresh);
+    window.Idiomorph.defaults.callbacks.beforeNodeRemoved = (old) =>
+      !(old.nodeType === 1 && old.matches(".refusal") && old.closest("form[data-touched]"));
   }
   document.addEventListener("input", (event) => { if (event.target.form) event.target.form.dataset.touched = "yes"; });
   document.addEventListener("submit", (event) => { delete event.target.dataset.touched; });
@@ -157,6 +165,14 @@
       const typing = event.target.closest("input, textarea, select");
       if ((event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !typing)) { event.preventDefault(); openPalette(); }
     });
+  }
+
+  // --- the menu: what is unfolded, and where one is, stays in view --------------------------------------------------
+  const fold = document.querySelector(".fold");
+  if (fold) {
+    const show = () => { if (fold.open) fold.scrollIntoView({ block: "nearest" }); };
+    fold.addEventListener("toggle", show);
+    show();
   }
 
   readServerTime(); tick(); setInterval(tick, 1000);
