@@ -482,9 +482,18 @@ async def test_a_crowd_of_drafts_and_a_template_without_an_end_hold_up_nothing(d
 async def test_the_public_is_told_nothing_of_a_private_incident(db: Database) -> None:
     async with World(db, organisation()) as world:
         number = await begun(world)
+        draft = await communicate.communicate(world.ctx, number, "user:alice", "Tell people to wait.", "support")
         async with world.db.transaction() as tx:
             await tx.execute("UPDATE incidents SET private = true WHERE id = $1", number)
         with pytest.raises(Conflict, match="make it visible"):
             await publish(world, number, "public", "Payments fail for some.", status="identified")
         assert (await world.incident(number))["status"] == "acknowledged", "nothing is half done"
         assert await world.rows("SELECT FROM updates WHERE state = 'published'") == []
+        with pytest.raises(Conflict, match="make it visible"):
+            await communicate.communicate(world.ctx, number, "user:alice", "Data leaks.", "#executive-briefing")
+        with pytest.raises(Conflict, match="make it visible"):
+            await communicate.approve(world.ctx, number, draft.id, "user:alice")
+        await communicate.communicate(world.ctx, number, "user:alice", "Data leaks.", "room")
+        await world.settle()
+        assert not world.phone("board@example.com").rang()
+        assert not world.phone("support@example.com").rang()

@@ -30,7 +30,7 @@ async def communicate(ctx: Context, number: int, actor: str, message: str, chann
     """Tell a channel: a configured one by its id or name (also with `#`), all of an audience, or the room itself.
 
     A channel that nobody configured is told nothing by us: what was said there is kept as a record. Where a person must approve it
-    becomes a draft. Raises NotFound; Invalid.
+    becomes a draft. Raises NotFound; Invalid; Conflict for a channel that is to hear of a private incident.
     """
     message, name = checked(message, "/message"), checked(channel, "/channel")
     if len(name) > LONGEST_NAME:
@@ -65,9 +65,14 @@ async def _communicated(
 
 
 def found(ctx: Context, incident: Incident, name: str) -> list[Channel]:
-    """The configured channels that a name means: one by id or name, or all of an audience that hear of the incident."""
+    """The configured channels that a name means: one by id or name, or all of an audience that hear of the incident.
+
+    Raises Conflict for one that is named though the incident is private: whoever listens there may not see it.
+    """
     word = name.removeprefix("#").strip().lower()
     by_name = [one for one in ctx.directory.channels.values() if word in (one.id, one.name.removeprefix("#").lower())]
+    if by_name and incident.private:
+        raise Conflict("The incident is private, so no channel is told of it: make it visible to all first.")
     return by_name[:1] or (channels_of(ctx, incident, word) if word in CHANNEL_AUDIENCES else [])
 
 
