@@ -14,6 +14,8 @@ import msgspec
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
 from tocsin.core.inhibition import DEPENDENCY, GRAVE, Causes, concerned, dependencies, rules_of
+from tocsin.core.matrix import matrix_of
+from tocsin.core.severity import Severity
 from tocsin.core.timeline import Entry
 from tocsin.flow.pager import ACTOR
 from tocsin.store import inhibitions
@@ -94,8 +96,13 @@ class Hiding:
             self.sources.append(place)
             under = None if cause is None else cause.alert if cause.alert is not None else _handle(cause.newcomer)
             self._causes.add(new.alert or -place - 1, new.event.labels, under)
-        if opens and new.severity <= GRAVE:
+        if opens and self._wakes(new.ref.service.id, new.severity):
             self._opened.setdefault(new.ref.service.id, place)
+
+    def _wakes(self, service: str, severity: int) -> bool:
+        """Is an incident as grave as this one somebody's business at once? While nobody is paged for it, it must hide nothing."""
+        paged = matrix_of(self._directory, service)[Severity(severity)].page != "never"
+        return severity <= GRAVE and paged and self._directory.policy_of(service) is not None
 
 
 def _handle(newcomer: int | None) -> int | None:
@@ -119,8 +126,10 @@ async def look(directory: Directory, tx: Tx, newcomers: Sequence[Candidate]) -> 
 
 
 def holds(incident: Incident | None) -> bool:
-    """Does this locked incident still hide what depends on its service?"""
-    return incident is not None and incident.open and incident.status != "monitoring" and incident.severity <= GRAVE
+    """Does this locked incident still hide what depends on its service? (As `inhibitions.grave` finds them.)"""
+    if incident is None or incident.drill or incident.no_page_reason is not None:
+        return False
+    return incident.open and incident.status != "monitoring" and incident.severity <= GRAVE
 
 
 async def write(

@@ -111,6 +111,8 @@ async def _names(tx: Tx, numbers: Sequence[int]) -> str:
 async def _absorb(tx: Tx, one: Incident, other: Incident) -> int:
     """The other takes alerts, services, people, and the earlier beginning. Returns how many alerts came."""
     alerts = await merges.move_alerts(tx, one.id, other.id)
+    for incident in (one, other):
+        await timers.cancel(tx, "count", incident.id)  # what is being counted right now is not so any more
     counts = await endings.count_alerts(tx, [one.id, other.id])
     changes: dict[str, object] = {
         "affected_services": list(dict.fromkeys([*other.affected_services, *one.affected_services])),

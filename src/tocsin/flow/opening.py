@@ -169,8 +169,8 @@ class Opening:
                     return False
                 async with tx.transaction():
                     await self.write(tx)
-        except (Again, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            return False
+        except (Again, OutOfIds, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+            return False  # nothing of it is written (ids: somebody else on this node took those that were reserved)
         kept(self.ctx, self._fresh)
         for new in self.newcomers:
             new.placed = True

@@ -19,7 +19,7 @@ from tocsin.core.severity import Severity
 from tocsin.core.tier import ABOUT, rank
 from tocsin.core.timeline import Entry
 from tocsin.flow import suggested
-from tocsin.flow.acts import label, tell
+from tocsin.flow.acts import label, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ladder_of, policy_of
 from tocsin.flow.pager import ACTOR, Climbed, Pager, planned, subject_of
@@ -51,6 +51,8 @@ class Case:
     policies: dict[int, EscalationPolicy]
     reached: list[Reached]
     last_act: datetime | None
+    answered_by: str
+    """The user who acknowledged it last; empty when that was no user."""
     again: list[datetime] = field(default_factory=list)
     """When to look again."""
 
@@ -66,7 +68,8 @@ class Case:
     @property
     def paged(self) -> set[str]:
         """Who was paged in the present cycle, or has it in hand: nobody is paged twice."""
-        on_it = {self.incident.assignee or "", (self.incident.acknowledged_by or "").removeprefix("user:")}
+        first = user_of(self.incident.acknowledged_by or "")
+        on_it = {self.incident.assignee or "", first or "", self.answered_by}
         return {one.user for one in self.reached if one.cycle == self.incident.cycle} | on_it
 
 
@@ -100,13 +103,15 @@ async def _cases(ctx: Context, tx: Tx, pressing: Sequence[Incident]) -> list[Cas
     climbs = await escalations.escalations_of_all(tx, numbers)
     reached = await escalations.reached(tx, numbers)
     acts = await escalations.last_acts(tx, numbers)
+    answers = await escalations.last_answers(tx, numbers)
     made = []
     for incident in pressing:
         present = [c for c in climbs[incident.id] if c.cycle == incident.cycle and c.state in ("stopped", "progress")]
         spent = [c for c in climbs[incident.id] if c.cycle == incident.cycle and c.state == "exhausted"]
         policies = {c.id: policy_of(ctx, incident, c) for c in (*present, *spent)}
         rules = known_rules(ctx, incident.matrix, incident.service)
-        made.append(Case(incident, rules, present, spent, policies, reached[incident.id], acts.get(incident.id)))
+        by = user_of(answers.get(incident.id) or incident.acknowledged_by or "") or ""
+        made.append(Case(incident, rules, present, spent, policies, reached[incident.id], acts.get(incident.id), by))
     return made
 
 
@@ -279,8 +284,7 @@ async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[H
     after = f"{case.row.acknowledge_timeout}"
     text = f"Acknowledged, and nothing happened for {after}: paging starts again"
     await tell(tx, incident, now, "acknowledge_timeout", ACTOR, text)
-    user = (incident.acknowledged_by or "").removeprefix("user:")
-    again = user if user in ctx.directory.users else incident.assignee
+    again = case.answered_by if case.answered_by in ctx.directory.users else incident.assignee
 
     def make(pager: Pager) -> Climbed:
         climbed = Climbed(None, "")

@@ -80,11 +80,11 @@ async def cause_incident(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 async def _each(
     ctx: Context, due: Sequence[Timer], work: Callable[[Context, Timer], Awaitable[list[Held]]]
 ) -> list[Held]:
-    held: list[Held] = []
+    """One after the other; what each of them pages goes out when it is committed, whatever becomes of the next."""
     for timer in due:
         for attempt in range(ATTEMPTS):
             try:
-                held += await work(ctx, timer)
+                ctx.hand_over(await work(ctx, timer))
                 break
             except (
                 Again
@@ -92,7 +92,7 @@ async def _each(
                 if attempt == ATTEMPTS - 1:
                     raise
     ctx.wake.set("timeline", "timers")
-    return held
+    return []
 
 
 async def _unmute(ctx: Context, timer: Timer) -> list[Held]:

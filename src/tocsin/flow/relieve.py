@@ -109,13 +109,13 @@ def _holds(directory: Directory, handoff: Handoff) -> bool:
 
 
 async def relieve(ctx: Context, due: Sequence[Timer]) -> list[Held]:
-    """Shifts end, or a handoff still waits for its signature. Returns notifications leased to this node."""
-    held: list[Held] = []
+    """Shifts end, or a handoff still waits for its signature. What each of them pages goes out when it is committed, whatever becomes
+    of the next."""
     for timer in due:
-        held += await _relieve(ctx, timer)
+        ctx.hand_over(await _relieve(ctx, timer))
     await refresh_loop(ctx)
     ctx.wake.set("timeline", "timers")
-    return held
+    return []
 
 
 async def _relieve(ctx: Context, timer: Timer) -> list[Held]:

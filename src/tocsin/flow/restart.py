@@ -7,7 +7,7 @@ from typing import Any
 
 from tocsin.core.alert import NoPage
 from tocsin.core.escalation import PageReason
-from tocsin.core.matrix import update_by, urgency_of
+from tocsin.core.matrix import Row, Rules, update_by, urgency_of
 from tocsin.core.moment import without
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
@@ -31,9 +31,9 @@ async def restart(
 ) -> list[Held]:  # fmt: skip
     """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
 
-    `urgency` (default: the severity's, under the rules that the incident keeps) is how people are paged, when a person wants more
-    than the severity asks for. `preface` is the entry of a person's act, and stands for that of a changed severity. `because_of`: why
-    it came back (in words, and what probes showed), when it was no alert.
+    `urgency` (default: the severity's, under the rules that the incident keeps; what rings loudly gets no quieter because it became
+    worse) is how people are paged, when a person wants more than the severity asks for. `preface` is the entry of a person's act,
+    and stands for that of a changed severity. `because_of`: why it came back (in words, and what probes showed), when it was no alert.
     """
     entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now, because_of)
     rules, old = await rules_for(ctx, tx, incident), incident.status
@@ -42,7 +42,7 @@ async def restart(
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,
-        "urgency": urgency or urgency_of(row, rules.hours, now),
+        "urgency": urgency or _urgency(rules, row, incident, because, now),
         "clocks_since": now,
     }
     if severity != incident.severity:
@@ -80,6 +80,11 @@ async def restart(
     await moved(ctx, tx, incident, old, incident.status, ACTOR, now)
     await rooms.consider(ctx, tx, incident, now)
     return pager.held
+
+
+def _urgency(rules: Rules, row: Row, incident: Incident, because: PageReason, now: datetime) -> Urgency:
+    loud = incident.urgency == "high" and not incident.answered and because is PageReason.SEVERITY_ROSE
+    return "high" if loud and row.page != "never" else urgency_of(row, rules.hours, now)
 
 
 def _why(

@@ -62,6 +62,16 @@ async def last_acts(tx: Tx, incidents: Sequence[int]) -> dict[int, datetime]:
     return {row[0]: row[1] for row in rows}
 
 
+async def last_answers(tx: Tx, incidents: Sequence[int]) -> dict[int, str]:
+    """The actor who acknowledged each incident last, in whichever cycle of paging that was."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT ON (incident_id) incident_id, actor FROM timeline
+           WHERE incident_id = ANY($1::bigint[]) AND kind = 'acknowledged' ORDER BY incident_id, seq DESC""",
+        sorted(set(incidents)),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) -> None:
     """Write where climbs stand now; those that are over since are dated."""
     if climbs:

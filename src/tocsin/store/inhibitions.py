@@ -34,10 +34,14 @@ async def sources(tx: Tx, limit: int) -> list[Source]:
 
 
 async def grave(tx: Tx, services: Iterable[str], least: int) -> dict[str, int]:
-    """Of these services those with an open, not yet restored incident at least that severe: service -> its oldest one."""
+    """Of these services those with an open, not yet restored incident at least that severe: service -> its oldest one.
+
+    Not a drill, in which nothing is broken; nor one that pages nobody, because then nobody would be woken at all.
+    """
     rows = await tx.fetch(
         """SELECT s.id, min(i.id) FROM incidents i JOIN unnest($1::text[]) AS s(id) ON s.id = ANY(i.affected_services)
-           WHERE i.status NOT IN ('resolved', 'closed') AND i.status <> 'monitoring' AND i.severity <= $2 GROUP BY s.id""",
+           WHERE i.status NOT IN ('resolved', 'closed') AND i.status <> 'monitoring' AND i.severity <= $2
+             AND NOT i.drill AND i.no_page_reason IS NULL GROUP BY s.id""",
         sorted(services), least,
     )  # fmt: skip
     return {row[0]: row[1] for row in rows}

@@ -1,0 +1,141 @@
+"""Found by reading the heart slowly: ways in which a page was late, went to the wrong person, or did not go at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from tocsin.core.alert import Reason
+from tocsin.core.severity import Severity
+from tocsin.flow import handover, merge, opening, regrade, release, respond
+from tocsin.flow.acts import Result
+from tocsin.flow.context import Context
+from tocsin.manage import drills
+from tocsin.store import endings
+from tocsin.store.database import Database, Tx
+from tocsin.store.ids import OutOfIds
+from tocsin.store.notifications import Held
+from tocsin.store.timers import Timer
+from tocsin.store.writing import NewAlert
+
+from .quiet import configure, service, silence
+from .test_clocks_two import use
+from .test_severities import NIGHT
+from .world import World
+
+SHOP = service("shop", depends_on=["db"], hidden_by_dependencies=True)
+
+
+async def test_a_drill_hides_nothing_that_really_fires(world: World) -> None:
+    await configure(world, services=[SHOP, service("db")])
+    await drills.start(world.ctx, "user:erin", "db", "SEV1")
+    await world.settle()
+    assert (await world.fire("slow", service="shop")).reason is Reason.OPENED
+    assert [message.incident.title for message in world.phone("alice").messages[1:]] == ["slow is broken"]
+
+
+async def test_an_incident_that_wakes_nobody_hides_nothing(world: World) -> None:
+    never = {"sev2_high": {"page": "never"}}
+    await configure(world, services=[SHOP, service("db", severities=never)])
+    both = [await world.fire("gone", "error", service="db"), await world.fire("slow", "error", service="shop")]
+    assert [outcome.reason for outcome in both] == [Reason.OPENED, Reason.OPENED]
+    assert (await world.incident(both[0].incident))["no_page_reason"] is not None
+    assert world.phone("alice").times == 1
+
+
+async def test_a_quiet_incident_that_a_person_made_loud_stays_loud_when_it_becomes_worse(db: Database) -> None:
+    async with World(db, start=NIGHT) as world:
+        await world.fire("a", "info", service="grouped", labels={"cluster": "x"})
+        await respond.escalate(world.ctx, 1, "user:erin", "customers call")
+        await world.settle()
+        await world.fire("b", "warning", service="grouped", labels={"cluster": "x"})
+        row = await world.incident()
+        assert (row["severity"], row["urgency"]) == (3, "high")
+        await world.wait(minutes=10)
+        assert world.phone("bob").rang(), "and it climbs on"
+
+
+async def test_an_acknowledgement_that_lapses_pages_whoever_gave_it(world: World) -> None:
+    """The first one who answered is named for ever; whoever answered last has it in hand."""
+    use(world, {"sev2_high": {"acknowledge_timeout": "20m"}})
+    outcome = await world.fire(severity="error")
+    await world.acknowledge(outcome.incident or 0, "alice")
+    await world.fire("disk", "critical")
+    await world.acknowledge(outcome.incident or 0, "erin")
+    await regrade.regrade(world.ctx, outcome.incident or 0, "user:erin", Severity.SEV2, confirm=True)
+    before = world.phone("alice").times
+    await world.wait(minutes=21)
+    assert (world.phone("erin").times, world.phone("alice").times) == (1, before)
+    page = await world.row("SELECT user_id FROM pages WHERE reason = 'acknowledge_timeout'")
+    assert page["user_id"] == "erin"
+
+
+async def test_an_offer_is_over_when_the_severity_falls_to_one_that_pages_nobody(world: World) -> None:
+    outcome = await world.fire(severity="error")
+    await handover.offer(world.ctx, outcome.incident or 0, "user:alice", "bob", "my shift ends")
+    await regrade.regrade(world.ctx, outcome.incident or 0, "user:alice", Severity.SEV4, confirm=True)
+    assert (await world.incident())["handover"] is None, "nothing is offered whose time no timer knows"
+
+
+async def test_alerts_that_a_merge_brings_while_they_are_counted_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = (await world.fire("a")).incident or 0
+    into = (await world.fire("b", service="grouped", labels={"cluster": "x"})).incident or 0
+    await world.fire("c", service="grouped", labels={"cluster": "x"})
+    count = endings.count_alerts
+    merged: list[Result] = []
+
+    async def merging(tx: Tx, numbers: Sequence[int]) -> dict[int, int]:
+        found = await count(tx, numbers)
+        if not merged and list(numbers) == [into]:
+            merged.append(await merge.merge(world.ctx, one, "user:alice", into))
+        return found
+
+    monkeypatch.setattr(endings, "count_alerts", merging)
+    await world.wait(seconds=5)
+    assert merged
+    assert [(await world.incident(number))["alerts_count"] for number in (one, into)] == [0, 3]
+
+
+async def test_what_one_silence_lets_go_rings_although_the_next_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        await silence(world, f'name="{name}"', minutes=5)
+        await world.fire(name, labels={"name": name})
+    let_go = release._unmute
+    failed: list[Timer] = []
+
+    async def failing(ctx: Context, timer: Timer) -> list[Held]:
+        if timer.subject == 2 and len(failed) < 2:
+            failed.append(timer)
+            raise RuntimeError("somebody else changed the same rows")
+        return await let_go(ctx, timer)
+
+    monkeypatch.setattr(release, "_unmute", failing)
+    world.clock.advance(timedelta(minutes=5))
+    await world.engine.turn()
+    await world._delivered()
+    assert failed
+    assert [message.incident.title for message in world.phone("alice").messages] == ["a is broken"]
+
+
+async def test_ids_that_somebody_else_took_meanwhile_cost_no_alert(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = opening.Opening._alert
+    taken: list[opening.Newcomer] = []
+
+    def once(self: opening.Opening, new: opening.Newcomer) -> NewAlert:
+        if not taken:
+            taken.append(new)
+            raise OutOfIds("alerts")
+        return take(self, new)
+
+    monkeypatch.setattr(opening.Opening, "_alert", once)
+    assert (await world.fire()).reason is Reason.OPENED
+    assert taken
+    assert world.phone("alice").times == 1
