@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import msgspec
@@ -13,7 +12,6 @@ from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tocsin.core.handoff import (
     LONGEST_TEXT,
     MOST_ADDED,
-    SECTIONS,
     Added,
     Edits,
     Item,
@@ -22,29 +20,18 @@ from tocsin.core.handoff import (
     State,
     clock,
     days,
-    laid_over,
     markdown,
-    ticket_in,
 )
-from tocsin.core.incident import display_name, public_id
+from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal, allowed
-from tocsin.core.preset import steps_of
-from tocsin.core.severity import Severity
 from tocsin.flow import relieve
 from tocsin.flow.context import Context
-from tocsin.manage import privacy
+from tocsin.manage.handoff_parts import sections_of
 from tocsin.manage.lists import DEFAULT, Moment, RowId, check_limit, read_cursor, time_text, words, write_cursor
-from tocsin.store import handoffs, merges, mutes
-from tocsin.store import reading_handoffs as reading
+from tocsin.store import handoffs, merges
 from tocsin.store.access import audit
 from tocsin.store.database import Tx
 from tocsin.store.handoffs import Handoff
-
-MOST = 50
-"""Lines of one section that are gathered."""
-FAMILIAR = timedelta(days=90)
-"""An alert rule that did not fire for so long before the shift counts as new in it."""
-
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -106,7 +93,7 @@ async def get(ctx: Context, id: int) -> dict[str, Any]:
     that the outgoing still holds, `{id, name, title}` each; `transferred_names` as people call those of `transferred`. Raises NotFound."""
     async with ctx.db.reading() as tx:
         handoff = await _find(tx, id)
-        gathered, offered = await _read(ctx, tx, handoff)
+        gathered, offered = await sections_of(ctx, tx, handoff)
         names = await merges.names(tx, handoff.transferred)
     return _whole(ctx, handoff, gathered, offered, names)
 
@@ -135,7 +122,7 @@ async def as_markdown(ctx: Context, id: int) -> str:
     """The handoff as a document. Raises NotFound."""
     async with ctx.db.reading() as tx:
         handoff = await _find(tx, id)
-        sections, _ = await _read(ctx, tx, handoff)
+        sections, _ = await sections_of(ctx, tx, handoff)
     people, schedule = ctx.directory.users, ctx.directory.schedules.get(handoff.schedule)
     periods = [
         Period(people[user].label if user in people else user, _zone(ctx.directory, user))
@@ -172,115 +159,6 @@ async def _find(tx: Tx, id: int) -> Handoff:
     if found is None:
         raise NotFound(f"There is no handoff {id}")
     return found
-
-
-# --- gathering --------------------------------------------------------------------------------------------------------
-
-
-async def _read(
-    ctx: Context, tx: Tx, handoff: Handoff
-) -> tuple[Mapping[Section, Sequence[Item]], list[dict[str, str]]]:
-    """The sections as they are to be shown, and the incidents that are offered for handing over."""
-    if handoff.kept is not None:
-        kept = msgspec.convert(handoff.kept, dict[Section, list[Item]])
-        return {section: kept.get(section, []) for section in SECTIONS}, []
-    services = _services(ctx.directory, handoff.schedule)
-    now = ctx.clock.now()
-    ongoing, offered = await _ongoing(tx, handoff, services)
-    gathered: dict[Section, list[Item]] = {
-        "ongoing": ongoing,
-        "changes": [
-            Item(key=f"change:{row['id']}", title=row["title"], at=row["at"], service=row["service"])
-            for row in await reading.changes(tx, services, handoff.starts_at, min(handoff.at, now), MOST)
-        ],
-        "watch": [
-            Item(
-                key=f"planned:{event.id}",
-                title=event.title,
-                at=event.starts_at,
-                until=event.ends_at,
-                load=event.expected_load,
-            )
-            for event in await handoffs.planned(tx, handoff.at, handoff.until, handoff.schedule)
-        ],
-        "alerts": [*await _silenced(tx, handoff, services, now), *await _new_rules(tx, handoff, services, now)],
-    }
-    return laid_over(gathered, handoff.edits), offered
-
-
-def _services(directory: Directory, schedule: str) -> list[str]:
-    """The services that this schedule answers for: those whose escalation policy names it."""
-    return [
-        service.id
-        for service in directory.services.values()
-        if (policy := directory.policy_of(service.id)) is not None
-        and any(target.schedule == schedule for step in steps_of(policy) for target in step.targets)
-    ]
-
-
-async def _ongoing(tx: Tx, handoff: Handoff, services: Sequence[str]) -> tuple[list[Item], list[dict[str, str]]]:
-    hidden = await privacy.hidden(tx)
-    found = await reading.open_of_shift(tx, handoff.outgoing, handoff.schedule, services, MOST)
-    rows = [row for row in found if row["id"] not in hidden]
-    items = [
-        Item(
-            key=f"incident:{row['id']}",
-            title=row["title"],
-            at=row["created_at"],
-            severity=Severity(row["severity"]).key,
-            status=row["status"],
-            service=row["service"] or "",
-            who=row["assignee"] or "",
-            ticket=ticket_in(row["title"], row["description"]),
-            unanswered=row["acknowledged_cycle"] < row["cycle"],
-        )
-        for row in rows
-    ]
-    offered = [
-        {"id": public_id(row["id"]), "name": display_name(row["id"], row["created_at"]), "title": row["title"]}
-        for row in rows
-        if row["assignee"] == handoff.outgoing and row["acknowledged_cycle"] >= row["cycle"]
-    ]
-    return items, offered
-
-
-async def _silenced(tx: Tx, handoff: Handoff, services: Sequence[str], now: datetime) -> list[Item]:
-    """Silences that still hold when the shift ends, or began in it, with their reasons."""
-    found = []
-    for mute in await mutes.ended_after(tx, None, handoff.starts_at):
-        holds = mute.ends_at > min(handoff.at, now) or mute.created_at >= handoff.starts_at
-        if holds and mute.starts_at < handoff.until and (not mute.scope or not set(mute.scope).isdisjoint(services)):
-            found.append(
-                Item(
-                    key=f"silence:{mute.public_id}",
-                    title=", ".join(str(matcher) for matcher in mute.matchers) or "every alert",
-                    until=mute.ends_at,
-                    at=mute.starts_at if mute.starts_at > now else None,
-                    status=_SILENCED[mute.state(now)],
-                    service=mute.service or "",
-                    who="" if mute.rule else mute.created_by,
-                    remark=mute.comment,
-                )
-            )
-    return found[:MOST]
-
-
-_SILENCED = {"pending": "To be silenced", "active": "Silenced", "expired": "Was silenced"}
-
-
-async def _new_rules(tx: Tx, handoff: Handoff, services: Sequence[str], now: datetime) -> list[Item]:
-    since, end = handoff.starts_at - FAMILIAR, min(handoff.at, now)
-    rows = await reading.first_seen(tx, services, since, handoff.starts_at, end, MOST)
-    return [
-        Item(
-            key=f"rule:{row['service']}:{row['rule']}"[:300],
-            title=row["rule"],
-            at=row["at"],
-            status="New alert",
-            service=row["service"],
-        )
-        for row in rows
-    ]
 
 
 # --- editing and signing ----------------------------------------------------------------------------------------------
@@ -368,10 +246,10 @@ async def sign(ctx: Context, id: int, principal: Principal) -> dict[str, Any]:
         _check_person(principal, handoff.incoming, "signed by the incoming")
         if handoff.state == "signed":
             names = await merges.names(tx, handoff.transferred)
-            return _whole(ctx, handoff, (await _read(ctx, tx, handoff))[0], [], names)
+            return _whole(ctx, handoff, (await sections_of(ctx, tx, handoff))[0], [], names)
         _check_open(handoff)
         now = ctx.clock.now()
-        sections, _ = await _read(ctx, tx, handoff)
+        sections, _ = await sections_of(ctx, tx, handoff)
         await handoffs.sign(tx, id, msgspec.to_builtins(sections), principal.id, now)
         await audit(tx, now, principal.id, "handoff.sign", f"handoff:{id}", {"incoming": handoff.incoming})
     await relieve.refresh_loop(ctx)
