@@ -1,4 +1,4 @@
-"""What large numbers cost: memory after many alerts, and the speed beside a long past."""
+"""What large numbers cost: memory after many alerts, the end of a large storm, and the speed beside a long past."""
 
 from __future__ import annotations
 
@@ -75,10 +75,28 @@ def _rate(sitting: Sitting, past: int) -> tuple[float, list[str], float]:
         return closed.median(results[1:]).rate, [] if past else promises(server, results, distinct=True), seconds
 
 
+def _recovery(sitting: Sitting) -> Measured:
+    count = 10_000 if sitting.quick else 100_000
+    with Sink(sitting.folder) as sink, Tocsin(sitting.folder / "ours", sink.port) as server:
+        storm = replace(_LOAD, url=f"{server.url}/v2/enqueue", stop=count, salt="storm")
+        came = closed.run(storm, _LONGEST, server.pids)
+        ended = closed.run(replace(storm, format="ends"), _LONGEST, server.pids)
+        left = int(server.ask("SELECT count(*) FROM alerts WHERE resolved_at IS NULL") or 0)
+        # A few were sent beyond the count, when it ended.
+        broken = [f"{left} alerts still fire"] if left > storm.connections else []
+        if refused := came.refused + ended.refused:
+            broken.append(f"{refused} refused")
+    return Measured(ended.rate, "/s", (came.rate, came.rate), broken, [f"{count:,} alerts of one incident"])
+
+
 ROWS = (
     Row(
         name="memory", what="memory after 250,000 distinct alerts (process and database)", peer="Alertmanager", aim=0.3,
         less=True, measure=_memory,
+    ),
+    Row(
+        name="recovery", what="100,000 alerts of one incident are resolved by their source, 64 connections", peer="their arrival",
+        measure=_recovery,
     ),
     Row(
         name="past", what="ingest rate with 1,000,000 past incidents", peer="the same, empty", aim=0.95, measure=_past,

@@ -18,7 +18,8 @@ _SCRIPT = Path(__file__).with_name("event.lua")
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What to send where. `stop`: answers after which to end early (0: only time ends it)."""
+    """What to send where. `stop`: answers after which to end early (0: only time ends it). `salt` makes the keys of distinct alerts a
+    run's own; another run with the same speaks of the same alerts."""
 
     url: str
     format: str
@@ -28,6 +29,7 @@ class Load:
     batch: int = 1
     severity: str = ""
     stop: int = 0
+    salt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ def run(load: Load, seconds: float, pids: Iterable[int] = ()) -> Result:
     options = {"keys": load.keys, "batch": load.batch, "severity": load.severity, "stop": load.stop}
     command = [
         "wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "15s", "-s", str(_SCRIPT), load.url,
-        "--", load.format, load.key, f"salt={'k' if load.keys else os.urandom(4).hex()}",
+        "--", load.format, load.key, f"salt={load.salt or ('k' if load.keys else os.urandom(4).hex())}",
         *(f"{name}={value}" for name, value in options.items()),
     ]  # fmt: skip
     pids = list(pids)

@@ -2,7 +2,7 @@
 --
 --   wrk ... -s event.lua URL -- FORMAT KEY [option=value ...]
 --
---   FORMAT    events (PagerDuty Events v2), alerts (Alertmanager v2), alerta
+--   FORMAT    events (PagerDuty Events v2), ends (their resolves), alerts (Alertmanager v2), alerta
 --   KEY       the routing key; where the address says it already, any text
 --   keys=K    K recurring dedup keys; 0 (default): every alert is a new one
 --   batch=B   alerts in one request (format alerts)
@@ -17,6 +17,7 @@ local FORMATS = {
     .. [["summary":"disk usage above 90% on host-$host","source":"host-$host","severity":"$severity",]]
     .. [["component":"disk","group":"storage","class":"capacity","custom_details":{"mount":"/var","used_pct":93.5,]]
     .. [["runbook":"https://runbooks.example/disk"}}}]],
+  ends = [[{"routing_key":"$key","event_action":"resolve","dedup_key":"$dedup"}]],
   alerts = [[{"labels":{"alertname":"DiskUsage","routing_key":"$key","dedup":"$dedup","instance":"host-$host",]]
     .. [["source":"host-$host","severity":"$severity","component":"disk","group":"storage"},]]
     .. [["annotations":{"summary":"disk usage above 90%","mount":"/var","used_pct":"93.5",]]
