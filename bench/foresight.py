@@ -41,7 +41,8 @@ def organisation(chance: random.Random) -> Directory:
         "users": users, "teams": teams, "schedules": [_schedule(n, chance) for n in range(SCHEDULES)],
         "escalation_policies": [_policy(n) for n in range(SERVICES)], "services": services,
     }  # fmt: skip
-    return Directory.of({kind: [decode(one, KINDS[kind]) for one in found] for kind, found in objects.items()})
+    read: dict[str, list[Any]] = {kind: [decode(one, KINDS[kind]) for one in found] for kind, found in objects.items()}
+    return Directory.of(read)
 
 
 def _schedule(number: int, chance: random.Random) -> dict[str, Any]:

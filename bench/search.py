@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,9 @@ async def measure(url: str) -> bool:
         async with db.reading() as tx:
             for query in QUERIES:
                 wanted = reading.Filter(text=query)
-                met.append(
-                    await timed(f"list, {query}", FOUND_WITHIN, lambda wanted=wanted: reading.find(tx, wanted, 51))
-                )
+                met.append(await timed(f"list, {query}", FOUND_WITHIN, partial(reading.find, tx, wanted, 51)))
             for text in TEXTS:
-                met.append(
-                    await timed(f"like, {text[:40]}", ALIKE_WITHIN, lambda text=text: search.alike(tx, text, [], 40))
-                )
+                met.append(await timed(f"like, {text[:40]}", ALIKE_WITHIN, partial(search.alike, tx, text, [], 40)))
         return all(met)
     finally:
         await db.close()
