@@ -118,7 +118,7 @@ async def chain(world: World, **more: object) -> None:
     await configure(
         world,
         services=[
-            dependant("shop", "basket"), dependant("basket", "db"), service("db", **more),
+            {**dependant("shop", "basket"), "name": "Web shop"}, dependant("basket", "db"), service("db", **more),
         ],
     )  # fmt: skip
 
@@ -130,7 +130,11 @@ async def test_an_open_incident_hides_alerts_of_what_depends_on_its_service(worl
     assert (await world.fire("slow", service="basket")).reason is Reason.INHIBITED
     assert world.phone("alice").times == 1
     assert cause.incident
-    assert (await world.kinds(cause.incident)).count("alerts_hidden") == 1
+    [said] = await world.rows(
+        "SELECT details, data FROM timeline WHERE kind = 'alerts_hidden' AND incident_id = $1", cause.incident
+    )
+    assert said["details"] == "Hides alerts of Web shop, which depends on it, until it is over"
+    assert said["data"] == {"service": "shop"}
     await world.ends("db", service="db")
     rows = await world.rows("SELECT service, reason FROM alerts WHERE dedup_key = 'slow' ORDER BY service")
     assert [tuple(r) for r in rows] == [("basket", "uninhibited"), ("shop", "inhibited")], (

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from tocsin.core.configuration import Service
 from tocsin.core.directory import Directory, IntegrationRef
 from tocsin.core.event import Event
 from tocsin.core.inhibition import DEPENDENCY, GRAVE, Causes, concerned, dependencies, rules_of
@@ -134,7 +135,7 @@ def holds(incident: Incident | None) -> bool:
 
 async def write(
     tx: Tx, hidden: Sequence[tuple[int, int | None, int | None, str | None]], sources: Collection[int],
-    causes: Mapping[int, Incident], services: Mapping[int, str], now: datetime,
+    causes: Mapping[int, Incident], services: Mapping[int, Service], now: datetime,
 ) -> None:  # fmt: skip
     """Write what hides what: (alert, hiding alert, hiding incident, by what). `causes` are locked, or born in this transaction;
     those that hide something for the first time say so in their story. `services`: for each cause what it hides first."""
@@ -146,8 +147,8 @@ async def write(
         return
     writing = Writing()
     for number in sorted(await inhibitions.mark_causes(tx, list(causes))):
-        text = f"Hides alerts of {services[number]}, which depends on it, until it is over"
-        data = {"service": services[number]}
+        text = f"Hides alerts of {services[number].label}, which depends on it, until it is over"
+        data = {"service": services[number].id}
         entry = Entry(at=now, kind="alerts_hidden", actor=ACTOR, details=text, data=data)
         cause = causes[number]
         link = writing.tell(number, cause.link, [entry])

@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from tocsin.core.alert import Reason
+from tocsin.core.configuration import Service
 from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
@@ -273,7 +274,7 @@ class Opening:
         """Which alert is hidden by what, now that all have their numbers."""
         assert self.causes is not None
         hidden: list[tuple[int, int | None, int | None, str | None]] = []
-        services: dict[int, str] = {}
+        services: dict[int, Service] = {}
         for new in self.newcomers:
             if (cause := new.cause) is None:
                 continue
@@ -281,7 +282,7 @@ class Opening:
             incident = cause.incident if cause.opened_with is None else self.newcomers[cause.opened_with].incident
             hidden.append((new.alert or 0, alert, incident, cause.by))
             if incident is not None:
-                services.setdefault(incident, new.ref.service.id)
+                services.setdefault(incident, new.ref.service)
         fresh = [number for number in services if number not in hidden_by]
         grown = await incidents.lock(tx, fresh) if fresh else {}
         sources = [self.newcomers[place].alert or 0 for place in self.causes.sources]
