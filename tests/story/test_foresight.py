@@ -15,7 +15,7 @@ from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode, plain
-from tocsin.flow import restore
+from tocsin.flow import relieve, restore
 from tocsin.manage import rehearsals, replays, silences
 from tocsin.manage.explain_person import explain_person
 from tocsin.manage.foresight import Question
@@ -98,6 +98,32 @@ async def test_every_ladder_comes_as_it_was_told(world: World, ladder: str, seve
     assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
     assert told["items"] == sorted(told["items"], key=lambda item: item["at"])
     assert len(happened) >= 3
+
+
+@pytest.mark.parametrize(
+    "steps", [[[PRIMARY], [{"user": "carol"}]], [[{"user": "alice"}, PRIMARY], [TEAM]], [[{"user": "alice"}], [TEAM]]]
+)
+async def test_a_shift_that_ends_meanwhile_comes_as_it_was_told(world: World, steps: list[list[Any]]) -> None:
+    """What nobody answered moves to the incoming at 10:20, and on to the next at 11:20, who are paged for it."""
+    layer = {"id": "turns", "starts": "2026-03-02T07:20", "rotation": {"unit": "hour"}}
+    policy = {
+        "id": "payments",
+        "steps": [{"after": f"{30 * n}m", "targets": targets} for n, targets in enumerate(steps)],
+    }
+    schedules = [{"id": "primary", "layers": [{**layer, "users": ["bob", "carol", "alice", "bob", "carol"]}]}]
+    world.ctx.directory = directory({"schedules": schedules, "escalation_policies": [policy]})
+    await relieve.keep_watch(world.ctx)
+    await world.wait(seconds=30)
+    told = await rehearsals.rehearse(world.ctx, Question(service="api", severity="SEV1", until=at(100)))
+    await world.fire()
+    await world.wait(seconds=99.5 * 60)
+    rows = await world.rows(
+        "SELECT n.scheduled_at, p.user_id, n.method, p.step, p.tier, p.reason FROM notifications n JOIN pages p ON p.id = n.page_id"
+    )
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
+    assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
+    moved = [row[1] for row in sorted(happened) if row[5] == "shift_ended"]
+    assert moved == (["bob", "carol"] if steps[0] == [PRIMARY] else [])
 
 
 TIERS = [

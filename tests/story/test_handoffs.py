@@ -76,6 +76,20 @@ async def test_the_draft_is_there_ahead_for_the_exact_shift_in_both_zones(world:
     assert draft["period"]["incoming"]["to"] == "Mon 9 Mar 2026 09:00 +00:00"
 
 
+async def test_a_shift_that_begins_with_business_hours_rings_once(world: World) -> None:
+    """Monday at nine: what waited gently over the weekend becomes loud, and changes hands, in the same second."""
+    await world.wait(days=5)
+    waiting = await world.fire("disk", severity="warning")
+    assert waiting.incident is not None
+    await world.wait(days=1, hours=22, minutes=59)
+    before = world.phone("bob").times
+    await world.wait(minutes=1)
+    assert (await world.incident(waiting.incident))["assignee"] == "bob"
+    pages = await world.rows("SELECT reason FROM pages WHERE user_id = 'bob'")
+    assert [row[0] for row in pages] == ["business_hours_began"]
+    assert world.phone("bob").times == before + 1
+
+
 async def test_unanswered_work_is_transferred_and_answered_work_is_offered(world: World) -> None:
     answered = await world.fire("queue")
     await world.acknowledge(answered.incident)

@@ -32,6 +32,7 @@ from tocsin.core.escalation import (
 from tocsin.core.matrix import Rules, escalate_by, matrix_of, urgency_of
 from tocsin.core.notification import Waiting, choose, is_calm, plan
 from tocsin.core.preset import expanded
+from tocsin.core.relief import taken_over
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.tier import Tier
 
@@ -123,19 +124,23 @@ def foresee(
     if opens < LATEST and (end is None or opens <= end):
         again = _phase(directory, ladder, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
         rungs, items = rungs + again[0], items + again[1]
+    loud = at if urgency == "high" else opens
+    passed = (loud if loud <= (end or loud) < LATEST else at) + round_length(ladder)
+    handed = tuple(taken_over(directory, rungs, at, passed if end is None else end, loud))
+    told = {page.user for _, rung in rungs for page in rung.pages}
+    items += _told(directory, handed, severity, "high", rings, end, told)
     silent = None if stop is None or row.acknowledge_timeout is None else stop + row.acknowledge_timeout.delta
     if stop is not None and row.progress == "automatic" and urgency == "high":
         overdue = escalate_by(row, hours, due(ladder, 0, at))
         last = until if silent is None else _earliest(silent - _INSTANT, until)
-        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, last))
-        told = {page.user for _, rung in rungs for page in rung.pages}
+        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, last, told))
         rungs += later
         items += _told(directory, later, severity, urgency, rings, last, told)
     if silent is not None and (until is None or silent <= until):
         later = tuple(_paged_again(directory, ladder, service, urgency, rungs, at, silent, until))
-        told = {page.user for _, rung in rungs for page in rung.pages}
         rungs += later
         items += _told(directory, later, severity, urgency, rings, until, told)
+    rungs = tuple(sorted(rungs + handed, key=lambda one: one[0]))
     return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
 
 
@@ -167,23 +172,24 @@ def _paged_again(
 
 def onward_from(
     directory: Directory, policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at: datetime, stop: datetime,
-    overdue: datetime, top: Tier, until: datetime | None,
+    overdue: datetime, top: Tier, until: datetime | None, paged: Collection[str],
 ) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
-    """The rungs of the second clock, for an incident whose first clock fired `rungs` until it was answered at `stop`."""
+    """The rungs of the second clock, for an incident whose first clock fired `rungs` until it was answered at `stop`. `paged`:
+    everybody who was paged until then."""
     last = rungs[-1][1] if rungs else None
     if last is None or last.step >= len(policy.steps):
         return
     begun = at + last.round * round_length(policy)
-    paged = {page.user for _, rung in rungs for page in rung.pages}
+    everybody = set(paged)
     ladder = progress.onward(policy, Ladder(last.round, last.step + 1, begun, None), overdue, top)
     while ladder is not None and ladder.next_at is not None:
         now = max(ladder.next_at, stop)
         if until is not None and now > until:
             return
-        turned = progress.climb(policy, ladder, directory, now, overdue, top, paged)
+        turned = progress.climb(policy, ladder, directory, now, overdue, top, everybody)
         yield from ((now, rung) for rung in turned.rungs)
         people = [page.user for rung in turned.rungs for page in rung.pages]
-        paged.update(people)
+        everybody.update(people)
         ladder = turned.next
         if ladder is not None and not any(_reachable(directory, user, "high") for user in people):
             ladder = replace(ladder, next_at=now)

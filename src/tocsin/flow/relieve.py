@@ -157,11 +157,12 @@ async def _transfer(ctx: Context, tx: Tx, handoff: Handoff, now: datetime) -> tu
     moving = [i for i in locked.values() if i.open and not i.answered and i.assignee == handoff.outgoing]
     if not moving:
         return [], False
+    told = await handoffs.paged_since(tx, [incident.id for incident in moving], handoff)
     while True:
         writing = Writing()
         pager = Pager(ctx, now, writing)
         try:
-            stories = [(incident, _taken_over(pager, incident, handoff)) for incident in moving]
+            stories = [(incident, _taken_over(pager, incident, handoff, incident.id in told)) for incident in moving]
             break
         except OutOfIds:
             await ctx.ids.reserve(tx, pages=2 * len(moving), notifications=10 * len(moving))
@@ -175,21 +176,22 @@ async def _transfer(ctx: Context, tx: Tx, handoff: Handoff, now: datetime) -> tu
     return pager.held, len(numbers) == AT_ONCE
 
 
-def _taken_over(pager: Pager, incident: Incident, handoff: Handoff) -> list[Entry]:
-    """The incoming is assigned, and paged; what is not urgent pages whoever is on call once business hours begin."""
+def _taken_over(pager: Pager, incident: Incident, handoff: Handoff, told: bool) -> list[Entry]:
+    """The incoming is assigned, and paged, unless business hours that begin with the shift did that already (`told`); what is not
+    urgent pages whoever is on call once they begin."""
     people = pager.directory.users
-    told = Entry(
+    moved = Entry(
         at=pager.now, kind="assigned", actor=ACTOR,
         details=f"The shift ended: {people[handoff.incoming].label} takes over from {people[handoff.outgoing].label}",
         data={"user": handoff.incoming, "from": handoff.outgoing, "handoff": handoff.id, "reason": "shift_end"},
     )  # fmt: skip
-    if incident.urgency != "high":
-        return [told]
+    if incident.urgency != "high" or told:
+        return [moved]
     climbed = Climbed(None, "running")
     intent = PageIntent(handoff.incoming, f"schedule:{handoff.schedule}", PageReason.SHIFT_ENDED)
     rung = Rung(0, 0, "on_call", (intent,))
     pager.page(subject_of(incident, PageReason.SHIFT_ENDED), rung, intent, None, pager.now + LAST_PATIENCE, climbed)
-    return [told, *climbed.entries]
+    return [moved, *climbed.entries]
 
 
 # --- who is told ------------------------------------------------------------------------------------------------------

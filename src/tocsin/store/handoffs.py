@@ -157,6 +157,16 @@ async def unanswered_of(tx: Tx, user: str, schedule: str, since: datetime, limit
     return [row[0] for row in rows]
 
 
+async def paged_since(tx: Tx, incidents: Sequence[int], handoff: Handoff) -> set[int]:
+    """Those of the incidents about which the incoming was paged through the schedule since it is theirs."""
+    rows = await tx.fetch(
+        """SELECT DISTINCT incident_id FROM pages
+           WHERE incident_id = ANY($1::bigint[]) AND user_id = $2 AND via = $3 AND created_at >= $4 AND urgency = 'high'""",
+        list(incidents), handoff.incoming, f"schedule:{handoff.schedule}", handoff.at,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
 # --- planned events ---------------------------------------------------------------------------------------------------
 
 
