@@ -160,6 +160,7 @@ async def test_every_kind_can_be_written(client: Client, kind: str) -> None:
         ({}, ["/id"]),
         ({"id": "a", "role": "boss", "colour": 1}, ["/colour", "/role"]),
         ({"id": "a", "contact_methods": [{"id": "m", "type": "email"}]}, ["/contact_methods/0/address"]),
+        ({"id": "a", "contact_methods": [{"id": "m", "type": "sms", "number": "0171"}]}, ["/contact_methods/0/number"]),
         ({"id": "a", "name": "nul \x00"}, ["/name"]),
         ([], [""]),
         ("text", [""]),
