@@ -99,6 +99,15 @@ class View:
         known = self._ctx.directory.schedules.get(schedule)
         return (known.name if known else None) or schedule
 
+    def team(self, team: str) -> str:
+        known = self._ctx.directory.teams.get(team)
+        return (known.name if known else None) or team
+
+    def target(self, target: str) -> str:
+        """Whom a step pages: `user:bo` -> `Bo Orr`, `schedule:night` -> `Night shift`, `team:ops` -> `team Operations`."""
+        kind, _, id = target.partition(":")
+        return self.person(id) if kind == "user" else self.via(target)
+
     def via(self, target: str) -> str:
         """By what a step found somebody: `schedule:night` -> `Night shift`, `team:ops` -> `team Operations`, `user:bo` -> `by name`."""
         kind, _, id = target.partition(":")
