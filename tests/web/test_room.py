@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 from tocsin.core.incident import parse_id
+from tocsin.flow import chat, roles
+from tocsin.web.refilled import Form, Reader
 from tocsin.web.streams import frame
 
 from .visitor import Site, text_of
@@ -79,6 +82,67 @@ async def test_a_form_that_is_not_right_says_so_and_changes_nothing(site: Site) 
     assert "write something here" in await alice.says(await alice.send(f"{room}/escalate", {"reason": " "}, page=room))
     assert "there is no user" in await alice.says(await alice.send(f"{room}/assign", {"user": "zoe"}))
     assert (await site.world.incident())["escalations_count"] == 0
+
+
+async def test_no_form_of_the_room_loses_what_was_written_when_it_is_refused(site: Site) -> None:
+    room = await site.room()
+    number = parse_id(room.split("/")[2])
+    await roles.assign(site.world.ctx, number, "user:bob", "incident_commander", "bob")
+    await chat.post(site.world.ctx, number, "user:alice", "db-1 is slow")
+    (entry,) = await site.world.rows("SELECT id FROM timeline WHERE kind = 'message_posted'")
+    alice = await site.someone("alice")
+    tried = []
+    for page in (room, f"{room}/entries/{entry['id']}", f"{room}/updates", "/incidents/new"):
+        for form in forms_of(await alice.get(page)):
+            given, typed = filled(form)
+            if typed and (said := form.tag.of("action")).startswith((room, "/incidents/new")):
+                answer = await alice.send(said, given)
+                assert answer.status_code in (409, 422), (said, answer.status_code)
+                back = max(forms_of(answer.text), key=lambda one: one.likeness(said, given))
+                assert "data-refused" in back.tag.attributes or said.endswith(("/updates", "/new")), said
+                for name in typed:
+                    assert escape(given[name], quote=False) in answer.text, (said, name)
+                assert all("open" in fold.attributes for fold in back.folds), said
+                tried.append(said.rpartition("/")[2])
+    assert set(tried) >= {
+        "message", "severity", "escalate", "handover", "resolve", "restore", "merge", "times", "task", "decision", "finding", "impact",
+        "correct", "communications", "updates", "page", "tags", "related", "new",
+    }  # fmt: skip
+
+
+def forms_of(page: str) -> list[Form]:
+    return Reader(page).forms
+
+
+def filled(form: Form) -> tuple[dict[str, str], list[str]]:
+    """What somebody sends who writes too much into every field, and the names of those fields."""
+    given = {one.of("name"): one.of("value") for one in form.parts if one.of("type") == "hidden"}
+    kinds = ("", "text", "datetime-local")
+    areas = [one for one in form.parts if one.name == "textarea"]
+    lines = [one for one in form.parts if one.name == "input" and one.of("type") in kinds]
+    typed = {one.of("name"): f"{one.of('name')} <typed> " + "x" * 10_001 for one in (*areas, *lines)}
+    return given | typed, list(typed)
+
+
+async def test_a_refused_severity_keeps_choice_and_reason_and_asks_at_its_field(site: Site) -> None:
+    room = await site.room()
+    number = parse_id(room.split("/")[2])
+    await roles.assign(site.world.ctx, number, "user:bob", "incident_commander", "bob")
+    alice = await site.someone("alice")
+    given = {"severity": "sev3_medium", "reason": "Only the <test> shop"}
+    answer = await alice.send(f"{room}/severity", given, page=room)
+    assert answer.status_code == 409
+    for live in (answer.text, (await alice.send(f"{room}/severity", given, hx_request="true")).text):
+        form = live[live.index('id="sv-severity"') : live.index("Change the severity")]
+        assert '<option value="sev3_medium" selected>' in form
+        assert "\nOnly the &lt;test&gt; shop</textarea>" in form
+        assert 'aria-invalid="true" aria-describedby="refused-sv-confirm"' in form
+        assert "Bob leads this incident" in form[form.index('id="refused-sv-confirm"') :]
+    assert "It is SEV3 now" in await alice.says(await alice.send(f"{room}/severity", {**given, "confirm": "yes"}))
+    assert (await alice.send(f"{room}/resolve", {"notes": ""}, page=room)).status_code == 303
+    gone = await alice.send(f"{room}/escalate", {"reason": "Please <help>"}, page=room)
+    assert gone.status_code == 409
+    assert "You had written: Please &lt;help&gt;" in gone.text, "that form is gone, and its words are not"
 
 
 async def test_other_names_of_an_incident_lead_to_its_room_and_unknown_ones_are_a_page(site: Site) -> None:

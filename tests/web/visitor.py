@@ -52,7 +52,10 @@ class Visitor:
         return await self.http.post(action, data=given, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     async def says(self, answer: httpx.Response) -> str:
-        """Follow the redirect after a form; the words of the page it leads to."""
+        """The words of the page that a form leads to, or comes back on when it is refused."""
+        if answer.status_code in (403, 409, 422):
+            self.seen = answer.text
+            return text_of(answer.text)
         assert answer.status_code == 303, (answer.status_code, text_of(answer.text))
         return text_of(await self.get(answer.headers["location"]))
 

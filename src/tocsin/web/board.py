@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from tocsin.core.errors import Invalid, NotFound
+from tocsin.core.errors import Conflict, Forbidden, Invalid, NotFound
 from tocsin.core.incident import parse_id
 from tocsin.core.permission import hidden_kinds
 from tocsin.flow import chat, findings, respond, tasks
@@ -16,6 +16,7 @@ from tocsin.flow.tasks import Change
 from tocsin.manage import checklists, desk, incidents
 from tocsin.web.authentication import AnyRequest, context, may, viewer_of
 from tocsin.web.pages import show
+from tocsin.web.refusals import refuse
 from tocsin.web.rooms import act
 
 
@@ -54,6 +55,18 @@ async def entry(request: AnyRequest, id: FromPath[str], entry: FromPath[int]) ->
     )
 
 
+async def _entry_again(
+    request: AnyRequest, number: int, given: dict[str, str], error: Conflict | Invalid | Forbidden
+) -> Response[bytes]:
+    """The page of the entry that was to be pinned or corrected."""
+    ctx = context(request)
+    found = await desk.one_entry(ctx, number, _id(given, "entry"))
+    if found["kind"] in hidden_kinds(viewer_of(request).someone.role):
+        raise NotFound("There is no such entry.")
+    data = {"incident": await incidents.get(ctx, number), "entry": found}
+    return await refuse(request, "incidents/entry_page.html", data, given, error)
+
+
 @post("/incidents/{id:str}/pin", guards=may("respond"), status_code=200, include_in_schema=False)
 async def pin(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     ctx = context(request)
@@ -63,7 +76,7 @@ async def pin(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
         made = await findings.pin(ctx, number, actor, _id(given, "entry"), certainty, given.get("text", ""))
         return Result(number, True, f"Pinned as a {made.certainty}")
 
-    return await act(request, id, done)
+    return await act(request, id, done, None if viewer_of(request).live else _entry_again)
 
 
 @post("/incidents/{id:str}/correct", guards=may("respond"), status_code=200, include_in_schema=False)
@@ -72,6 +85,7 @@ async def correct(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     return await act(
         request, id,
         lambda number, actor, given: chat.correct(ctx, number, actor, _id(given, "entry"), given.get("text", "")),
+        None if viewer_of(request).live else _entry_again,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from tocsin.core.errors import Conflict, Invalid
+from tocsin.core.errors import Conflict, Forbidden, Invalid
 from tocsin.core.incident import OPEN, parse_id, public_id
 from tocsin.core.severity import parse
 from tocsin.flow import closing, respond
@@ -22,11 +22,14 @@ from tocsin.web.now import now_data
 from tocsin.web.onsets import drawing
 from tocsin.web.outside import outside_part
 from tocsin.web.pages import go, show
+from tocsin.web.refusals import refuse
 from tocsin.web.streams import spread
 from tocsin.web.viewer import Flash
 
 SHOWN_ALERTS = 20
 SHOWN_PAGES = 50
+BESIDE = ("message", "pin")
+"""Forms beside the timeline."""
 
 
 @get("/incidents/{id:str}", guards=may("see_incidents"), name="room", include_in_schema=False)
@@ -118,20 +121,33 @@ def _asked(user: str | None, pages: list[dict[str, Any]]) -> dict[str, Any] | No
 # --- what people do ---------------------------------------------------------------------------------------------------
 
 Act = Callable[[int, str, dict[str, str]], Awaitable[Result]]
+Refused = Callable[[AnyRequest, int, dict[str, str], Conflict | Invalid | Forbidden], Awaitable[Response[bytes]]]
 
 
-async def act(request: AnyRequest, id: str, do: Act) -> Response[Any]:
-    """Do it; then the room drawn anew for htmx, or back to it for a plain form."""
+async def act(request: AnyRequest, id: str, do: Act, refused: Refused | None = None) -> Response[Any]:
+    """Do it; then the room drawn anew for htmx, or back to it for a plain form. Refused, the room (or what `refused` draws) comes
+    back with the form as it was filled in."""
     number, given = parse_id(id), await fields(request)
     try:
         result = await do(number, viewer_of(request).someone.id, given)
         said = Flash(kind="done", text=f"{result.sentence}.".replace("..", "."))
-    except (Conflict, Invalid) as error:
+    except (Conflict, Invalid, Forbidden) as error:
+        if given.get("from") != "now":
+            return await (refused or _refused)(request, number, given, error)
         said = Flash(kind="problem", text=str(error))
     if not viewer_of(request).live:
         place = "/" if given.get("from") == "now" else f"/incidents/{public_id(number)}"
         return go(place, said.text, said.kind)
     return await _redrawn(request, number, said)
+
+
+async def _refused(
+    request: AnyRequest, number: int, given: dict[str, str], error: Conflict | Invalid | Forbidden
+) -> Response[bytes]:
+    if viewer_of(request).live:  # the forms of the timeline stay as they are: they are no part of what is drawn anew
+        data, apart = await state_data(request, number), request.url.path.rpartition("/")[2] in BESIDE
+        return await refuse(request, "incidents/acted.html", data, given, error, whole=not apart)
+    return await refuse(request, "incidents/room.html", await room_data(request, number), given, error)
 
 
 async def _redrawn(request: AnyRequest, number: int, said: Flash) -> Response[bytes]:

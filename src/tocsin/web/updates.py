@@ -19,7 +19,9 @@ from tocsin.manage import communications, incidents, subscriptions, update_templ
 from tocsin.manage.updates import Wanted
 from tocsin.web.authentication import AnyRequest, asked, context, fields, may, number_in, viewer_of
 from tocsin.web.pages import go, show
+from tocsin.web.refusals import refuse
 
+DESK = "updates/desk.html"
 NEXT = {"15m": "15 min", "30m": "30 min", "60m": "60 min"}
 """The next time, with one tap."""
 RULE_WORDS = {
@@ -45,19 +47,24 @@ async def desk(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
 
 async def _desk(request: AnyRequest, number: int, given: Mapping[str, str], problem: str = "") -> Response[bytes]:
     """The page; what somebody wrote stays when it could not be published."""
+    data = await _desk_data(request, number, given, problem)
+    return await show(request, viewer_of(request), DESK, 422 if problem else 200, **data)
+
+
+async def _desk_data(request: AnyRequest, number: int, given: Mapping[str, str], problem: str = "") -> dict[str, Any]:
     ctx, viewer = context(request), viewer_of(request)
     incident = await incidents.get(ctx, number)
     listed = await updates.list_updates(ctx, viewer.someone, number)
-    sheet = await _sheet(ctx, request, number, given, listed, incident) if viewer.may("publish") else None
-    return await show(
-        request, viewer, "updates/desk.html", 422 if problem else 200, incident=incident, listed=listed, sheet=sheet, said=SAID,
-        problem=problem, next_choices=NEXT, causes=CAUSES, states=STATE_WORDS, place=_place(number),
-        moves=[incident["status"], *(move for move in MOVES[incident["status"]] if move not in ("closed", "acknowledged"))],
-        components=[one for page in ctx.directory.status_pages.values() for one in page.components],
-        told=await communications.list_communications(ctx, viewer.someone, number),
-        channels=sorted(ctx.directory.channels.values(), key=lambda one: one.label.lower()),
-        may_speak=updates.speaks(viewer.someone, incident["roles"]),
-    )  # fmt: skip
+    return {
+        "incident": incident, "listed": listed, "said": SAID, "problem": problem, "next_choices": NEXT, "causes": CAUSES,
+        "sheet": await _sheet(ctx, request, number, given, listed, incident) if viewer.may("publish") else None,
+        "states": STATE_WORDS, "place": _place(number),
+        "moves": [incident["status"], *(move for move in MOVES[incident["status"]] if move not in ("closed", "acknowledged"))],
+        "components": [one for page in ctx.directory.status_pages.values() for one in page.components],
+        "told": await communications.list_communications(ctx, viewer.someone, number),
+        "channels": sorted(ctx.directory.channels.values(), key=lambda one: one.label.lower()),
+        "may_speak": updates.speaks(viewer.someone, incident["roles"]),
+    }  # fmt: skip
 
 
 async def _sheet(
@@ -196,7 +203,7 @@ async def communicate(request: AnyRequest, id: FromPath[str]) -> Response[Any]:
     act = communications.communicate_to(
         ctx, viewer_of(request).someone, number, given.get("message", ""), given.get("channel", "")
     )
-    return await _done(request, number, act, "Told, and shown in the room.")
+    return await _done(request, number, act, "Told, and shown in the room.", given)
 
 
 @post(
@@ -213,13 +220,18 @@ async def settle(request: AnyRequest, id: FromPath[str], communication: FromPath
             request, number, communications.discard(ctx, who, number, communication), "The draft is gone."
         )
     act = communications.approve(ctx, who, number, communication, given.get("message") or None)
-    return await _done(request, number, act, "Approved, and on its way.")
+    return await _done(request, number, act, "Approved, and on its way.", given)
 
 
-async def _done(request: AnyRequest, number: int, act: Any, sentence: str) -> Response[Any]:
+async def _done(
+    request: AnyRequest, number: int, act: Any, sentence: str, given: Mapping[str, str] | None = None
+) -> Response[Any]:
+    """`given`: what was written, which comes back when it is refused."""
     try:
         await act
     except (Conflict, Invalid, Forbidden) as error:
+        if given is not None:
+            return await refuse(request, DESK, await _desk_data(request, number, {}), given, error)
         return go(_place(number), str(error), "problem")
     return go(_place(number), sentence)
 

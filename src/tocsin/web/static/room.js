@@ -75,7 +75,7 @@
     if (!said) return;
     land(box);
     const place = box.getBoundingClientRect();
-    if (place.bottom > 100 && place.top < innerHeight) return;
+    if (place.bottom > 100 && place.top < innerHeight || $$("form[data-refused] .refusal").length) return;
     const close = document.createElement("button");
     close.type = "button"; close.className = "button plain"; close.dataset.close = "yes"; close.textContent = "Close";
     close.addEventListener("click", () => land(box));
