@@ -49,7 +49,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise Taken(f"Port {port} on {host} is taken by another program. Choose another with --port.") from error
+            taken = f"Port {port} on {host} is taken by another program, perhaps a Tocsin that still runs."
+            raise Taken(f"{taken} Stop it, or choose another with --port.") from error
         raise Taken(
             f"Cannot listen on port {port} of {host}: {error.strerror}. Choose others with --host and --port."
         ) from error

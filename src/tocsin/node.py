@@ -208,4 +208,4 @@ async def _greet(ctx: Context) -> None:
         log.warning("the database went away before a sign-in link could be made: start again to get one")
     typer.echo(f"Tocsin {__version__} is ready: {ctx.settings.external_url}")
     if link is not None:
-        typer.echo(f"Sign in with this link, once: {link}")
+        typer.echo(f"Sign in with this link, once: {link}   (good for {access.LINK_LIFE.seconds // 60} minutes)")

@@ -63,7 +63,7 @@ _UNSIGNED = timedelta(days=1)
 async def load(ctx: Context) -> bool:
     """Load the organisation and live through its month; False, and nothing done, when something is configured already."""
     if ctx.directory.revision > 0:
-        log.info("demo data is loaded into an empty installation only; this one is configured already")
+        log.info("no demo data is loaded: it is there already, or this installation is in real use")
         return False
     replay = _Replay(ctx)
     await replay.configure()
