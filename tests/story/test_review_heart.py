@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tocsin.core.alert import Reason
+from tocsin.core.errors import Unavailable
 from tocsin.core.severity import Severity
-from tocsin.flow import handover, merge, opening, regrade, release, respond
+from tocsin.flow import handover, intake, merge, opening, regrade, release, respond
 from tocsin.flow.acts import Result
+from tocsin.flow.batch import Item
 from tocsin.flow.context import Context
 from tocsin.manage import drills
 from tocsin.store import endings
@@ -139,3 +143,30 @@ async def test_ids_that_somebody_else_took_meanwhile_cost_no_alert(
     assert (await world.fire()).reason is Reason.OPENED
     assert taken
     assert world.phone("alice").times == 1
+
+
+async def test_who_is_told_to_send_again_was_not_written(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database goes away between two parts of a batch: an event without a key, sent again, would page a second time."""
+    real, parts = intake.triage, 0
+
+    async def triage(ctx: Context, tx: Tx, items: Sequence[Item], *rest: Any) -> int:
+        nonlocal parts
+        parts += 1
+        if parts == 2:
+            raise Unavailable("the database is away")
+        return await real(ctx, tx, items, *rest)
+
+    monkeypatch.setattr(intake, "triage", triage)
+    monkeypatch.setattr(world.intake, "_take", lambda take=world.intake._take: smallest(world, take))
+    ref, now = world.ctx.directory.integrations["k" * 32], world.clock.now()
+    sent = [world.intake.accept(ref, [world.event(key=key)], now) for key in "ab"]
+    first, second = await asyncio.gather(*sent, return_exceptions=True)
+    assert [one.reason for one in first] == [Reason.OPENED]
+    assert isinstance(second, Unavailable)
+    assert (await world.row("SELECT array_agg(dedup_key) FROM alerts"))[0] == ["a"]
+
+
+def smallest(world: World, take: Any) -> Any:
+    """What waits is taken together, and written one by one."""
+    taken, world.intake._most = take(), 1
+    return taken

@@ -185,6 +185,11 @@ class Intake:
 
     @staticmethod
     def _fail(requests: list[_Request], error: Exception) -> None:
+        """Whoever is not written hears so; whoever is committed already, before this happened, need not send it a second time."""
         for request in requests:
-            if not request.done.done():
+            if request.done.done():
+                continue
+            if all(item.outcome is not None for item in request.items):
+                request.done.set_result(None)
+            else:
                 request.done.set_exception(error)
