@@ -383,6 +383,9 @@ async def test_writing_a_schedule_asks_before_a_running_shift_changes_hands(rota
     assert done.json()["layers"][0]["users"] == ["bob", "alice"]
     bad = await rota.refused("PUT", "/schedules/asked", 422, {"layers": [{"id": "x"}]}, role="manager")
     assert bad["errors"]
+    for nonsense in ([{**layer, "users": ["nobody"]}], [{**layer, "users": []}], [layer, {**other, "id": "hides-it"}]):
+        bad = await rota.refused("PATCH", "/schedules/asked", 422, {"layers": nonsense}, role="manager")
+        assert bad["errors"], "nobody is asked to confirm what could not be"
     await rota.refused("PATCH", "/schedules/nothing", 404, {"name": "x"}, role="manager")
 
 

@@ -203,6 +203,8 @@ async def test_somebody_else_saved_meanwhile(rota: Site) -> None:
 async def test_versions_and_undo(rota: Site) -> None:
     erin = await rota.someone("erin")
     await erin.get(f"{PAGE}/edit")
+    answer = await press(erin, "save", layer__0__user__0="nobody", layer__0__user__1="alice")
+    assert (answer.status_code, "unknown user" in answer.text, "confirm that" in answer.text) == (422, True, False)
     await press(erin, "save", layer__0__user__0="bob", layer__0__user__1="alice", confirm="yes")
     assert on_call(rota) == "bob"
     words = text_of(await erin.get(f"{PAGE}/versions"))

@@ -234,7 +234,8 @@ async def revert(
 def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
     """Raise Conflict, saying who would win and lose, when writing `body` would end the running shift of somebody.
 
-    `whole`: it replaces the schedule, else only its top-level fields. What cannot be read is refused elsewhere.
+    `whole`: it replaces the schedule, else only its top-level fields. What cannot be written is refused where it is written: nobody is
+    asked to confirm nonsense.
     """
     old, now = ctx.directory.schedules.get(id), ctx.clock.now()
     if old is None or not isinstance(body, dict):
@@ -242,7 +243,9 @@ def ask_first(ctx: Context, id: str, body: Any, *, whole: bool) -> None:
     try:
         directory = replace(ctx.directory, schedules={}) if whole else ctx.directory
         new: Schedule = merged(directory, "schedules", id, body)
-    except Invalid:
+        refuse_of_file(ctx.directory, "schedules", id)
+        with_object(ctx, ctx.directory, "schedules", id, new)
+    except (Invalid, Conflict):
         return
     try:
         refuse_interruption(ctx, old, new, now)

@@ -77,6 +77,7 @@ async def _save(request: AnyRequest, found: Schedule, draft: forms.Draft, base: 
             )
         if not confirm:
             wanted = objects.merged(ctx.directory, "schedules", found.id, forms.body(draft))
+            objects.with_object(ctx, ctx.directory, "schedules", found.id, wanted)  # nobody is asked to confirm nonsense
             versions.refuse_interruption(ctx, found, wanted, ctx.clock.now())
         await objects.update(ctx, viewer.someone, "schedules", found.id, forms.body(draft))
     except (Invalid, Conflict, NotFound, Forbidden) as error:
