@@ -34,6 +34,7 @@ async def test_an_incident_is_led_to_its_end(desk: Desk) -> None:
     assert not (await desk.post(f"/incidents/{id}/restore", {"notes": "again"}))["result"]["changed"]
     found = await desk.post(f"/incidents/{id}/resolve", {})
     assert (found["status"], found["mttr_minutes"] is not None) == ("resolved", True)
+    assert found["next_update_at"] is None, "nothing more is due of what is over"
     found = await desk.post(f"/incidents/{id}/close", {"notes": "done"})
     assert (found["status"], found["closed_at"] is not None) == ("closed", True)
     found = await desk.post(f"/incidents/{id}/status", {"status": "investigating"})

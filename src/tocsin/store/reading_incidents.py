@@ -19,10 +19,11 @@ INCIDENT = """
   id, title, description, severity, urgency, status, service, affected_services, assignee, responders, roles, tags,
   impact, origin, reporter, cycle, acknowledged_cycle, no_page_reason, alarm, created_at, detected_at, impact_started_at, acknowledged_at,
   acknowledged_by, engaged_at, identified_at, restored_at, resolved_at, closed_at, alerts_count,
-  escalations_count, snoozed_until, snoozed_by, handover, prompted_at, next_update_at, matrix, clocks_since, drill,
+  escalations_count, snoozed_until, snoozed_by, handover, prompted_at, matrix, clocks_since, drill,
   uncommanded_at, external_id, imported_at, hand_tags, declared_at, moments, public_title, private, readers, merged_into, related,
-  timeline_seq, timeline_head
+  timeline_seq, timeline_head, CASE WHEN status NOT IN ('resolved', 'closed') THEN next_update_at END AS next_update_at
 """
+"""The columns of an incident as people read it: of one that is over no update is due."""
 
 ENTRY = "id, incident_id, seq, at, kind, actor, details, data"
 """The columns of a timeline entry."""
