@@ -77,7 +77,8 @@ async def _save(request: AnyRequest, found: Schedule, draft: forms.Draft, base: 
             )
         if not confirm:
             wanted = objects.merged(ctx.directory, "schedules", found.id, forms.body(draft))
-            objects.with_object(ctx, ctx.directory, "schedules", found.id, wanted)  # nobody is asked to confirm nonsense
+            # Nobody is asked to confirm what could not be.
+            objects.with_object(ctx, ctx.directory, "schedules", found.id, wanted)
             versions.refuse_interruption(ctx, found, wanted, ctx.clock.now())
         await objects.update(ctx, viewer.someone, "schedules", found.id, forms.body(draft))
     except (Invalid, Conflict, NotFound, Forbidden) as error:
