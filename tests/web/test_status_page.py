@@ -454,4 +454,4 @@ async def test_the_silence_alarm_shows_on_now_and_in_the_room_until_somebody_say
 async def test_the_room_says_since_when_the_public_knows(stand: Stand) -> None:
     number = await stand.says("Refused.", cards="major_outage")
     alice = await stand.site.someone("alice")
-    assert "0 minutes after the beginning" in text_of(await alice.get(f"/incidents/{public_id(number)}"))
+    assert "within a minute of the beginning" in text_of(await alice.get(f"/incidents/{public_id(number)}"))

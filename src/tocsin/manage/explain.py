@@ -141,14 +141,15 @@ def _alert(row: Row) -> dict[str, Any]:
 
 
 def _entry(directory: Directory, row: Row) -> Item:
-    who = _name(directory, row["actor"].partition(":")[2]) or "Tocsin"
+    somebody = _name(directory, row["actor"].partition(":")[2])
+    who = somebody or "Tocsin"
     details = row["details"].rstrip(".")
     sentence = {
         "nobody_on_call": f"A step paged nobody: {details}.",
         "no_page": f"Nobody was paged: {details}.",
         "exhausted": f"{details}.",
         "acknowledged": f"{who} acknowledged, so the pages of this response stopped.",
-        "resolved": f"{who} resolved the incident, so its pages stopped.",
+        "resolved": f"{f'{who} resolved the incident' if somebody else details}, so its pages stopped.",
         "reopened": f"{who} reopened the incident; that pages nobody.",
         "escalated": f"{who} escalated. {details}.",
         "severity_changed": f"The severity changed {details}.",

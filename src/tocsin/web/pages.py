@@ -103,6 +103,11 @@ class View:
         known = self._ctx.directory.teams.get(team)
         return (known.name if known else None) or team
 
+    def component(self, id: str) -> str:
+        """What the public calls a component of the status page."""
+        known = (page.component(id) for page in self._ctx.directory.status_pages.values())
+        return next((one.label for one in known if one is not None), id)
+
     def target(self, target: str) -> str:
         """Whom a step pages: `user:bo` -> `Bo Orr`, `schedule:night` -> `Night shift`, `team:ops` -> `team Operations`."""
         kind, _, id = target.partition(":")
