@@ -15,7 +15,7 @@ from tocsin.core.rehearsal import rehearse as ahead
 from tocsin.core.severity import Severity
 from tocsin.core.severity_policy import Severities
 from tocsin.core.spelling import decode, plain
-from tocsin.flow import relieve, restore
+from tocsin.flow import merge, relieve, respond, restore
 from tocsin.manage import rehearsals, replays, silences
 from tocsin.manage.explain_person import explain_person
 from tocsin.manage.foresight import Question
@@ -405,3 +405,77 @@ async def test_a_service_is_told_as_hidden_while_what_it_depends_on_is_down(worl
     assert found["items"] == []
     said = f"It is hidden while {await called(world, cause.incident)} is open, of what it depends on: it pages nobody."
     assert found["cases"][0]["sentence"] == said
+
+
+@pytest.mark.parametrize("answered", [None, "4m"])
+async def test_an_incident_of_several_services_is_told_with_each_of_their_policies(
+    world: World, answered: str | None
+) -> None:
+    """What joins it pages by the distinct policies of all that is affected, the manager once; told beforehand, to the second."""
+    steps = [
+        {"after": "0s", "targets": [{"user": "bob"}]},
+        {"after": "12m", "tier": "senior", "targets": [{"user": "carol"}]},
+        {"after": "20m", "tier": "architect", "targets": [{"user": "erin"}]},
+    ]
+    payments = {
+        "id": "payments",
+        "steps": [
+            {"after": "0s", "targets": [{"schedule": "primary"}]},
+            {"after": "16m", "tier": "senior", "targets": [{"user": "carol"}, {"user": "bob"}]},
+        ],
+    }
+    mail = {
+        "id": "mail", "name": "Mail", "team": "payments", "escalation_policy": "mail",
+        "integrations": [{"id": "events", "type": "pagerduty", "key": "m" * 32}],
+    }  # fmt: skip
+    world.ctx.directory = directory(
+        {
+            "escalation_policies": [payments, {"id": "mail", "steps": steps}],
+            "services": [*ORGANISATION["services"], mail],
+        }
+    )
+    first = await world.fire("disk", "error", service="grouped", labels={"cluster": "one"})
+    other = await world.fire("queue", "error", service="mail")
+    assert first.incident is not None
+    assert other.incident is not None
+    await merge.merge(world.ctx, other.incident, "user:alice", first.incident)
+    await world.wait(minutes=3)
+    question = Question(source="pagerduty", payload=payload("worse"), until=at(180), answered=answered)
+    told = await rehearsals.rehearse(world.ctx, question)
+    (case,) = told["cases"]
+    assert case["policies"] == ["payments", "mail"]
+    assert "Alice, Bob are paged first, loudly, by the policies payments and mail." in case["sentence"]
+    begins = world.clock.now()
+    await world.fire("worse", service="grouped", labels={"cluster": "one"})
+    if answered is not None:
+        await world.wait(minutes=4)
+        await world.acknowledge(first.incident, "alice")
+    await world.wait(minutes=170)
+    rows = await world.rows(
+        "SELECT n.scheduled_at, p.user_id, n.method, p.step, p.tier, p.reason FROM notifications n JOIN pages p ON p.id = n.page_id"
+        " WHERE p.incident_id = $1 AND p.created_at >= $2 ORDER BY n.scheduled_at, n.id",
+        first.incident, begins,
+    )  # fmt: skip
+    happened = [(row[0].isoformat().replace("+00:00", "Z"), *row[1:]) for row in rows]
+    assert [tuple(item.values()) for item in told["items"]] == happened
+    people = [item["user"] for item in told["items"]]
+    if answered is None:
+        assert (people[:2], [i["user"] for i in told["items"] if i["reason"] == "manager_last_resort"]) == (
+            ["alice", "bob"],
+            ["erin"],
+        )
+    else:
+        assert people == ["alice", "bob", "carol", "erin"], "nobody is paged twice by the second clock"
+
+
+async def test_what_somebody_made_loud_is_told_as_loud(world: World) -> None:
+    """At night a SEV3 is quiet; one that was made loud as a SEV4, and that nobody answered, is not."""
+    await world.wait(hours=10)
+    first = await world.fire("lamp", "info", service="grouped", labels={"cluster": "one"})
+    assert first.incident is not None
+    await respond.escalate(world.ctx, first.incident, "user:bob", "it smells")
+    told = await now(world, key="worse", severity="warning")
+    assert told["cases"][0]["sentence"].endswith("paging starts over. Alice is paged first, loudly.")
+    await world.fire("worse", "warning", service="grouped", labels={"cluster": "one"})
+    (page,) = await world.rows("SELECT user_id, urgency FROM pages WHERE reason = 'severity_rose'")
+    assert (page["user_id"], page["urgency"]) == ("alice", "high")

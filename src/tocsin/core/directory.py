@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,6 +125,15 @@ class Directory:
         owner = self.services.get(service) if service else None
         chosen = owner.escalation_policy if owner and owner.escalation_policy else self.default_escalation_policy
         return self.escalation_policies.get(chosen) if chosen else None
+
+    def policies_of(self, services: Sequence[str | None]) -> list[tuple[str | None, EscalationPolicy]]:
+        """Each distinct policy of these services with the first that has it, in their order; the default one when there are none."""
+        found: dict[str, tuple[str | None, EscalationPolicy]] = {}
+        for service in services or (None,):
+            policy = self.policy_of(service)
+            if policy is not None:
+                found.setdefault(policy.id, (service, policy))
+        return list(found.values())
 
     def team_of(self, service: str | None) -> Team | None:
         owner = self.services.get(service) if service else None

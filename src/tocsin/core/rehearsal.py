@@ -18,6 +18,7 @@ from tocsin.core.configuration import EscalationPolicy, Service, User
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import (
+    SHORTEST_GAP,
     Ladder,
     PageIntent,
     PageReason,
@@ -91,6 +92,21 @@ def rehearse(
     return list(foresee(directory, service, policy, severity, at, until).items)
 
 
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """An incident that exists is paged about anew: `because` of what, how loudly (None: as the severity says), by the `rules` that it
+    keeps, and by all of its `policies`."""
+
+    rules: Rules
+    because: PageReason
+    urgency: Urgency | None = None
+    policies: tuple[EscalationPolicy, ...] = ()
+
+
+Fired = list[tuple[tuple[datetime, Rung], ...]]
+"""What each of several ladders fires, in their order."""
+
+
 def foresee(
     directory: Directory,
     service: str | None,
@@ -101,47 +117,83 @@ def foresee(
     rings: Collection[str] = (),
     answered: timedelta | None = None,
     rules: Rules | None = None,
-    because: PageReason | None = None,
 ) -> Rehearsal:
-    """The whole future of an incident of `service` that opens at `at` and pages by `policy`; or pages anew then, `because` of something.
+    """The whole future of an incident of `service` that opens at `at` and pages by `policy`, as `foresee_all` has it."""
+    policies = () if policy is None else (policy,)
+    return foresee_all(directory, service, policies, severity, at, until, rings, answered, rules)
+
+
+def foresee_all(
+    directory: Directory,
+    service: str | None,
+    policies: Sequence[EscalationPolicy],
+    severity: Severity,
+    at: datetime,
+    until: datetime | None = None,
+    rings: Collection[str] = (),
+    answered: timedelta | None = None,
+    rules: Rules | None = None,
+    anew: Anew | None = None,
+) -> Rehearsal:
+    """The whole future of an incident of `service` that opens at `at` and pages by each of `policies`; or is paged about `anew` then.
 
     `rings`: the types of contact methods that ring, for which quiet hours and bundling hold. `answered`: after how long somebody
     acknowledges (None: nobody does). `rules`: those that the incident keeps (None: today's of the service).
     """
-    at = at.astimezone(UTC)
+    at, rules = at.astimezone(UTC), anew.rules if anew else rules
     row = (rules.rows if rules else matrix_of(directory, service))[severity]
     hours = rules.hours if rules else business_hours_of(directory, service)
-    urgency = urgency_of(row, hours, at)
+    urgency = (anew.urgency if anew else None) or urgency_of(row, hours, at)
     if urgency == "none":
-        return Rehearsal(policy, urgency, no_page=NoPage.SEVERITY)
-    if policy is None:
-        return Rehearsal(policy, urgency, no_page=NoPage.NO_POLICY)
-    ladder = expanded(policy, row.escalation_time, row.top)
+        return Rehearsal(policies[0] if policies else None, urgency, no_page=NoPage.SEVERITY)
+    if not policies:
+        return Rehearsal(None, urgency, no_page=NoPage.NO_POLICY)
+    ladders = [expanded(policy, row.escalation_time, row.top) for policy in policies]
     stop = None if answered is None else at + answered
     end = until if stop is None else stop if until is None else min(stop, until)
-    rungs, items = _phase(directory, ladder, service, severity, urgency, at, end, rings, because)
+    because = anew.because if anew else None
+    fired, items = _phase(directory, ladders, service, severity, urgency, at, end, rings, because)
     opens = next_opening(hours, at) if urgency == "low" else LATEST
     if opens < LATEST and (end is None or opens <= end):
-        again = _phase(directory, ladder, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
-        rungs, items = rungs + again[0], items + again[1]
+        again = _phase(directory, ladders, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
+        fired, items = _joined(fired, again[0]), items + again[1]
     loud = at if urgency == "high" else opens
-    passed = (loud if loud <= (end or loud) < LATEST else at) + round_length(ladder)
-    handed = tuple(taken_over(directory, rungs, at, passed if end is None else end, loud))
-    told = {page.user for _, rung in rungs for page in rung.pages}
+    passed = (loud if loud <= (end or loud) < LATEST else at) + max(round_length(ladder) for ladder in ladders)
+    handed = tuple(taken_over(directory, _in_order(fired), at, passed if end is None else end, loud))
+    told = {page.user for _, rung in _in_order(fired) for page in rung.pages}
     items += _told(directory, handed, severity, "high", rings, end, told)
     silent = None if stop is None or row.acknowledge_timeout is None else stop + row.acknowledge_timeout.delta
     if stop is not None and row.progress == "automatic" and urgency == "high":
-        overdue = escalate_by(row, hours, due(ladder, 0, at))
+        overdue = [escalate_by(row, hours, due(ladder, 0, at)) for ladder in ladders]
         last = until if silent is None else _earliest(silent - _INSTANT, until)
-        later = tuple(onward_from(directory, ladder, rungs, at, stop, overdue, row.top, last, told))
-        rungs += later
-        items += _told(directory, later, severity, urgency, rings, last, told)
+        later = onward_from(directory, ladders, fired, at, stop, overdue, row.top, last, told)
+        fired = _joined(fired, later)
+        items += _told(directory, _in_order(later), severity, urgency, rings, last, told)
     if silent is not None and (until is None or silent <= until):
-        later = tuple(_paged_again(directory, ladder, service, urgency, rungs, at, silent, until))
-        rungs += later
-        items += _told(directory, later, severity, urgency, rings, until, told)
-    rungs = tuple(sorted(rungs + handed, key=lambda one: one[0]))
-    return Rehearsal(ladder, urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+        later = _paged_again(directory, ladders, service, urgency, fired, at, silent, until)
+        fired = _joined(fired, later)
+        items += _told(directory, _in_order(later), severity, urgency, rings, until, told)
+    rungs = tuple(sorted((*_in_order(fired), *handed), key=lambda one: one[0]))
+    return Rehearsal(ladders[0], urgency, rungs, tuple(sorted(items, key=lambda item: item.at)))
+
+
+def _joined(fired: Fired, later: Fired) -> Fired:
+    return [before + after for before, after in zip(fired, later, strict=True)]
+
+
+def _in_order(fired: Fired) -> tuple[tuple[datetime, Rung], ...]:
+    return tuple(sorted((one for rungs in fired for one in rungs), key=lambda one: one[0]))
+
+
+def _once(ladders: Sequence[EscalationPolicy], fired: Fired) -> Fired:
+    """The same with one last resort: an incident pages the team's manager once in a cycle, by whichever ladder gives up first."""
+    ends = [
+        (rungs[-1][0], n)
+        for n, (ladder, rungs) in enumerate(zip(ladders, fired, strict=True))
+        if rungs and rungs[-1][1].step == len(ladder.steps)
+    ]
+    spared = {n for _, n in sorted(ends)[1:]}
+    return [rungs[:-1] if n in spared else rungs for n, rungs in enumerate(fired)]
 
 
 def _earliest(one: datetime, other: datetime | None) -> datetime:
@@ -149,59 +201,78 @@ def _earliest(one: datetime, other: datetime | None) -> datetime:
 
 
 def _paged_again(
-    directory: Directory, policy: EscalationPolicy, service: str | None, urgency: Urgency,
-    rungs: Sequence[tuple[datetime, Rung]], at: datetime, silent: datetime, until: datetime | None,
-) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
+    directory: Directory, ladders: Sequence[EscalationPolicy], service: str | None, urgency: Urgency, fired: Fired,
+    at: datetime, silent: datetime, until: datetime | None,
+) -> Fired:  # fmt: skip
     """The acknowledgement lapses at `silent`, because nothing happened: whoever was paged first is taken for who acknowledged and is
-    paged again, and the ladder goes on where it had stopped."""
-    again = next((page.user for _, rung in rungs for page in rung.pages), None)
+    paged again, and the ladders go on where they had stopped."""
+    again = next((page.user for _, rung in _in_order(fired) for page in rung.pages), None)
     if again is None:
-        return
+        return [() for _ in ladders]
     intent = PageIntent(again, f"user:{again}", PageReason.NO_PROGRESS)
-    yield silent, Rung(0, BESIDE_THE_LADDER, "on_call", (intent,))
+    beside = (silent, Rung(0, BESIDE_THE_LADDER, "on_call", (intent,)))
     reached = _reachable(directory, again, urgency)
-    if reached and urgency != "high":
-        return
+    later: Fired = []
+    for policy, rungs in zip(ladders, fired, strict=True):
+        ladder = _resumed(policy, rungs, at, silent)
+        if not reached:
+            ladder = replace(ladder, next_at=silent)
+        climbs = not reached or urgency == "high"
+        later.append(tuple(_going_on(directory, policy, service, urgency, ladder, until)) if climbs else ())
+    later = _once(ladders, later)
+    return [(beside, *later[0]), *later[1:]]
+
+
+def _resumed(
+    policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at: datetime, silent: datetime
+) -> Ladder:
+    """Where a ladder that fired `rungs` goes on once the acknowledgement lapsed; one on which nobody was left begins anew."""
+    if not rungs or rungs[-1][1].step >= len(policy.steps):
+        return start(policy, silent + SHORTEST_GAP)
+    return progress.resumed(policy, _stands(policy, rungs, at), silent)
+
+
+def _stands(policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at: datetime) -> Ladder:
+    """A ladder that began at `at`, behind the last of the rungs that it fired."""
     last = rungs[-1][1]
-    begun = at + last.round * round_length(policy)
-    ladder = progress.resumed(policy, Ladder(last.round, last.step + 1, begun, None), silent)
-    if not reached:
-        ladder = replace(ladder, next_at=silent)
-    yield from _going_on(directory, policy, service, urgency, ladder, until)
+    return Ladder(last.round, last.step + 1, at + last.round * round_length(policy), None)
 
 
 def onward_from(
-    directory: Directory, policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at: datetime, stop: datetime,
-    overdue: datetime, top: Tier, until: datetime | None, paged: Collection[str],
-) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
-    """The rungs of the second clock, for an incident whose first clock fired `rungs` until it was answered at `stop`. `paged`:
-    everybody who was paged until then."""
-    last = rungs[-1][1] if rungs else None
-    if last is None or last.step >= len(policy.steps):
-        return
-    begun = at + last.round * round_length(policy)
+    directory: Directory, ladders: Sequence[EscalationPolicy], fired: Fired, at: datetime, stop: datetime,
+    overdue: Sequence[datetime], top: Tier, until: datetime | None, paged: Collection[str],
+) -> Fired:  # fmt: skip
+    """What the second clock fires, for an incident whose first clock fired `fired` until it was answered at `stop`. `overdue`: when, for
+    each ladder. `paged`: everybody who was paged until then; nobody is paged twice, by whichever ladder."""
     everybody = set(paged)
-    ladder = progress.onward(policy, Ladder(last.round, last.step + 1, begun, None), overdue, top)
-    while ladder is not None and ladder.next_at is not None:
-        now = max(ladder.next_at, stop)
-        if until is not None and now > until:
-            return
-        turned = progress.climb(policy, ladder, directory, now, overdue, top, everybody)
-        yield from ((now, rung) for rung in turned.rungs)
+    later: list[list[tuple[datetime, Rung]]] = [[] for _ in ladders]
+    standing: dict[int, Ladder | None] = {
+        n: progress.onward(policy, _stands(policy, rungs, at), overdue[n], top)
+        for n, (policy, rungs) in enumerate(zip(ladders, fired, strict=True))
+        if rungs and rungs[-1][1].step < len(policy.steps)
+    }
+    while coming := [(one.next_at, n) for n, one in standing.items() if one is not None and one.next_at is not None]:
+        due_at, n = min(coming)
+        now, ladder = max(due_at, stop), standing[n]
+        if ladder is None or (until is not None and now > until):
+            break
+        turned = progress.climb(ladders[n], ladder, directory, now, overdue[n], top, everybody)
+        later[n] += [(now, rung) for rung in turned.rungs]
         people = [page.user for rung in turned.rungs for page in rung.pages]
         everybody.update(people)
-        ladder = turned.next
-        if ladder is not None and not any(_reachable(directory, user, "high") for user in people):
-            ladder = replace(ladder, next_at=now)
+        standing[n] = turned.next
+        if turned.next is not None and not any(_reachable(directory, user, "high") for user in people):
+            standing[n] = replace(turned.next, next_at=now)
+    return [tuple(rungs) for rungs in later]
 
 
 def _phase(
-    directory: Directory, policy: EscalationPolicy, service: str | None, severity: Severity, urgency: Urgency, at: datetime,
-    until: datetime | None, rings: Collection[str], because: PageReason | None = None,
-) -> tuple[tuple[tuple[datetime, Rung], ...], tuple[RehearsalItem, ...]]:  # fmt: skip
+    directory: Directory, ladders: Sequence[EscalationPolicy], service: str | None, severity: Severity, urgency: Urgency,
+    at: datetime, until: datetime | None, rings: Collection[str], because: PageReason | None = None,
+) -> tuple[Fired, tuple[RehearsalItem, ...]]:  # fmt: skip
     """One cycle of paging: it begins when the incident opens, and again when business hours do."""
-    rungs = tuple(climb(directory, policy, service, urgency, at, until, because))
-    return rungs, _told(directory, rungs, severity, urgency, rings, until, set())
+    fired = _once(ladders, [tuple(climb(directory, one, service, urgency, at, until, because)) for one in ladders])
+    return fired, _told(directory, _in_order(fired), severity, urgency, rings, until, set())
 
 
 def _told(

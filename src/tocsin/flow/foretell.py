@@ -13,11 +13,12 @@ from tocsin.core.directory import IntegrationRef
 from tocsin.core.escalation import PageReason
 from tocsin.core.event import Event
 from tocsin.core.matrix import Rules
-from tocsin.core.severity import Severity
+from tocsin.core.severity import Severity, Urgency
 from tocsin.flow import hiding
 from tocsin.flow.batch import Item, waves
 from tocsin.flow.context import Context
 from tocsin.flow.opening import Newcomer, Opening
+from tocsin.flow.restart import urgency_anew
 from tocsin.flow.rules import rules_for
 from tocsin.flow.triage import groups_of, newcomer_of, worse_of
 from tocsin.store import incidents, intake
@@ -28,7 +29,7 @@ from tocsin.store.incidents import Incident
 class Fate(msgspec.Struct, frozen=True):
     """What would become of one alert. `incident`: the open one that it goes to, with the `rules` that it keeps (None: a new one).
 
-    `because`: why that one pages anew, as a `severity`. `by`: what hides it, and `cause` the incident that does.
+    `because`: why that one pages anew, as a `severity` and how loudly. `by`: what hides it, and `cause` the incident that does.
     """
 
     reason: Reason
@@ -36,6 +37,7 @@ class Fate(msgspec.Struct, frozen=True):
     rules: Rules | None = None
     because: PageReason | None = None
     severity: Severity = Severity.SEV2
+    urgency: Urgency | None = None
     by: str = ""
     cause: int | None = None
 
@@ -98,4 +100,6 @@ def _onto(
         because = PageReason.RELAPSE
     elif incident.open and severity < incident.severity:
         because = PageReason.SEVERITY_ROSE
-    return Fate(reason, incident, rules[incident.id], because, severity)
+    keeps = rules[incident.id]
+    urgency = urgency_anew(keeps, severity, incident, because, opening.now) if because is not None else None
+    return Fate(reason, incident, keeps, because, severity, urgency)

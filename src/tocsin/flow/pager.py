@@ -105,12 +105,8 @@ class Pager:
     def policies(self, services: Sequence[str], severity: Severity) -> list[EscalationPolicy]:
         """Each distinct policy of the affected services as it is for this severity, in their order; the default one when there are
         none."""
-        found: dict[str, EscalationPolicy] = {}
-        for service in services or (None,):
-            policy = self.directory.policy_of(service)
-            if policy is not None and policy.id not in found:
-                found[policy.id] = policy_at(self.directory, policy, service, severity)
-        return list(found.values())
+        found = self.directory.policies_of(services)
+        return [policy_at(self.directory, policy, service, severity) for service, policy in found]
 
     def begin(self, subject: Subject, policies: Sequence[EscalationPolicy]) -> list[Climbed]:
         """Start one climb for each policy; its first rung fires now."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tocsin.core.alert import NoPage
 from tocsin.core.escalation import PageReason
-from tocsin.core.matrix import Row, Rules, update_by, urgency_of
+from tocsin.core.matrix import Rules, update_by, urgency_of
 from tocsin.core.moment import without
 from tocsin.core.severity import Severity, Urgency
 from tocsin.core.timeline import Entry
@@ -42,7 +42,7 @@ async def restart(
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,
-        "urgency": urgency or _urgency(rules, row, incident, because, now),
+        "urgency": urgency or urgency_anew(rules, severity, incident, because, now),
         "clocks_since": now,
     }
     if severity != incident.severity:
@@ -82,7 +82,9 @@ async def restart(
     return pager.held
 
 
-def _urgency(rules: Rules, row: Row, incident: Incident, because: PageReason, now: datetime) -> Urgency:
+def urgency_anew(rules: Rules, severity: Severity, incident: Incident, because: PageReason, now: datetime) -> Urgency:
+    """How loudly an incident is paged about anew: what rings loudly, unanswered, gets no quieter because it became worse."""
+    row = rules.rows[severity]
     loud = incident.urgency == "high" and not incident.answered and because is PageReason.SEVERITY_ROSE
     return "high" if loud and row.page != "never" else urgency_of(row, rules.hours, now)
 

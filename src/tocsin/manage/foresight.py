@@ -14,14 +14,13 @@ import msgspec
 from tocsin.core import severity as severities
 from tocsin.core.alert import NoPage, group_key
 from tocsin.core.calendar import LATEST
-from tocsin.core.configuration import Service
+from tocsin.core.configuration import EscalationPolicy, Service
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.escalation import PageReason, Rung
 from tocsin.core.event import Event
 from tocsin.core.inhibition import Causes, concerned, rules_of
-from tocsin.core.matrix import Rules
-from tocsin.core.rehearsal import Rehearsal, RehearsalItem, foresee
+from tocsin.core.rehearsal import Anew, Rehearsal, RehearsalItem, foresee_all
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
 from tocsin.manage.holding import Muted, Quiet
@@ -35,13 +34,13 @@ ALONE = "\x1frehearsal"
 
 
 class Met(msgspec.Struct, frozen=True):
-    """What is open takes an alert in, or hides it: in a sentence. `incident`: the one it goes to, which people call `name`, with the
-    `rules` that it keeps and the `severity` that it has then; `because`: why it pages anew (None: it pages nobody anew)."""
+    """What is open takes an alert in, or hides it: in a sentence. `incident`: the one it goes to, which people call `name`, with its
+    `service` and the `severity` that it has then; `anew`: how it pages anew (None: it pages nobody anew)."""
 
     sentence: str
     incident: str | None = None
-    rules: Rules | None = None
-    because: PageReason | None = None
+    service: str | None = None
+    anew: Anew | None = None
     severity: Severity = Severity.SEV2
     name: str | None = None
 
@@ -94,7 +93,7 @@ def rehearse(
 ) -> dict[str, Any]:  # fmt: skip
     """`{"items", "next", "at", "until", "cases", "hidden", "assumes"}`; items are `{at, user, method, step, tier, reason}` in order.
 
-    A case: `{service, title, severity, urgency, policy, incident, incident_name, muted, sentence, rungs}` with `incident` the
+    A case: `{service, title, severity, urgency, policy, policies, incident, incident_name, muted, sentence, rungs}` with `incident` the
     open one that the alerts go to (None: they open one) and rungs `{at, step, round, tier, people: [{user, name, reason, via}],
     nobody}`. `assumes`: in sentences, what is taken for granted. `rings`: types of contact methods that ring. `standing`: what is open at
     `at` (None: nothing is known of that). Raises Invalid.
@@ -304,12 +303,14 @@ def _case(
     answered: timedelta | None,
 ) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:  # fmt: skip
     held, met = case.held, case.met
-    policy = directory.policy_of(case.service.id)
+    policies = [policy for _, policy in directory.policies_of([case.service.id])]
+    service, anew = case.service.id, None
+    if met is not None and met.anew is not None:
+        service, anew, policies = met.service or service, met.anew, list(met.anew.policies)
     begins = at if held is None else held.until
     future = None
-    if begins is not None and (met is None or met.because is not None):
-        anew = (met.rules, met.because) if met is not None else (None, None)
-        future = foresee(directory, case.service.id, policy, case.severity, begins, until, rings, answered, *anew)
+    if begins is not None and (met is None or anew is not None):
+        future = foresee_all(directory, service, policies, case.severity, begins, until, rings, answered, anew=anew)
     later = held is not None and (until is None or begins is None or begins > until)
     items = future.items if future is not None and not later else ()
     view = {
@@ -318,11 +319,12 @@ def _case(
         "alerts": case.alerts,
         "severity": case.severity.key,
         "urgency": future.urgency if future else None,
-        "policy": policy.id if policy else None,
+        "policy": policies[0].id if policies else None,
+        "policies": [policy.id for policy in policies],
         "incident": met.incident if met is not None else None,
         "incident_name": met.name if met is not None else None,
         "muted": held and {"sentence": held.sentence, "until": time_text(held.until)},
-        "sentence": _sentence(directory, case, held, future),
+        "sentence": _sentence(directory, case, held, future, policies),
         "rungs": [rung_view(directory, when, rung) for when, rung in future.rungs] if future and not later else [],
         "answered_at": time_text(begins + answered) if begins is not None and answered is not None else None,
     }
@@ -356,7 +358,9 @@ _NO_PAGE = {
 }
 
 
-def _sentence(directory: Directory, case: Case, held: Quiet | None, future: Rehearsal | None) -> str:
+def _sentence(
+    directory: Directory, case: Case, held: Quiet | None, future: Rehearsal | None, policies: Sequence[EscalationPolicy]
+) -> str:
     """What would happen, in one breath."""
     before = f"{held.sentence} " if held is not None else f"{case.met.sentence} " if case.met is not None else ""
     if future is None:
@@ -373,7 +377,12 @@ def _sentence(directory: Directory, case: Case, held: Quiet | None, future: Rehe
     who = ", ".join(people)
     if held is not None:
         return f"{before}If the alert still fires then, {who} {'is' if len(people) == 1 else 'are'} paged first."
-    return f"{before}{who} {'is' if len(people) == 1 else 'are'} paged first, {_urgently(future)}."
+    return f"{before}{who} {'is' if len(people) == 1 else 'are'} paged first, {_urgently(future)}{_several(policies)}."
+
+
+def _several(policies: Sequence[EscalationPolicy]) -> str:
+    names = [policy.name or policy.id for policy in policies]
+    return f", by the policies {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
 
 
 def _urgently(future: Rehearsal) -> str:

@@ -13,6 +13,7 @@ from tocsin.core.alert import Reason
 from tocsin.core.escalation import PageReason
 from tocsin.core.incident import display_name, public_id
 from tocsin.core.readiness import DAYS
+from tocsin.core.rehearsal import Anew
 from tocsin.core.severity import Severity
 from tocsin.flow.acts import label
 from tocsin.flow.context import Context
@@ -84,7 +85,11 @@ def _met(ctx: Context, fate: Fate, causes: Mapping[int, str]) -> Met | None:
         said += ", which it brings back: paging starts over"
     elif fate.because is PageReason.SEVERITY_ROSE:
         said += f", which becomes a {fate.severity.name}: paging starts over"
-    return Met(f"{said}.", public_id(incident.id), fate.rules, fate.because, fate.severity, name)
+    anew = None
+    if fate.because is not None and fate.rules is not None:
+        policies = tuple(policy for _, policy in ctx.directory.policies_of(incident.affected_services))
+        anew = Anew(fate.rules, fate.because, fate.urgency, policies)
+    return Met(f"{said}.", public_id(incident.id), incident.service, anew, fate.severity, name)
 
 
 _TAKEN = {Reason.REPEATED: "It fires already and is counted in"}

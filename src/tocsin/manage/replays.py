@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.directory import Directory
 from tocsin.core.incident import display_name, public_id, unknown
-from tocsin.core.rehearsal import RehearsalItem, foresee
+from tocsin.core.rehearsal import RehearsalItem, foresee_all
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage.foresight import LONGEST, item_view, ringing, rung_view
@@ -98,15 +98,9 @@ def _would(
     answered: timedelta | None,
 ) -> tuple[list[RehearsalItem], list[dict[str, Any]]]:  # fmt: skip
     """Each distinct policy of its services pages, as it does when an incident opens."""
-    services: list[str | None] = list(incident["affected_services"]) or [incident["service"]]
-    policies = {policy.id: (service, policy) for service in services if (policy := directory.policy_of(service))}
-    items: list[RehearsalItem] = []
-    rungs: list[dict[str, Any]] = []
-    for service, policy in policies.values():
-        future = foresee(directory, service, policy, severity, at, until, rings, answered)
-        items += future.items
-        rungs += [rung_view(directory, when, rung) for when, rung in future.rungs]
-    return sorted(items, key=lambda item: item.at), rungs
+    policies = [policy for _, policy in directory.policies_of(incident["affected_services"] or [incident["service"]])]
+    future = foresee_all(directory, incident["service"], policies, severity, at, until, rings, answered)
+    return list(future.items), [rung_view(directory, when, rung) for when, rung in future.rungs]
 
 
 def _pairs(
