@@ -315,6 +315,10 @@ def test_nights_in_which_the_clocks_change(starts: str, level: str) -> None:
     assert clocks(starts, datetime(2026, 7, 1, tzinfo=UTC)) == []
 
 
+def test_a_check_in_the_repeated_hour_itself_takes_its_own_beginning_for_no_handover() -> None:
+    assert [f.level for f in clocks("2026-01-01T09:00", datetime(2026, 10, 25, 0, 40, tzinfo=UTC))] == ["note"]
+
+
 def test_a_window_or_an_override_that_ends_in_the_skipped_hour_is_a_handover_written_for_it() -> None:
     before = datetime(2026, 3, 27, tzinfo=UTC)
     all_day = {"id": "day", "users": ["ben"], "starts": "2026-01-01T09:00"}
