@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parseaddr
+from typing import Literal
 
 from icalendar import Calendar, Event, vCalAddress
 
@@ -18,9 +20,17 @@ from tocsin.store.reviews import Review
 LASTS = timedelta(hours=1)
 
 
-def invitation(ctx: Context, row: Row, found: Review, *, sent: bool = False) -> str:
+Method = Literal["PUBLISH", "REQUEST", "CANCEL"]
+
+
+def invitation(
+    ctx: Context, row: Row, found: Review, method: Method = "PUBLISH", guests: Sequence[str] | None = None
+) -> str:
     """The meeting as iCalendar text: whoever led, answered or responded and the manager of the team are asked to it. A later time
-    replaces an earlier one. `sent`: it goes out by mail, so that mail programs offer to enter it; answers are not asked for.
+    replaces an earlier one: the UID stays, and the SEQUENCE rises.
+
+    `REQUEST` goes out by mail, so that mail programs offer to enter it (answers are not asked for); `CANCEL` takes it out of the
+    calendars of the `guests` (left out: of all). RFC 5546.
     """
     number = row["id"]
     url = f"{incident_url(ctx, number)}/review"
@@ -33,9 +43,11 @@ def invitation(ctx: Context, row: Row, found: Review, *, sent: bool = False) -> 
     event.add("summary", f"Review of {display_name(number, row['created_at'])}: {row['title']}")
     event.add("description", f"The draft, with everything that was measured: {url}")
     event.add("url", url)
-    if sent:
+    if method == "CANCEL" or found.state == "waived":
+        event.add("status", "CANCELLED")
+    if method != "PUBLISH":
         event.add("organizer", vCalAddress(f"mailto:{parseaddr(ctx.settings.mail_from)[1]}"))
-    for user in participants(ctx, row, found.owner):
+    for user in participants(ctx, row, found.owner) if guests is None else guests:
         known = ctx.directory.users.get(user)
         if known is not None and known.email:
             guest = vCalAddress(f"mailto:{known.email}")
@@ -45,7 +57,7 @@ def invitation(ctx: Context, row: Row, found: Review, *, sent: bool = False) -> 
     calendar = Calendar()
     calendar.add("prodid", "-//Tocsin//Review//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", "REQUEST" if sent else "PUBLISH")
+    calendar.add("method", method)
     calendar.add_component(event)
     return str(calendar.to_ical().decode())
 

@@ -22,10 +22,12 @@ from tocsin.store.database import Tx
 from tocsin.store.notices import NewNotice
 from tocsin.store.notifications import Held
 from tocsin.store.reading_incidents import Row
-from tocsin.store.reviews import Waiting
+from tocsin.store.reviews import Review, Waiting
 from tocsin.store.timers import Timer
 
 TIMER = "reviews"
+MEETING = "meeting"
+"""The kind of the news of a meeting."""
 SWEEP = timedelta(minutes=5)
 SETTLED = timedelta(minutes=30)
 """So long after a review was begun nobody is asked to its meeting: the incident may come back."""
@@ -42,43 +44,85 @@ async def keep_watch(ctx: Context) -> None:
 
 
 async def look(ctx: Context, batch: Sequence[Timer]) -> list[Held]:
-    """Invite to meetings, remind of days, and set the next look."""
+    """Invite to meetings, call off those that will not be, remind of days, and set the next look."""
     async with ctx.db.transaction() as tx:
         if not await timers.finish(tx, ctx.node, batch):
             return []
         now = ctx.clock.now()
         invited = [one async for one in _invitations(ctx, tx, now)]
+        called_off = [one async for one in _called_off(ctx, tx, now)]
         reminded = await _reminders(ctx, tx, now)
-        await notices.add(tx, [*invited, *reminded])
+        await notices.add(tx, [*invited, *called_off, *reminded])
         await timers.set_timer(tx, TIMER, 0, None, now + SWEEP)
     ctx.wake.set("timers")
     return []
 
 
 async def _invitations(ctx: Context, tx: Tx, now: datetime) -> AsyncIterator[NewNotice]:
+    """Who is asked to meetings, or hears of their new time; who is not needed any more is told that, too."""
     for number in await reviews.to_invite(tx, now, now - SETTLED):
         row, found = await reading.get(tx, number), await reviews.get(tx, number)
         if row is None or found is None or found.meeting_at is None:
             continue
-        calendar, again = invitation(ctx, row, found, sent=True), found.invited >= 0
-        for user in participants(ctx, row, found.owner):
-            if (known := ctx.directory.users.get(user)) is not None:
-                for notice in _asked(known, row, found.meeting_at, found.meeting_sequence, again, now):
-                    notice.calendar = calendar
-                    yield notice
+        asked = await _asked(tx, found)
+        guests = participants(ctx, row, found.owner)
+        words = (
+            "The review of {} meets at another time: {}"
+            if found.invited >= 0
+            else "You are asked to the review of {}: {}"
+        )
+        for notice in _told_of(ctx, row, found, guests, words, invitation(ctx, row, found, "REQUEST"), now):
+            yield notice
+        if gone := [user for user in asked if user not in guests]:
+            words = "The review of {} meets without you: {}"
+            for notice in _told_of(ctx, row, found, gone, words, invitation(ctx, row, found, "CANCEL", gone), now):
+                yield notice
         await reviews.change(tx, number, invited=found.meeting_sequence)
 
 
-def _asked(user: User, row: Row, at: datetime, sequence: int, again: bool, now: datetime) -> Iterator[NewNotice]:
-    number = row["id"]
-    what = "The review of {} meets at another time: {}" if again else "You are asked to the review of {}: {}"
-    for method in for_news(user):
-        yield NewNotice(
-            key=f"meeting:{number}:{sequence}:{user.id}:{method.id}", kind="meeting", user_id=user.id, method=method.id,
-            channel=method.type, heading=what.format(display_name(number, row["created_at"]), _when(user, at)),
-            text=f"{row['title']}\nIt lasts an hour. The draft, with everything that was measured, can be read before.",
-            path=f"/incidents/{public_id(number)}/review", created_at=now, due_at=now, deadline_at=min(at, now + TRYING),
-        )  # fmt: skip
+async def _called_off(ctx: Context, tx: Tx, now: datetime) -> AsyncIterator[NewNotice]:
+    """Meetings that will not be are taken out of the calendars of those who were asked. The review may be taken up again: the next
+    invitation outdoes this one."""
+    for number in await reviews.to_call_off(tx, now):
+        row, found = await reading.get(tx, number), await reviews.get(tx, number)
+        if row is None or found is None:
+            continue
+        found.meeting_sequence += 1
+        asked = await _asked(tx, found) or participants(ctx, row, found.owner)
+        calendar = invitation(ctx, row, found, "CANCEL", asked)
+        for notice in _told_of(ctx, row, found, asked, "The review of {} does not meet: {}", calendar, now):
+            yield notice
+        await reviews.change(tx, number, invited=-1, meeting_sequence=found.meeting_sequence + 1)
+
+
+async def _asked(tx: Tx, found: Review) -> list[str]:
+    """Whom the last invitation went to."""
+    return await notices.told(tx, f"{MEETING}:{found.incident}:{found.invited}:") if found.invited >= 0 else []
+
+
+def _told_of(
+    ctx: Context, row: Row, found: Review, users: Sequence[str], words: str, calendar: str, now: datetime
+) -> Iterator[NewNotice]:
+    """The news of a meeting for each of them, with what their calendars read. `words`: of which incident, when."""
+    number, at = row["id"], found.meeting_at or now
+    name = display_name(number, row["created_at"])
+    off = "METHOD:CANCEL" in calendar
+    key = f"{MEETING}{'_off' if off else ''}:{number}:{found.meeting_sequence}"
+    more = (
+        found.reason
+        if found.state == "waived"
+        else ""
+        if off
+        else "It lasts an hour. The draft, with everything that was measured, can be read before."
+    )
+    for user in [ctx.directory.users[one] for one in users if one in ctx.directory.users]:
+        for method in for_news(user):
+            yield NewNotice(
+                key=f"{key}:{user.id}:{method.id}", kind=MEETING, user_id=user.id,
+                method=method.id, channel=method.type, heading=words.format(name, _when(user, at)),
+                text="\n".join(part for part in (str(row["title"]), more) if part), path=f"/incidents/{public_id(number)}/review",
+                created_at=now, due_at=now, deadline_at=min(at, now + TRYING), calendar=calendar,
+            )  # fmt: skip
 
 
 def _when(user: User, at: datetime) -> str:

@@ -92,6 +92,16 @@ async def add(tx: Tx, notices: Iterable[NewNotice]) -> None:
         await tx.execute(_ADD, *zip(*rows, strict=True))
 
 
+async def told(tx: Tx, key: str) -> list[str]:
+    """Who got, or is to get, news whose key begins so, in the order in which it was written."""
+    rows = await tx.fetch(
+        """SELECT user_id FROM notices WHERE key >= $1 AND key < $1 || chr(1114111) AND starts_with(key, $1) AND state <> 'superseded'
+           GROUP BY user_id ORDER BY min(id)""",
+        key,
+    )
+    return [row[0] for row in rows]
+
+
 async def lease(tx: Tx, node: UUID, timers: Sequence[Timer], until: datetime) -> list[Timer]:
     """Prolong claimed timers while their notices are on the way; those that are still ours."""
     rows = await tx.fetch(

@@ -64,7 +64,7 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     thread: str = ""
     button: str = ""
     calendar: str = ""
-    """An appointment (iCalendar, METHOD:REQUEST) that comes along."""
+    """An appointment (iCalendar, METHOD:REQUEST or CANCEL) that comes along."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

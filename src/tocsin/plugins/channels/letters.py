@@ -70,12 +70,13 @@ def write(message: Message, sender: Address, recipient: str) -> EmailMessage:
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     if message.news is not None and message.news.calendar:
-        appointment = {"method": "REQUEST", "charset": "utf-8"}
+        called_off = "METHOD:CANCEL" in message.news.calendar.splitlines()
+        appointment = {"method": "CANCEL" if called_off else "REQUEST", "charset": "utf-8"}
         mail.add_attachment(
             message.news.calendar.encode(),
             "text",
             "calendar",
-            filename="invitation.ics",
+            filename="cancellation.ics" if called_off else "invitation.ics",
             params=appointment,
             cte="base64",
         )
