@@ -80,7 +80,8 @@ def _changed(sweep: Sweep, schedules: Sequence[Schedule], place: ZoneInfo, at: d
 
 def _hands_over_within(sweep: Sweep, schedule: Schedule, place: ZoneInfo, at: datetime, by: timedelta) -> bool:
     """Does a shift begin in the hour that is repeated, or is its beginning written for the hour that is skipped?"""
-    starts = [s.start for s in sweep.rosters.shifts(schedule.id) if s.start > sweep.start]  # what runs already began before
+    shifts = sweep.rosters.shifts(schedule.id)
+    starts = [shift.start for shift in shifts if shift.start > sweep.start]  # what runs already began before
     if by < timedelta():
         return any(at + by <= start < at - by for start in starts)
     after = at.astimezone(place).replace(tzinfo=None)
