@@ -165,7 +165,7 @@ def _nights(directory: Directory, schedule: str, limits: Limits, stints: dict[st
                     rule="too_many_nights", schedule=schedule, user=user, start=max(first[0], _noon(run[0], first)),
                     end=_noon(run[-1], first) + timedelta(days=1),
                     sentence=f"{_name(directory, user)} is on call for {len(run)} nights in a row ({run[0]:%-d %b} to "
-                    f"{run[-1]:%-d %b}, {hours.time_zone}); at most {limits.nights} is kind.",
+                    f"{run[-1]:%-d %b %Y}, {hours.time_zone}); at most {limits.nights} is kind.",
                     fix="share the nights: a second layer for them, or shorter turns",
                 )  # fmt: skip
 
