@@ -11,8 +11,9 @@ from litestar import Litestar
 
 from tocsin.core.incident import public_id
 from tocsin.core.permission import Principal
-from tocsin.flow import merge, respond
-from tocsin.manage import access, privacy, updates
+from tocsin.core.severity import Severity
+from tocsin.flow import declaring, merge, respond
+from tocsin.manage import access, incidents, privacy, updates
 from tocsin.manage.stream import Stream
 from tocsin.metrics import exposition
 from tocsin.web.app import ROUTES
@@ -119,6 +120,28 @@ async def test_acting_on_it_is_refused_as_if_it_did_not_exist(site: Site) -> Non
     found = (await erin.http.get(f"/api/v1/incidents/{other}")).json()
     assert found["related"] == [], "not even that it exists"
     assert (await world.incident(number))["status"] == "detected"
+
+
+async def test_what_others_said_of_it_before_it_was_hidden_names_it_no_more(site: Site) -> None:
+    world = site.world
+    number, twin, other = [
+        await declaring.declare(world.ctx, "user:alice", title, "", Severity.SEV4, ["api"])
+        for title in (SECRET, SECRET, "Other")
+    ]
+    await merge.relate(world.ctx, other, "user:alice", number)
+    await merge.merge(world.ctx, twin, "user:alice", other, "the same")
+    for hidden in (number, twin):
+        await privacy.make_private(world.ctx, hidden, "user:alice", True)
+    erin, alice = await site.someone("erin"), await site.someone("alice")
+    for path in (
+        f"/incidents/{public_id(other)}",
+        *(f"/api/v1/incidents/{other}/{one}" for one in ("timeline", "report.md", "report.json")),
+    ):
+        seen = (await erin.http.get(path)).text
+        assert "inked with a private incident" in seen, path
+        assert not [name for name in (SECRET, public_id(number), public_id(twin)) if name in seen], path
+        assert SECRET in (await alice.http.get(path)).text, path
+    assert (await incidents.verify(world.ctx, other))["ok"], "what was written stays as it is"
 
 
 async def test_people_are_let_in_and_it_is_shown_again(site: Site) -> None:

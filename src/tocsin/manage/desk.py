@@ -75,7 +75,7 @@ async def latest_entries(
     async with ctx.db.reading() as tx:
         place = await snapshot(tx)
         rows = await reading.latest_entries(tx, number, before, sorted(hidden_kinds(role)), limit + 1)
-        shown = rows[:limit]
+        shown = await privacy.veiled(tx, rows[:limit])
         later = await _corrections(tx, number, [row["id"] for row in shown])
     earlier = shown[-1]["id"] if len(rows) > limit else None
     items = [{**entry_view(row), "corrections": later.get(row["id"], [])} for row in shown]
@@ -95,10 +95,11 @@ async def one_entry(ctx: Context, number: int, entry: int) -> dict[str, Any]:
     """One entry with its `corrections`. Raises NotFound."""
     async with ctx.db.reading() as tx:
         row = await room.entry(tx, number, entry)
+        shown = await privacy.veiled(tx, [row] if row else [])
         later = await _corrections(tx, number, [entry]) if row else {}
-    if row is None:
+    if not shown:
         raise NotFound("There is no such entry.")
-    return {**entry_view(row), "corrections": later.get(entry, [])}
+    return {**entry_view(shown[0]), "corrections": later.get(entry, [])}
 
 
 class Paged(msgspec.Struct, frozen=True):

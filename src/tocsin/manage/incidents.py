@@ -211,7 +211,7 @@ async def timeline(
     """
     check_limit(limit)
     async with ctx.db.reading() as tx:
-        rows = await reading.timeline(tx, number, after, limit + 1, without)
+        rows = await privacy.veiled(tx, await reading.timeline(tx, number, after, limit + 1, without))
         if not rows and not await reading.exists(tx, number):
             raise unknown(number)
     return listing(rows, limit, entry_view, lambda row: write_cursor(row["id"]))

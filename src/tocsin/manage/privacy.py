@@ -6,7 +6,7 @@ asks in nobody's name and sees everything.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 
 from tocsin.core.errors import Invalid, NotFound
@@ -18,6 +18,7 @@ from tocsin.flow.context import Context
 from tocsin.store import incidents
 from tocsin.store import privacy as store
 from tocsin.store.database import Tx
+from tocsin.store.reading_incidents import Row
 from tocsin.store.writing import notify
 
 ASKING: ContextVar[Principal | None] = ContextVar("asking", default=None)
@@ -40,6 +41,32 @@ async def hidden_from(ctx: Context, who: Principal, among: Collection[int]) -> s
         return set()
     async with ctx.db.reading() as tx:
         return set(among).intersection(await store.hidden(tx, who.user, who.id))
+
+
+_TELLING = ("related", "merged")
+"""The kinds of entries that name another incident."""
+
+
+async def veiled(tx: Tx, rows: Sequence[Row]) -> list[Row]:
+    """Entries of a timeline without the names of incidents that were hidden since, as whoever asks may read them."""
+    if not any(row["kind"] in _TELLING for row in rows):
+        return list(rows)
+    names = {public_id(number) for number in await hidden(tx)}
+    return [_veil(row, names) if row["kind"] in _TELLING else row for row in rows]
+
+
+def _veil(row: Row, names: Collection[str]) -> Row:
+    named = [key for key in ("other", "from", "into") if row["data"].get(key) in names]
+    if not named:
+        return row
+    other, notes = "a private incident", row["data"].get("notes")
+    said = {
+        "other": f"{'Linked' if row['data'].get('linked') else 'No longer linked'} with {other}",
+        "from": f"{other[0].upper()}{other[1:]} was merged into this",
+        "into": f"Merged into {other}",
+    }[named[0]]
+    data = {**row["data"], **dict.fromkeys(named)}
+    return {**row, "details": f"{said}. {notes}" if notes else said, "data": data}
 
 
 async def enter(ctx: Context, who: Principal, incident: int | None) -> None:

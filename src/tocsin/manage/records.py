@@ -18,6 +18,7 @@ from tocsin.flow.acts import label, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.facts import Facts, facts_of
 from tocsin.flow.rules import known_rules, learn
+from tocsin.manage import privacy
 from tocsin.manage.lists import read_time
 from tocsin.manage.onsets import onset_of
 from tocsin.store import communications, reviews, updates
@@ -39,7 +40,7 @@ async def record_of(ctx: Context, tx: Tx, number: int, role: Role) -> Record:
         raise NotFound("Incident not found")
     await learn(ctx, tx, [row["matrix"]])
     policy = known_rules(ctx, row["matrix"], row["service"]).rows[Severity(row["severity"])]
-    entries = await reading.timeline(tx, number, 0, EVERYTHING, hidden_kinds(role))
+    entries = await privacy.veiled(tx, await reading.timeline(tx, number, 0, EVERYTHING, hidden_kinds(role)))
     known = await facts_of(tx, row)
     pages = await reading.pages(tx, number, None, None) if allowed(role, "see_pages") else []
     people = _responders(entries)
