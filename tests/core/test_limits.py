@@ -84,6 +84,7 @@ def test_secondary_right_before_primary_is_warned_of_and_a_backup_that_follows_m
     (rules,) = ({breach.rule for breach in found(first)},)
     assert rules == {"secondary_next_to_primary"}
     assert "right before being primary: 14 days in a row" in found(first)[0].sentence
+    assert "if it is meant so" not in found(first)[0].fix, "saying so would mend nothing"
     behind = {"users": ["cho", "ann", "ben"]}
     assert {b.rule for b in found(organisation({"users": ["ann", "ben", "cho"]}, behind))} == {
         "secondary_next_to_primary"

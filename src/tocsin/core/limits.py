@@ -117,6 +117,13 @@ def _restless(directory: Directory, schedule: str, limits: Limits, stints: dict[
                 )  # fmt: skip
 
 
+_MEANT = {
+    "after": "say backup_follows_primary if it is meant so",
+    "before": "let the backup be whoever was primary last, who knows what goes on, and say backup_follows_primary",
+}
+"""How somebody may be primary and secondary in two turns running and mean it; first secondary, then primary is never meant."""
+
+
 def _pairs(
     directory: Directory, schedule: str, limits: Limits, stints: dict[str, list[Span]], start: datetime, end: datetime
 ) -> Iterator[Breach]:
@@ -136,7 +143,7 @@ def _pairs(
                             end=max(high, b),
                             sentence=f"{_name(directory, user)} is secondary in {partner} right {which} being primary: "
                             f"{_days(max(high, b) - min(low, a))} in a row.",
-                            fix="shift one of the rotations by a turn, or say backup_follows_primary if it is meant so",
+                            fix=f"shift one of the rotations by a turn, or {_MEANT[which]}",
                         )  # fmt: skip
 
 
