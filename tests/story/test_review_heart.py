@@ -12,11 +12,12 @@ import pytest
 from tocsin.core.alert import Reason
 from tocsin.core.errors import Unavailable
 from tocsin.core.severity import Severity
-from tocsin.flow import handover, intake, merge, opening, regrade, release, respond
+from tocsin.flow import handover, intake, merge, opening, regrade, release, respond, summon
 from tocsin.flow.acts import Result
 from tocsin.flow.batch import Item
 from tocsin.flow.context import Context
 from tocsin.manage import drills
+from tocsin.plugins.channels.base import DeliveryError
 from tocsin.store import endings
 from tocsin.store.database import Database, Tx
 from tocsin.store.ids import OutOfIds
@@ -76,11 +77,13 @@ async def test_an_acknowledgement_that_lapses_pages_whoever_gave_it(world: World
     assert page["user_id"] == "erin"
 
 
-async def test_an_offer_is_over_when_the_severity_falls_to_one_that_pages_nobody(world: World) -> None:
-    outcome = await world.fire(severity="error")
-    await handover.offer(world.ctx, outcome.incident or 0, "user:alice", "bob", "my shift ends")
-    await regrade.regrade(world.ctx, outcome.incident or 0, "user:alice", Severity.SEV4, confirm=True)
-    assert (await world.incident())["handover"] is None, "nothing is offered whose time no timer knows"
+async def test_an_offer_stands_when_the_severity_falls_to_one_that_pages_nobody(world: World) -> None:
+    """What people ask of others is no matter of the severity; and nothing is offered whose time no timer knows."""
+    number = (await world.fire(severity="error")).incident or 0
+    await handover.offer(world.ctx, number, "user:alice", "bob", "my shift ends")
+    await regrade.regrade(world.ctx, number, "user:alice", Severity.SEV4, confirm=True)
+    await world.wait(minutes=15)
+    assert "handover_ended" in await world.kinds(number)
 
 
 async def test_alerts_that_a_merge_brings_while_they_are_counted_count(
@@ -170,3 +173,17 @@ def smallest(world: World, take: Any) -> Any:
     """What waits is taken together, and written one by one."""
     taken, world.intake._most = take(), 1
     return taken
+
+
+async def test_what_people_asked_of_others_goes_on_when_paging_starts_over(world: World) -> None:
+    """The severity rises while the phone of whom Alice asked for is busy: nobody answered for her."""
+    number = (await world.fire("a", "error", service="grouped", labels={"cluster": "x"})).incident or 0
+    await world.acknowledge(number)
+    world.breaks("erin", DeliveryError("busy", permanent=False), None)
+    await summon.page(world.ctx, number, "user:alice", user="erin", reason="you know this")
+    await handover.offer(world.ctx, number, "user:alice", "carol", "my shift ends")
+    await world.fire("b", "critical", service="grouped", labels={"cluster": "x"})
+    await world.wait(minutes=1)
+    assert world.phone("erin").last.reason == "Someone asks for you. Alice: you know this"
+    await world.wait(minutes=14)
+    assert "handover_ended" in await world.kinds(number), "and the offer lapses in its time"

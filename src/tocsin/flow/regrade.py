@@ -15,7 +15,6 @@ from tocsin.core.timeline import Entry
 from tocsin.flow import rooms
 from tocsin.flow.acts import Result, checked, label, locked_open, tell, user_of
 from tocsin.flow.context import Context
-from tocsin.flow.handover import forget
 from tocsin.flow.pager import Pager, planned
 from tocsin.flow.restart import restart
 from tocsin.flow.rules import rules_for, strike
@@ -89,8 +88,7 @@ async def _follow(ctx: Context, tx: Tx, rules: Rules, incident: Incident, severi
     urgency = urgency_of(row, rules.hours, now)
     changes: dict[str, object] = {}
     if urgency == "none" != incident.urgency and not incident.answered:
-        await forget(tx, incident, now)  # its page stops with the others: nothing is offered whose time no timer knows
-        await stopping.stop_paging(tx, [incident.id], now, "severity_fell", None)
+        await stopping.stop_paging(tx, [incident.id], now, "severity_fell", None, asked=False)
         changes = {"no_page_reason": NoPage.SEVERITY.value, "alarm": None}
     elif urgency == "low" and incident.urgency == "high" and not incident.answered:
         await stopping.hold(tx, incident.id)

@@ -29,7 +29,8 @@ async def restart(
     urgency: Urgency | None = None, preface: Preface | None = None, note: str = "",
     because_of: tuple[str, list[dict[str, Any]]] | None = None,
 ) -> list[Held]:  # fmt: skip
-    """A new cycle of paging for a locked, open incident, from the first rung. Returns notifications leased to this node.
+    """A new cycle of paging for a locked, open incident, from the first rung; what people asked of others goes on. Returns
+    notifications leased to this node.
 
     `urgency` (default: the severity's, under the rules that the incident keeps; what rings loudly gets no quieter because it became
     worse) is how people are paged, when a person wants more than the severity asks for. `preface` is the entry of a person's act,
@@ -38,7 +39,7 @@ async def restart(
     entries = _why(incident, severity if preface is None else Severity(incident.severity), because, now, because_of)
     rules, old = await rules_for(ctx, tx, incident), incident.status
     row = rules.rows[severity]
-    await stopping.stop_paging(tx, [incident.id], now, because.value, None)
+    await stopping.stop_paging(tx, [incident.id], now, because.value, None, asked=False)
     changes: dict[str, object] = {
         "cycle": incident.cycle + 1,
         "severity": severity.value,
@@ -51,7 +52,7 @@ async def restart(
         changes |= {"status": "investigating", "restored_at": None, "moments": without(incident.moments, "restored")}
         await timers.cancel(tx, "watch", incident.id)
         await timers.cancel(tx, "probe", incident.id)
-    await incidents.update(tx, incident, **incidents.AT_REST, **changes)
+    await incidents.update(tx, incident, **incidents.AWAKE, **changes)
 
     def make(pager: Pager) -> tuple[NoPage | None, list[Climbed]]:
         pager.notes = {incident.id: note} if note else {}

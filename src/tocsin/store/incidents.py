@@ -147,13 +147,10 @@ async def update(tx: Tx, incident: Incident, **changes: Any) -> None:
             setattr(incident, name, changes[name])
 
 
-AT_REST: dict[str, Any] = {
-    "snoozed_at": None,
-    "snoozed_until": None,
-    "snoozed_by": None,
-    "handover": None,
-    "prompted_at": None,
-}
+AWAKE: dict[str, Any] = {"snoozed_at": None, "snoozed_until": None, "snoozed_by": None, "prompted_at": None}
+"""The columns of an incident whose paging starts over."""
+
+AT_REST: dict[str, Any] = {**AWAKE, "handover": None}
 """The columns of an incident about which nothing is to come any more."""
 
 

@@ -10,34 +10,39 @@ from tocsin.metrics import PAGES
 from tocsin.store.database import Tx
 
 
-async def stop_paging(tx: Tx, ids: Sequence[int], now: datetime, reason: str, answered_by: str | None) -> None:
+async def stop_paging(
+    tx: Tx, ids: Sequence[int], now: datetime, reason: str, answered_by: str | None, asked: bool = True
+) -> None:
     """End every page, notification and climb of these incidents, of both clocks, and remove their timers.
 
-    Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered.
+    Pages of `answered_by` end acknowledged; others that reached nobody yet end superseded; delivered ones stay delivered. Without
+    `asked` what people asked of others goes on, and an offer to take over stands.
     """
     ended = await tx.fetch(
         """UPDATE pages SET state = CASE WHEN user_id = $3 THEN 'acknowledged' WHEN state = 'pending' THEN 'superseded'
                                          ELSE state END, ended_at = $2
-           WHERE incident_id = ANY($1::bigint[]) AND state IN ('pending', 'delivered') AND ended_at IS NULL RETURNING state""",
-        list(ids), now, answered_by,
+           WHERE incident_id = ANY($1::bigint[]) AND state IN ('pending', 'delivered') AND ended_at IS NULL
+             AND ($4 OR clock <> 'person') RETURNING state""",
+        list(ids), now, answered_by, asked,
     )  # fmt: skip
     for row in ended:
         if row[0] != "delivered":
             PAGES.labels(row[0]).inc()
     await tx.execute(
-        """UPDATE notifications SET state = 'superseded', ended_at = $2
-           WHERE incident_id = ANY($1::bigint[]) AND state = 'pending'""",
-        list(ids), now,
+        """UPDATE notifications n SET state = 'superseded', ended_at = $2
+           WHERE incident_id = ANY($1::bigint[]) AND state = 'pending'
+             AND ($3 OR EXISTS (SELECT FROM pages p WHERE p.id = n.page_id AND p.clock <> 'person'))""",
+        list(ids), now, asked,
     )  # fmt: skip
     await tx.execute(
         """WITH ended AS (
              UPDATE escalations SET state = 'stopped', ended_at = $2, ended_reason = $3, next_at = NULL
              WHERE incident_id = ANY($1::bigint[]) AND state IN ('running', 'held', 'progress') RETURNING id
            ), clocks AS (
-             DELETE FROM timers WHERE kind IN ('progress', 'snooze', 'handover') AND subject = ANY($1::bigint[])
+             DELETE FROM timers WHERE kind = ANY($4::text[]) AND subject = ANY($1::bigint[])
            )
            DELETE FROM timers WHERE kind = 'escalate' AND subject IN (SELECT id FROM ended)""",
-        list(ids), now, reason,
+        list(ids), now, reason, ["progress", "snooze", *(["handover"] if asked else [])],
     )  # fmt: skip
 
 
