@@ -47,6 +47,16 @@ def test_what_is_no_severity_is_refused(word: object) -> None:
         SeverityLevel(word)
 
 
+def test_the_incident_channel_is_that_of_the_incident(system: IncidentResponseSystem) -> None:
+    one, other = declared(system), declared(system, affected_services="api")
+    for made in (one, other):
+        system.add_communication(made, f"about {made}", "incident_channel", "alice")
+        said = system.communication_channels[system.incidents[made].channel]
+        assert [entry["message"] for entry in said] == [f"about {made}"]
+    assert "incident_channel" not in system.communication_channels
+    assert system.incidents[other].affected_services == ["api"], "a single name is one service, not its letters"
+
+
 def test_statuses_have_the_names_of_other_systems_too() -> None:
     assert (IncidentStatus("open"), IncidentStatus(" Mitigated")) == (
         IncidentStatus.DETECTED,

@@ -73,7 +73,8 @@ class IncidentResponseSystem:
         title, or for an unknown severity."""
         if not title.strip():
             raise ValueError("an incident needs a title")
-        severity, services = SeverityLevel(severity), list(dict.fromkeys(affected_services or ()))
+        named = [affected_services] if isinstance(affected_services, str) else affected_services or ()
+        severity, services = SeverityLevel(severity), list(dict.fromkeys(named))
         with self._lock:
             now = self._clock.now()
             incident = Incident(
@@ -137,8 +138,11 @@ class IncidentResponseSystem:
             entry = {"timestamp": now, "message": message, "channel": channel, "actor": actor}
             incident.communication_log.append(entry)
             self._tell(incident, "communication_added", actor, f"{channel}: {message}")
-            self._step(incident, f"deliver to {channel}", lambda: self._post(channel, entry))
-            if channel not in (incident.channel, "incident_channel"):
+            own = channel in (incident.channel, "incident_channel")
+            self._step(
+                incident, f"deliver to {channel}", lambda: self._post(incident.channel if own else channel, entry)
+            )
+            if not own:
                 self._post_to_incident_channel(incident, entry)
             incident.next_update_at = now + self._minutes(incident.level, "communication_frequency")
             return True
