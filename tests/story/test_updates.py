@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from tocsin.core.errors import Conflict, Invalid
 from tocsin.flow import closing, communicate, digesting, drafting, step, updates
 from tocsin.flow.composing import brief, compose
 from tocsin.plugins.channels.base import DeliveryError
+from tocsin.store import timers
 from tocsin.store import updates as stored
 from tocsin.store.database import Database
 
@@ -375,6 +377,53 @@ async def test_minor_incidents_are_told_in_a_daily_digest(db: Database) -> None:
         assert len(digest) == 1
         assert "A label is wrong." in digest[0].news.text
         assert "A chart is slow." in digest[0].news.text
+
+
+async def test_what_comes_while_the_digest_goes_out_waits_for_the_next_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of both sides of the moment: the timer is removed and set anew in one transaction, so `ensure` always finds one, or waits."""
+    done, beside = stored.digest_done, list[asyncio.Task[Any]]()
+
+    async def between(tx: Any, ids: Any) -> None:
+        """The digest has been put together, its timer is gone, and nothing is committed yet."""
+        if not beside:
+            beside.append(asyncio.create_task(publish(world, number, message="Came just after.")))
+            while not await world.rows("SELECT FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+        await done(tx, ids)
+
+    async with World(db, organisation()) as world:
+        await subscribe(world, "carol")
+        number = await begun(world, "info")
+        await publish(world, number, message="A label is wrong.")
+        other = (await world.fire("cpu", "info")).incident
+        await publish(world, other, message="Came just before.")
+        await world.rows("UPDATE updates SET digest = false WHERE incident = $1 RETURNING id", other)
+        monkeypatch.setattr(stored, "digest_done", between)
+        written, over = asyncio.Event(), asyncio.Event()
+
+        async def before() -> None:
+            """Published before the digest, and committed after it."""
+            async with db.transaction() as tx:
+                await tx.execute("UPDATE updates SET digest = true WHERE incident = $1", other)
+                await timers.ensure(tx, stored.DIGEST, 0, world.clock.now())
+                written.set()
+                await over.wait()
+
+        early = asyncio.create_task(before())
+        await written.wait()
+        await world.wait(hours=24)
+        over.set()
+        await asyncio.gather(early, *beside)
+        texts = [m.news.text for m in world.phone("carol").messages if m.news and "digest" in m.news.heading]
+        assert len(texts) == 1
+        assert "Came" not in texts[0]
+        await world.wait(hours=24)
+        texts = [m.news.text for m in world.phone("carol").messages if m.news and "digest" in m.news.heading]
+        assert len(texts) == 2
+        assert "Came just before." in texts[1]
+        assert "Came just after." in texts[1]
 
 
 async def test_each_team_hears_of_its_own_queue_when_its_working_day_begins(db: Database) -> None:
