@@ -402,7 +402,7 @@ async def test_a_manager_makes_the_page_in_the_browser(db: Database) -> None:
             "services-0": "api", "group-0": "Payments", "name-1": "Shop", "place-1": "0", "name-2": "",
         }  # fmt: skip
         bad = await erin.send("/status-page/edit", {**form, "time_zone": "Mars"}, page="/status-page/edit")
-        assert (bad.status_code, "is not a time zone" in text_of(bad.text)) == (422, True)
+        assert (bad.status_code, "Time zone: 'Mars' is not a time zone" in text_of(bad.text)) == (422, True)
         assert 'value="Card payments"' in bad.text, "what was written is kept"
         assert "Our Status" in await erin.says(await erin.send("/status-page/edit", form, page="/status-page/edit"))
         page = world.ctx.directory.status_page

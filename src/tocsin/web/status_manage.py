@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from tocsin.core.errors import Invalid, NotFound
+from tocsin.core.errors import Invalid, NotFound, Problem
 from tocsin.flow.silence_alarm import explain
 from tocsin.manage import status_editor, status_pages
 from tocsin.manage import status_subscribers as subscribers
@@ -58,9 +58,20 @@ async def change(request: AnyRequest) -> Response[Any]:
     try:
         await status_editor.save(ctx, viewer.someone, given)
     except Invalid as error:
-        told = "; ".join(str(problem) for problem in error.problems[:5])
+        told = "; ".join(_placed(problem) for problem in error.problems[:5])
         return await _form(request, given, told, 422)
     return go(HERE, "The status page is as you wrote it.")
+
+
+FIELDS = {"name": "Name of the page", "time_zone": "Time zone", "silence_alarm": "Silence alarm"}
+
+
+def _placed(problem: Problem) -> str:
+    """`/components/1/services/0`: `Component 2: ...`, as the form counts them."""
+    head, *rest = problem.pointer.strip("/").split("/")
+    numbered = head == "components" and rest and rest[0].isdecimal()
+    place = f"Component {int(rest[0]) + 1}" if numbered else FIELDS.get(head, "")
+    return f"{place}: {problem.message}" if place else problem.message
 
 
 async def _given(request: AnyRequest) -> dict[str, Any]:
