@@ -44,12 +44,16 @@ def examine(directory: Directory, now: datetime, days: int = DAYS, facts: Facts 
 def summary(findings: Sequence[Finding], days: int) -> str:
     counts = Counter(finding.level for finding in findings)
     if not counts["error"] and not counts["warning"]:
-        return f"In the next {days} days every page reaches somebody, at every minute."
+        return f"In the next {_days(days)} every page reaches somebody, at every minute."
     said = [
         _count(counts["error"], "thing would fail", "things would fail"),
         _count(counts["warning"], "risk", "risks"),
     ]
-    return f"In the next {days} days: {' and '.join(one for one in said if one)}."
+    return f"In the next {_days(days)}: {' and '.join(one for one in said if one)}."
+
+
+def _days(days: int) -> str:
+    return "day" if days == 1 else f"{days} days"
 
 
 def _count(count: int, one: str, many: str) -> str:
