@@ -58,6 +58,14 @@ def test_who_is_alone_is_on_call_for_too_long_and_too_many_nights() -> None:
     assert rules == {"turn_too_long", "too_many_nights"}
 
 
+def test_whoever_has_only_the_days_has_no_nights() -> None:
+    """As when schedules follow the sun: each day is a shift of its own, and the nights between them are somebody else's."""
+    days = {"users": ["ann"], "restrictions": [{"from": "06:00", "to": "14:00"}]}
+    assert {breach.rule for breach in found(organisation(days))} == {"turn_too_long"}
+    late = {"users": ["ann"], "restrictions": [{"from": "20:00", "to": "04:00"}]}
+    assert "too_many_nights" in {breach.rule for breach in found(organisation(late))}
+
+
 def test_two_weeks_at_a_time_are_too_long_unless_the_limit_says_so() -> None:
     two = {"users": ["ann", "ben"], "rotation": {"every": 2, "unit": "week"}}
     long = [b.sentence for b in found(organisation(two)) if b.rule == "turn_too_long"]

@@ -59,13 +59,14 @@ def breaches(
     known = directory.schedules.get(schedule)
     if known is None:
         return []
-    limits, stints = limits_of(known), _stints(known, start - BEFORE, end)
+    limits, on_call = limits_of(known), _on_call(known, start - BEFORE, end)
+    stints = {user: _stints(own) for user, own in on_call.items()}
     found: list[Breach] = []
     if duty_of(directory, schedule) == "primary":
         found += _long(directory, schedule, limits, stints)
         found += _restless(directory, schedule, limits, stints)
         found += _pairs(directory, schedule, limits, stints, start, end)
-    found += _nights(directory, schedule, limits, stints)
+    found += _nights(directory, schedule, limits, on_call)
     found += _tired(directory, known, limits, night_pages)
     within = [one for one in found if one.end > start and one.start < end]
     return sorted(within, key=lambda one: (one.start, one.user, one.rule))
@@ -76,15 +77,22 @@ def check(directory: Directory, start: datetime, end: datetime) -> list[Breach]:
     return [breach for id in directory.schedules for breach in breaches(directory, id, start, end)]
 
 
-def _stints(schedule: Schedule, start: datetime, end: datetime) -> dict[str, list[Span]]:
-    """When each person is on call without a break of a day."""
+def _on_call(schedule: Schedule, start: datetime, end: datetime) -> dict[str, list[Span]]:
+    """When each person is on call, in order."""
     found: dict[str, list[Span]] = {}
     for shift in shifts(schedule, start, end):
-        own = found.setdefault(shift.user, [])
-        if own and shift.start - own[-1][1] < SAME_STINT - SLACK:
-            own[-1] = (own[-1][0], shift.end)
+        found.setdefault(shift.user, []).append((shift.start, shift.end))
+    return found
+
+
+def _stints(own: Sequence[Span]) -> list[Span]:
+    """When somebody is on call without a break of a day."""
+    found: list[Span] = []
+    for start, end in own:
+        if found and start - found[-1][1] < SAME_STINT - SLACK:
+            found[-1] = (found[-1][0], end)
         else:
-            own.append((shift.start, shift.end))
+            found.append((start, end))
     return found
 
 
@@ -130,8 +138,8 @@ def _pairs(
     """Secondary right before or after primary: two weeks in a row with a pager."""
     for partner in _partners(directory, schedule):
         backup = directory.schedules[partner]
-        for user, own in _stints(backup, start - BEFORE, end).items():
-            for low, high in own:
+        for user, own in _on_call(backup, start - BEFORE, end).items():
+            for low, high in _stints(own):
                 for a, b in stints.get(user, ()):
                     before, after = a - high, low - b
                     if timedelta() <= after < SAME_STINT and limits.backup_follows_primary:
@@ -160,10 +168,11 @@ def _partners(directory: Directory, schedule: str) -> list[str]:
     return list(found)
 
 
-def _nights(directory: Directory, schedule: str, limits: Limits, stints: dict[str, list[Span]]) -> Iterator[Breach]:
+def _nights(directory: Directory, schedule: str, limits: Limits, on_call: dict[str, list[Span]]) -> Iterator[Breach]:
+    """Nights that somebody really is on call: what lies between their shifts is not theirs."""
     if not limits.nights:
         return
-    for user, own in stints.items():
+    for user, own in on_call.items():
         hours = hours_of(directory, user)
         for run in _runs(sorted(nights(hours, _long_enough(own, timedelta(days=limits.nights))))):
             if len(run) > limits.nights:
@@ -177,15 +186,15 @@ def _nights(directory: Directory, schedule: str, limits: Limits, stints: dict[st
                 )  # fmt: skip
 
 
-def _long_enough(stints: Sequence[Span], length: timedelta) -> list[Span]:
-    """Those stints that, with others a night or less away, last longer than this: no run of more nights fits into shorter ones."""
+def _long_enough(own: Sequence[Span], length: timedelta) -> list[Span]:
+    """Those shifts that, with others a night or less away, last longer than this: no run of more nights fits into shorter ones."""
     chains: list[list[Span]] = []
-    for stint in stints:
-        if chains and stint[0] - chains[-1][-1][1] <= ONE_NIGHT:
-            chains[-1].append(stint)
+    for shift in own:
+        if chains and shift[0] - chains[-1][-1][1] <= ONE_NIGHT:
+            chains[-1].append(shift)
         else:
-            chains.append([stint])
-    return [stint for chain in chains if chain[-1][1] - chain[0][0] > length for stint in chain]
+            chains.append([shift])
+    return [shift for chain in chains if chain[-1][1] - chain[0][0] > length for shift in chain]
 
 
 def _noon(day: date, near: Span) -> datetime:
