@@ -11,7 +11,7 @@ from tocsin.core.language.text import Finding, Text
 
 _ROLE = (
     r"engineers?|developers?|devs?|operators?|administrators?|admins?|sysadmins?|dbas?|sres?"
-    r"|interns?|contractors?|technicians?|employees?"
+    r"|interns?|contractors?|technicians?|employees?|trainees?|apprentices?|rookies?|newbies?|guys?"
     r"|colleagues?|on-?call(?:er)?(?:\s+(?:engineer|person|developer))?|programmers?|testers?"
     r"|analysts?|managers?|staff(?:\s+members?)?"
     r"|team\s+members?|members?\s+of\s+(?:our|the)\s+(?:\w+\s+){0,2}(?:team|staff)|new\s+hires?"
@@ -56,6 +56,11 @@ _WRONG_WAY = (
     r"|soon)|and\s+(?:broke|caused|took\s+down|brought\s+down)|which\s+(?:broke|caused|took|brought)"
     r"|directly\s+(?:to|in|on)\s+production"
 )
+_MANY = r"(?:our\s+)?(?:engineers|developers|operators|interns|contractors|technicians|programmers|sysadmins|dbas|sres)"
+"""Of many without an article only what is plainly a fault: what administrators did not receive is an impact."""
+_PLAIN_FAULTS = (
+    r"broke|forgot|misconfigured|mistyped|mishandled|overlooked|neglected|botched|messed\s+up|screwed\s+up|failed\s+to"
+)
 _SLIP = (
     r"accidentally|mistakenly|inadvertently|erroneously|incorrectly|carelessly|negligently|wrongly"
     r"|unintentionally"
@@ -87,6 +92,9 @@ class Blame:
             rf"(?P<owner>{name}|(?:an?|the|our)\s+(?:\w+\s+)?(?:{_ROLE}|{_GROUP}))'s?\s+(?:\w+\s+)?(?:mistake"
             rf"|error|fault|negligence|carelessness|oversight|blunder|sloppiness|incompetence|typo)",
             r"(?:human|operator|user|pilot|manual)\s+error",
+            rf"{_MANY}\s+{_ADVERB}(?P<fault>{_PLAIN_FAULTS})(?P<object>[^.!?;\n]*)",
+            rf"(?:the\s+)?(?:fault|mistake|error|carelessness|negligence)\s+of\s+(?:{name}|(?:an?|the|our|one\s+of\s+our)"
+            rf"\s+(?:\w+\s+)?(?:{_ROLE}|{_GROUP}))",
             rf"(?:it\s+(?:was|is)|this\s+(?:was|is))\s+(?:{name}|(?:the|our)\s+(?:\w+\s+)?(?:{_ROLE}|{_GROUP}))(?:'s?)?\s+(?:fault"
             rf"|mistake|doing|own\s+fault)",
             rf"(?:blame|fault)\s+(?:lies|rests)\s+with\s+(?:{name}|(?:the|our)\s+\w+)",
