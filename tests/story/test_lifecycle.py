@@ -19,6 +19,7 @@ from tocsin.manage import edits, privacy
 from tocsin.plugins.probes.base import Field, Sample
 from tocsin.store.database import Database, in_transaction
 
+from .quiet import silence
 from .world import ORGANISATION, World, directory
 
 ALICE = "user:alice"
@@ -281,6 +282,33 @@ async def test_what_comes_again_after_a_merge_joins_the_incident_that_it_went_in
     assert (await world.fire("second")).reason.value == "opened"
     late = await world.fire("d", severity="error", service="grouped", labels={"cluster": "eu"})
     assert late.reason.value == "opened"
+
+
+async def test_what_a_silence_let_go_after_a_merge_or_in_a_watch_belongs_where_its_key_did(world: World) -> None:
+    target = (await world.fire("first")).incident or 0
+    alone = (await world.fire("second", severity="error")).incident
+    await merge.merge(world.ctx, alone, ALICE, target)
+    await respond.acknowledge(world.ctx, target, ALICE)
+    watched = (await world.fire("third", severity="error")).incident or 0
+    await respond.acknowledge(world.ctx, watched, ALICE)
+    await restore.restore(world.ctx, watched, ALICE, force="seen")
+    for key in ("second", "third"):
+        await world.ends(key)
+    await silence(world, 'cluster="eu"', minutes=5)
+    world.phone("alice").rang()
+    rung = world.phone("alice").times
+    for key in ("second", "third"):
+        assert (await world.fire(key, severity="error", labels={"cluster": "eu"})).reason.value == "muted"
+    await world.wait(minutes=6)
+    rows = await world.rows(
+        "SELECT dedup_key, incident_id, reason FROM alerts WHERE resolved_at IS NULL AND dedup_key <> 'first' ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("second", target, "unmuted"), ("third", watched, "unmuted")]
+    assert len(await world.rows("SELECT FROM incidents")) == 3, "nothing was opened"
+    assert (await world.incident(watched))["status"] == "investigating", "it came back"
+    assert world.phone("alice").times == rung + 1, "about what came back"
+    await world.wait(seconds=5)
+    assert (await world.incident(target))["alerts_count"] == 2
 
 
 async def test_merges_are_one_level_deep(world: World) -> None:

@@ -16,7 +16,7 @@ from tocsin.flow import hiding, overrun, plans
 from tocsin.flow.context import Context
 from tocsin.flow.opening import Again, Newcomer, Opening
 from tocsin.flow.overrun import overran
-from tocsin.store import incidents, inhibitions, intake, mutes, notices, timers
+from tocsin.store import incidents, inhibitions, intake, merges, mutes, notices, timers
 from tocsin.store.database import Tx
 from tocsin.store.intake import HeldBy
 from tocsin.store.notices import NewNotice
@@ -152,6 +152,7 @@ async def _let_go(
         if not rows:
             return held, True
         newcomers = [await _newcomer(ctx.directory, tx, row, reason, now) for row in rows]
+        await _take_home(tx, newcomers)
         await inhibitions.hide(tx, [(row.id, None, None, None) for row in rows])
         silences = await ctx.silences.current(tx, now)
         causes = await hiding.look(ctx.directory, tx, newcomers)
@@ -164,6 +165,22 @@ async def _let_go(
         if not all(new.cause is not None and _is(new.cause, column, subject) for new in newcomers):
             return held, False
         after = rows[-1].id
+
+
+async def _take_home(tx: Tx, newcomers: Sequence[Newcomer]) -> None:
+    """What was part of a merge joins the incident that it went into, and what had one that is being watched brings it back: as when
+    it comes again (flow/triage)."""
+    homes = await merges.homes(tx, [(new.ref.service.id, new.event.dedup_key) for new in newcomers])
+    if not homes:
+        return
+    known = await incidents.lock(tx, sorted({number for numbers in homes.values() for number in numbers}))
+    for position, numbers in homes.items():
+        new = newcomers[position]
+        for incident in (known[number] for number in numbers if number in known):
+            if incident.status == "monitoring":
+                new.watched = new.watched or incident.id
+            elif incident.open and new.room is None:
+                new.room = (incident.id, incident.severity)
 
 
 def _is(cause: hiding.Cause, column: HeldBy, subject: int) -> bool:

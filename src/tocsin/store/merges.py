@@ -27,6 +27,31 @@ async def move_alerts(tx: Tx, one: int, other: int) -> int:
     return int(done.rsplit(" ", 1)[1])
 
 
+_HOMES = """
+WITH k AS (SELECT * FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (service, key, position))
+SELECT k.position, i.id FROM k CROSS JOIN LATERAL (
+  SELECT i.id FROM alerts a JOIN incidents i ON i.id = a.incident_id
+  WHERE a.merged AND a.service = k.service AND a.dedup_key = k.key AND i.status NOT IN ('resolved', 'closed')
+  ORDER BY i.id DESC LIMIT 1
+) i
+UNION ALL
+SELECT k.position, max(w.id)
+FROM (SELECT id FROM incidents WHERE status = 'monitoring' ORDER BY id LIMIT 1000) w
+CROSS JOIN LATERAL (SELECT service, dedup_key FROM alerts WHERE incident_id = w.id OFFSET 0) a
+JOIN k ON k.service = a.service AND k.key = a.dedup_key
+GROUP BY k.position
+"""
+
+
+async def homes(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[int, list[int]]:
+    """position of a (service, dedup key) -> the open incidents that an alert of this key belongs to when it comes again: the one that
+    it was merged into, and one in its stability watch (see `intake.look`)."""
+    found: dict[int, list[int]] = {}
+    for position, incident in await tx.fetch(_HOMES, [service for service, _ in keys], [key for _, key in keys]):
+        found.setdefault(position - 1, []).append(incident)
+    return found
+
+
 async def follow_words(tx: Tx, one: int, other: int) -> bool:
     """What the public was told of `one` is told of `other` from now on, which is known to it since then, by the name that it knows.
 
