@@ -229,7 +229,8 @@ def test_integrations_that_never_sent_or_fell_silent_are_found_where_a_server_kn
 
 
 def test_alerts_without_a_runbook_are_told_once_for_a_service() -> None:
-    (finding,) = found(organisation(), Facts(bare={"api": ["DiskFull", "Lag"], "gone": ["X"]}))
+    alerts = {"api": {"DiskFull": False, "Lag": False, "Up": True}, "gone": {"X": False}}
+    (finding,) = found(organisation(), Facts(runbooks=alerts))
     assert brief([finding]) == [("warning", "no_runbook", "service:api")]
     assert "DiskFull, Lag" in finding.sentence
 

@@ -237,6 +237,8 @@ async def test_check_knows_what_was_heard_what_has_no_runbook_and_which_methods_
     said = next(f["sentence"] for f in found["items"] if f["kind"] == "no_runbook")
     assert "Bare" in said
     assert "Job" not in said, "a heartbeat says in its description what to do"
+    assert said.endswith("Bare; 2 of 3 have one.")
+    assert found["runbooks"] == {"alerts": 3, "with_runbook": 2, "percent": 66}
     assert not found["ok"], "nothing else would reach alice"
     await world.sleep(days=70)
     kinds = [(f["kind"], f["object"]) for f in (await rehearsals.check(world.ctx, 30))["items"]]

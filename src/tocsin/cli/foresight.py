@@ -49,6 +49,9 @@ def _print_findings(found: dict[str, Any]) -> None:
         if item["level"] != "note":
             show.console().print(Text(show.clean(f"      {item['fix']}"), style="dim"), soft_wrap=True)
     show.line(found["sentence"])
+    if (known := found.get("runbooks")) is not None:
+        many = f"{known['with_runbook']} of {known['alerts']} alerts of the last 30 days"
+        show.line(f"Runbooks: {many} came with one ({known['percent']}%).")
 
 
 def rehearse(

@@ -50,15 +50,15 @@ class Facts:
     """What only a running server knows. Without one nothing is held against the configuration on these grounds.
 
     `heard`: (service, integration) -> when it last sent; `since`: the same -> since when it is configured;
-    `bare`: service -> titles of recent alerts without a runbook; `failing`: (user, method) -> its latest error, when nothing
-    has gone through since; `idle`: type of contact method -> why this server sends nothing by it. `ready`: (user, team) whose
-    checklist a mentor signed; `opened`: those who have one though they do not shadow; `veterans`: (schedule, user) whose shift ended
-    before. `night_pages`: (user, when) of late, which ask for rest.
+    `runbooks`: service -> its recent alerts by name, and whether each came with a runbook; `failing`: (user, method) -> its latest
+    error, when nothing has gone through since; `idle`: type of contact method -> why this server sends nothing by it.
+    `ready`: (user, team) whose checklist a mentor signed; `opened`: those who have one though they do not shadow;
+    `veterans`: (schedule, user) whose shift ended before. `night_pages`: (user, when) of late, which ask for rest.
     """
 
     heard: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     since: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
-    bare: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    runbooks: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     failing: Mapping[tuple[str, str], str] = field(default_factory=dict)
     idle: Mapping[str, str] = field(default_factory=dict)
     ready: Collection[tuple[str, str]] | None = None

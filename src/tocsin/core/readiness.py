@@ -303,14 +303,16 @@ def integrations(sweep: Sweep) -> Iterator[Finding]:
 
 def runbooks(sweep: Sweep) -> Iterator[Finding]:
     """Alerts that woke people without saying what to do."""
-    for service, titles in sweep.facts.bare.items():
+    for service, alerts in sweep.facts.runbooks.items():
         known = sweep.directory.services.get(service)
+        titles = [name for name, told in alerts.items() if not told]
         if known is None or not titles:
             continue
         shown = ", ".join(titles[:5]) + (f" and {len(titles) - 5} more" if len(titles) > 5 else "")
         yield Finding(
             kind="no_runbook", level="warning", object=f"service:{service}", teams=(known.team,) if known.team else (),
-            sentence=f"Alerts of {known.label} came without a runbook in the last 30 days: {shown}.",
+            sentence=f"Alerts of {known.label} came without a runbook in the last 30 days: {shown}; "
+            f"{len(alerts) - len(titles)} of {len(alerts)} have one.",
             fix="Give the alert rule a label or annotation runbook_url; a heartbeat a description.",
         )  # fmt: skip
 

@@ -111,7 +111,7 @@ async def facts_of(ctx: Context, tx: Tx, directory: Directory, now: datetime) ->
         night_pages=await health.page_times(tx, list(directory.users), now - timedelta(days=1), now),
         heard=await readiness.heard(tx),
         since=await readiness.integrations_since(tx),
-        bare=await readiness.without_runbook(tx, now - RECENT),
+        runbooks=await readiness.runbooks(tx, now - RECENT),
         failing=await readiness.failing_methods(tx, now - RECENT),
         idle={name: why for name, channel in ctx.channels.items() if (why := getattr(channel, "unable", ""))},
     )

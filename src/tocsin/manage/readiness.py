@@ -22,10 +22,11 @@ MOST_SPANS = 200
 
 
 def examine(directory: Directory, now: datetime, days: int = DAYS, facts: Facts | None = None) -> dict[str, Any]:
-    """`{"items", "next", "at", "until", "days", "ok", "counts", "sentence"}`. Raises Invalid for a bad number of days.
+    """`{"items", "next", "at", "until", "days", "ok", "counts", "sentence", "runbooks"}`. Raises Invalid for a bad number of days.
 
     An item: `{kind, level, object, name, from, to, sentence, fix, spans, span_count, teams, file, line}`; `ok` is False when something
-    would fail at night (an item of level `error`).
+    would fail at night (an item of level `error`). `runbooks`: of the alerts of the last 30 days, by name, how many came with one:
+    `{alerts, with_runbook, percent}`, null where no server knows.
     """
     findings = check(directory, now, days, facts)
     counts = Counter(finding.level for finding in findings)
@@ -38,7 +39,14 @@ def examine(directory: Directory, now: datetime, days: int = DAYS, facts: Facts 
         "ok": not counts["error"],
         "counts": {level: counts[level] for level in LEVELS},
         "sentence": summary(findings, days),
+        "runbooks": _runbooks(facts),
     }
+
+
+def _runbooks(facts: Facts | None) -> dict[str, int] | None:
+    """`percent` is rounded down: 100 means all of them."""
+    told = [told for alerts in (facts.runbooks if facts else {}).values() for told in alerts.values()]
+    return {"alerts": len(told), "with_runbook": sum(told), "percent": 100 * sum(told) // len(told)} if told else None
 
 
 def summary(findings: Sequence[Finding], days: int) -> str:

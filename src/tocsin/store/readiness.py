@@ -57,24 +57,23 @@ async def integrations_since(tx: Tx) -> dict[tuple[str, str], datetime]:
     return {(row[0], row[1]): row[2] for row in rows}
 
 
-async def without_runbook(tx: Tx, since: datetime) -> dict[str, list[str]]:
-    """service -> what its recent alerts without a runbook are called, the most frequent first. Tests and drills do not count, nor
-    what belongs to private incidents; a heartbeat says in its description what to do."""
+async def runbooks(tx: Tx, since: datetime) -> dict[str, dict[str, bool]]:
+    """service -> its recent alerts by name, those that came most often without a runbook first, and whether each always had one.
+
+    Tests and drills do not count, nor what belongs to private incidents; a heartbeat says in its description what to do."""
     rows = await tx.fetch(
-        """SELECT service, name, count(*) FROM (
-             SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels, body, integration
+        """SELECT service, name, bool_and(told), count(*) FILTER (WHERE NOT told) AS bare FROM (
+             SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels ? 'test' AS test,
+                    labels ?| ARRAY['runbook_url', 'runbook'] OR COALESCE(body -> 'annotations', '{}') ?| ARRAY['runbook_url', 'runbook']
+                    OR integration = 'heartbeat' AND COALESCE(body -> 'annotations', '{}') ? 'description' AS told
              FROM alerts WHERE first_at >= $1
                AND NOT EXISTS (SELECT FROM incidents i WHERE i.id = incident_id AND i.private) ORDER BY first_at DESC, id DESC LIMIT $2
-           ) AS recent
-           WHERE NOT (labels ?| ARRAY['runbook_url', 'runbook', 'test'])
-             AND NOT (COALESCE(body -> 'annotations', '{}') ?| ARRAY['runbook_url', 'runbook'])
-             AND NOT (integration = 'heartbeat' AND COALESCE(body -> 'annotations', '{}') ? 'description')
-           GROUP BY service, name ORDER BY count(*) DESC, name""",
+           ) AS recent WHERE NOT test GROUP BY service, name ORDER BY bare DESC, name""",
         since, LATEST,
     )  # fmt: skip
-    found: dict[str, list[str]] = {}
-    for service, name, _ in rows:
-        found.setdefault(service, []).append(name)
+    found: dict[str, dict[str, bool]] = {}
+    for service, name, told, _ in rows:
+        found.setdefault(service, {})[name] = told
     return found
 
 
