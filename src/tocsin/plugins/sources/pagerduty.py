@@ -244,7 +244,8 @@ class PagerDuty(EventsFormat):
             Snippet(
                 "Alertmanager",
                 f"receivers:\n  - name: tocsin\n    pagerduty_configs:\n"
-                f"      - url: {base_url}{self.door}\n        routing_key: {key}\n        send_resolved: true\n",
+                f"      - url: {base_url}{self.door}\n        routing_key: {key}\n        send_resolved: true\n"
+                + _SAID_BY_ALERTMANAGER,
             ),
             Snippet(
                 "Python (pdpyras)",
@@ -252,6 +253,15 @@ class PagerDuty(EventsFormat):
                 'session.trigger("A test from Python", "my laptop")\n',
             ),
         )
+
+
+_SAID_BY_ALERTMANAGER = """\
+        severity: >-
+          {{ if eq .CommonLabels.severity "critical" "error" "warning" "info" }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}
+        description: >-
+          {{ with .CommonAnnotations.summary }}{{ . }}{{ else }}{{ template "pagerduty.default.description" . }}{{ end }}
+"""
+"""Left to itself Alertmanager calls every alert an `error`, by a title like `[FIRING:1] DiskFull (critical)`."""
 
 
 def _trigger(sent: _Enqueue, body: bytes) -> Event | None:
