@@ -157,6 +157,8 @@ def test_who_was_told_a_moment_ago_is_not_told_again_for_another_page() -> None:
     assert choose(user(), "sms", [waiting(1, 1, told_at=at(-20))], [], at(-20), NOW).send == (1,), (
         "a page that is the first"
     )
+    asked = waiting(1, 1, first=False, told_at=at(-20), asked=True)
+    assert choose(user(), "sms", [asked], [], at(-20), NOW).wait == ((1, at(40), "bundle"),), "somebody asks for them"
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------

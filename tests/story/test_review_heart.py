@@ -27,6 +27,7 @@ from tocsin.store.writing import NewAlert
 
 from .quiet import configure, service, silence
 from .test_clocks_two import use
+from .test_people import ALICE, Night
 from .test_severities import NIGHT
 from .world import World
 
@@ -187,3 +188,15 @@ async def test_what_people_asked_of_others_goes_on_when_paging_starts_over(world
     assert world.phone("erin").last.reason == "Someone asks for you. Alice: you know this"
     await world.wait(minutes=14)
     assert "handover_ended" in await world.kinds(number), "and the offer lapses in its time"
+
+
+async def test_who_is_asked_for_hears_it_although_the_incident_rang_already(db: Database) -> None:
+    """What their phone said half a minute ago is not what somebody asks of them now."""
+    async with Night(db) as night:
+        number = (await night.fire("a", "critical")).incident or 0
+        await night.wait(seconds=20)
+        await summon.page(night.ctx, number, "user:bob", user="alice", reason="customers call")
+        await night.wait(minutes=1)
+        assert [message.reason for message in night.sms.to(ALICE)] == [
+            "You are on call (primary).", "Someone asks for you. Bob: customers call",
+        ]  # fmt: skip

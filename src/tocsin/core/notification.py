@@ -81,7 +81,8 @@ class Waiting(NamedTuple):
     """A notification that could go now by one contact method of one person.
 
     `first`: its page is the first one of its incident (since paging for it last started over) to this person. `since`: when it was due
-    by the person's rules. `told_at`: when this method last named the same incident because of another page.
+    by the person's rules. `told_at`: when this method last named the same incident because of another page. `asked`: no rung of the
+    ladder sends it, so it says something new: somebody asks for this very person.
     """
 
     id: int
@@ -90,6 +91,7 @@ class Waiting(NamedTuple):
     first: bool
     since: datetime
     told_at: datetime | None = None
+    asked: bool = False
 
     @property
     def pressing(self) -> bool:
@@ -173,7 +175,7 @@ def choose(
         until = None if one.pressing or one.urgency == "high" else quiet_until(user, now)
         if until is not None:
             wait.append((one.id, until, "quiet"))
-        elif one.told_at is not None and not one.pressing and one.since - one.told_at < within:
+        elif one.told_at is not None and not (one.pressing or one.asked) and one.since - one.told_at < within:
             told.append(one.id)
         else:
             rest.append(one)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tocsin.core.errors import Contended
+from tocsin.core.escalation import PageReason
 from tocsin.core.notification import Choice, Waiting, choose, is_calm
 from tocsin.flow.context import Context
 from tocsin.plugins.channels.base import Channel
@@ -116,7 +117,8 @@ async def _choices(ctx: Context, tx: Tx, fresh: Mapping[Person, list[Letter]], n
 
 
 def _waiting(letter: Letter) -> Waiting:
-    return Waiting(letter.id, letter.severity, letter.urgency, letter.first, letter.scheduled_at, letter.told_at)
+    asked = not PageReason(letter.reason).from_ladder
+    return Waiting(letter.id, letter.severity, letter.urgency, letter.first, letter.scheduled_at, letter.told_at, asked)
 
 
 async def _company(
