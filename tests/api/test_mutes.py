@@ -159,7 +159,9 @@ async def test_hidden_alerts_say_what_hides_them(desk: Desk) -> None:
     await desk.world.fire("symptom", labels={"n": "2"})
     found = {alert["dedup_key"]: alert for alert in (await desk.get("/alerts"))["items"]}
     assert (found["symptom"]["status"], found["symptom"]["reason"]) == ("inhibited", "inhibited")
-    assert found["symptom"]["inhibited_by"] == {"inhibition": "down", "alert": cause.alert_id, "incident": None}
+    assert found["symptom"]["inhibited_by"] == {
+        "inhibition": "down", "alert": cause.alert_id, "incident": None, "incident_name": None,
+    }  # fmt: skip
     assert found["cause"]["inhibited_by"] is None
 
 
