@@ -134,7 +134,7 @@ async def test_one_link_answers_all_that_a_message_named(site: Site) -> None:
     assert "3 incidents Acknowledge all 3" in words
     assert {(await world.incident(n))["status"] for n in (1, 2, 3)} == {"detected"}, "looking changes nothing"
     answer = await stranger.http.post(link)
-    assert "You have all 3." in text_of(answer.text)
+    assert "You have all 3, and the paging stops." in text_of(answer.text)
     assert {(await world.incident(n))["acknowledged_by"] for n in (1, 2, 3)} == {"user:alice"}
     assert "It was answered already." in text_of((await stranger.http.post(link)).text)
 
