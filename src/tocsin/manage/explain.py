@@ -151,7 +151,7 @@ def _entry(directory: Directory, row: Row) -> Item:
         "acknowledged": f"{who} acknowledged, so the pages of this response stopped.",
         "resolved": f"{f'{who} resolved the incident' if somebody else details}, so its pages stopped.",
         "reopened": f"{who} reopened the incident; that pages nobody.",
-        "escalated": f"{who} escalated. {details}.",
+        "escalated": f"{who} escalated. {details}." if somebody else f"{details}.",
         "severity_changed": f"The severity changed {details}.",
     }.get(row["kind"], f"{details}.")
     reason = row["data"].get("reason") if isinstance(row["data"], dict) else None

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tocsin.core import review, review_text
 from tocsin.core.configuration import Role
+from tocsin.core.incident import display_name
 from tocsin.core.language import lint_review
 from tocsin.core.markup import prose
 from tocsin.core.record import Record
@@ -54,7 +55,7 @@ ASKS: dict[Section, str] = {
 
 
 async def page_of(ctx: Context, number: int, role: Role, place: ZoneInfo) -> dict[str, Any]:
-    """`{id, title, severity, review, parts, factors, kinds, actions, follow_ups, missing, kept}`. Raises NotFound; Conflict.
+    """`{id, name, title, severity, review, parts, factors, kinds, actions, follow_ups, missing, kept}`. Raises NotFound; Conflict.
 
     Each part: `{name, heading, asks, gathered (HTML), text, html, version, by, at, findings}`; `asks` is empty where nothing is
     written. `kept`: the published document as HTML, else None. Times that were gathered are in the zone `place`.
@@ -67,6 +68,7 @@ async def page_of(ctx: Context, number: int, role: Role, place: ZoneInfo) -> dic
     parts = [] if kept else await asyncio.to_thread(_parts, record, written, versions, known, place)
     return {
         "id": record.id,
+        "name": display_name(number, record.created_at),
         "title": record.title,
         "severity": record.severity,
         "status": record.status,
