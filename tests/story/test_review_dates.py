@@ -117,6 +117,10 @@ async def test_a_meeting_in_calendars_moves_and_is_called_off(db: Database) -> N
         for method, event in again.values():
             assert (method, event["uid"]) == ("REQUEST", first["uid"])
             assert event["sequence"] > off["carol@example.com"][1]["sequence"]
+        await closing.reopen(world.ctx, number, "user:alice", "It is back")
+        back = await sent()
+        assert {method for method, _ in back.values()} == {"CANCEL"}
+        assert back["carol@example.com"][1]["sequence"] > again["carol@example.com"][1]["sequence"]
         await post.close()
 
 

@@ -154,10 +154,12 @@ async def to_remind(tx: Tx, now: datetime, last: int) -> list[Waiting]:
 
 
 async def to_call_off(tx: Tx, now: datetime) -> list[int]:
-    """Incidents to whose review's meeting people were asked, which will not be: it is waived, or the incident went into another; locked."""
+    """Incidents to whose review's meeting people were asked, which will not be: it is waived, or the incident came back or went into
+    another; locked."""
     rows = await tx.fetch(
         """SELECT r.incident FROM reviews r JOIN incidents i ON i.id = r.incident
-           WHERE r.meeting_at > $1 AND r.invited >= 0 AND (r.state = 'waived' OR i.merged_into IS NOT NULL)
+           WHERE r.meeting_at > $1 AND r.invited >= 0
+             AND (r.state = 'waived' OR i.merged_into IS NOT NULL OR i.status NOT IN ('resolved', 'closed'))
            ORDER BY r.meeting_at LIMIT 50 FOR UPDATE OF r SKIP LOCKED""",
         now,
     )  # fmt: skip
