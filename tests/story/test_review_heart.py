@@ -200,3 +200,11 @@ async def test_who_is_asked_for_hears_it_although_the_incident_rang_already(db: 
         assert [message.reason for message in night.sms.to(ALICE)] == [
             "You are on call (primary).", "Someone asks for you. Bob: customers call",
         ]  # fmt: skip
+
+
+async def test_when_nobody_is_left_the_story_says_that_there_is_no_manager_either(world: World) -> None:
+    await configure(world, teams=[{"id": "payments", "members": ["alice", "bob"]}])
+    number = (await world.fire()).incident
+    await world.wait(minutes=30)
+    told = await world.row("SELECT details FROM timeline WHERE incident_id = $1 AND kind = 'exhausted'", number)
+    assert told["details"].endswith("no one is answering; there is no manager to page as a last resort")

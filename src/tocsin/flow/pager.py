@@ -202,11 +202,12 @@ class Pager:
     def _exhaust(self, subject: Subject, policy: EscalationPolicy, escalation: int, climbed: Climbed) -> Climbed:
         """The end of the ladder: raise the alarm and page the team's manager once."""
         climbed.ladder, climbed.state, climbed.alarm = None, "exhausted", "exhausted"
-        climbed.entries.append(self._entry("exhausted", "The escalation policy is exhausted and no one is answering"))
+        rung = last_resort(policy, self.directory, subject.service)
+        text = "The escalation policy is exhausted and no one is answering"
+        climbed.entries.append(self._entry("exhausted", f"{text}; {rung.nobody}" if rung.nobody else text))
         if subject.incident in self.last_resort:
             return climbed
         self.last_resort.add(subject.incident)
-        rung = last_resort(policy, self.directory, subject.service)
         for intent in rung.pages:
             self.page(subject, rung, intent, escalation, self.now + LAST_PATIENCE, climbed)
         return climbed
