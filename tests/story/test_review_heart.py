@@ -71,8 +71,12 @@ async def test_an_acknowledgement_that_lapses_pages_whoever_gave_it(world: World
     await world.fire("disk", "critical")
     await world.acknowledge(outcome.incident or 0, "erin")
     await regrade.regrade(world.ctx, outcome.incident or 0, "user:erin", Severity.SEV2, confirm=True)
-    before = world.phone("alice").times
-    await world.wait(minutes=21)
+    before, busy = world.phone("alice").times, DeliveryError("busy", permanent=False)
+    await world.wait(minutes=19, seconds=58)
+    world.breaks("carol", busy, busy, None)
+    await summon.page(world.ctx, outcome.incident or 0, "token:bot", user="carol", reason="you know this")
+    await world.wait(seconds=62)
+    assert world.phone("carol").times == 1, "and what was asked of others goes on"
     assert (world.phone("erin").times, world.phone("alice").times) == (1, before)
     page = await world.row("SELECT user_id FROM pages WHERE reason = 'acknowledge_timeout'")
     assert page["user_id"] == "erin"

@@ -22,6 +22,7 @@ from tocsin.flow import suggested
 from tocsin.flow.acts import label, tell, user_of
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import ladder_of, policy_of
+from tocsin.flow.handover import forget
 from tocsin.flow.pager import ACTOR, Climbed, Pager, planned, subject_of
 from tocsin.flow.rules import known_rules, learn
 from tocsin.flow.summon import BESIDE_THE_LADDER
@@ -278,7 +279,8 @@ def _silent_since(case: Case) -> datetime | None:
 async def _page_again(ctx: Context, tx: Tx, case: Case, now: datetime) -> list[Held]:
     """Page whoever acknowledged, in a new cycle; the ladders go on above them when they stay silent, exhausted ones anew."""
     incident = case.incident
-    await stopping.stop_paging(tx, [incident.id], now, PageReason.NO_PROGRESS.value, None)
+    await forget(tx, incident, now)
+    await stopping.stop_paging(tx, [incident.id], now, PageReason.NO_PROGRESS.value, None, asked=False)
     await incidents.update(tx, incident, cycle=incident.cycle + 1, **incidents.AT_REST)
     await escalations.renew_cycle(tx, list(case.policies), incident.cycle)
     after = f"{case.row.acknowledge_timeout}"
