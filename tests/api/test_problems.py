@@ -119,3 +119,16 @@ async def test_no_name_is_ever_answered_with_500(desk: Desk, text: str) -> None:
         quoted = "".join(f"%{byte:02X}" for byte in text.encode())
         answer = await desk.call("GET", path.format(quoted))
         assert answer.status_code < 500, (path, text, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"impact": {"percent": 101}}, "write a number of at most 100"),
+        ({"title": 7}, "write a text, not a whole number"),
+        ({"tags": "one"}, "write a list, not a text"),
+    ],
+)
+async def test_a_wrong_kind_of_value_is_named_in_words(desk: Desk, body: dict[str, object], said: str) -> None:
+    found = await desk.refused("POST", "/incidents", 422, {"title": "Down", "service": "api", **body})
+    assert [error["detail"] for error in found["errors"]] == [said]

@@ -41,7 +41,7 @@ async def test_on_a_terminal_it_asks(terminal: Terminal, monkeypatch: pytest.Mon
     await terminal.ok(
         "incident", "declare", "Checkout fails for everybody", "--service", "api", "--workaround", "Restart the pool"
     )
-    answers = iter(["Checkout fails again", "Pay", "Everybody", "12 %", "n", "maybe", "n", "u", "n", ""])
+    answers = iter(["Checkout fails again", "apu", "api", "Pay", "Everybody", "12 %", "n", "maybe", "n", "u", "n", ""])
     asked: list[str] = []
 
     def prompt(text: str, **_: object) -> str:
@@ -52,7 +52,8 @@ async def test_on_a_terminal_it_asks(terminal: Terminal, monkeypatch: pytest.Mon
         declaring, "sys", type("Terminal", (), {"stdin": type("In", (), {"isatty": lambda self: True})()})
     )
     monkeypatch.setattr(typer, "prompt", prompt)
-    said = await terminal.ok("incident", "declare", "--service", "api")
+    said = await terminal.ok("incident", "declare")
+    assert "Which service? (api" in asked[1]
     assert "SEV1, because: security breach being exploited (not certain, so it counts)" in said.err
     assert "It becomes private" in said.err
     assert "What helped: Restart the pool" in said.err
@@ -66,7 +67,7 @@ async def test_the_past_comes_from_a_file(terminal: Terminal, tmp_path: Path) ->
     file = tmp_path / "past.json"
     file.write_text(json.dumps([{"title": "Old", "external_id": "A-1", "resolved_at": "2025-01-02T03:04:05Z"}]))
     assert (await terminal.ok("incident", "import", str(file), role="admin")).out == "1 imported.\n"
-    assert "1 were there already" in (await terminal.ok("incident", "import", str(file), role="admin")).out
+    assert "1 was there already" in (await terminal.ok("incident", "import", str(file), role="admin")).out
     file.write_text(json.dumps({"items": [{"title": "Odd", "resolved_at": "never"}]}))
     said = await terminal.run("incident", "import", str(file), role="admin")
     assert (said.code, "/items/0/resolved_at" in said.err) == (2, True)

@@ -123,6 +123,6 @@ async def test_past_incidents_come_in_by_a_form(site: Site) -> None:
     row = await site.world.incident()
     assert (row["title"], row["status"], row["impact"]) == ("The pool is full", "resolved", {"percent": 80})
     again = await admin.http.post(place, data=token, files=file)
-    assert "0 imported, 1 were there already" in await admin.says(again)
+    assert "0 imported, 1 was there already" in await admin.says(again)
     assert not site.world.phone("alice").rang()
     assert (await (await site.someone("alice")).http.get(place)).status_code == 403

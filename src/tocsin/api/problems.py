@@ -25,6 +25,7 @@ from tocsin.core.errors import (
     Unavailable,
 )
 from tocsin.core.wording import Unfit
+from tocsin.core.wrong_kind import in_words
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +127,7 @@ def _field_errors(extra: Any) -> Iterator[FieldError]:
         elif message == "'data'":
             yield FieldError("", "a JSON object is expected in the body")
         else:
-            yield FieldError(base, message)
+            yield FieldError(base, in_words(message))
 
 
 def _escaped(name: str) -> str:

@@ -17,6 +17,7 @@ from tocsin.core.errors import Invalid
 from tocsin.core.past_file import read_file
 
 SEVERITIES = ("sev1_critical", "sev2_high", "sev3_medium", "sev4_low")
+MOST_SHOWN = 12
 ANSWERS = {
     "y": "criteria",
     "yes": "criteria",
@@ -91,6 +92,7 @@ def declare(
     asking = severity is None and not impact and not as_json and sys.stdin.isatty()
     if asking:
         said = said or typer.prompt("What is broken, in one line?", err=True)
+        service = service or _ask_service(client)
     if not said:
         raise WrongInput("Say what is broken: tocsin incident declare TITLE")
     body: dict[str, Any] = {"title": said, "description": description, "affected_services": service or []}
@@ -123,6 +125,21 @@ def _roles(given: list[str]) -> dict[str, Any]:
             raise WrongInput(f"--role {one}: write it like ic=alice")
         roles[name] = [*roles[name], user] if isinstance(roles.get(name), list) else user
     return roles
+
+
+def _ask_service(client: Client) -> list[str]:
+    """Whose people are paged: nobody should have to know ids by heart at night."""
+    known = [one["id"] for one in client.items("services")["items"]]
+    while known:
+        shown = ", ".join(known[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
+        said: str = typer.prompt(
+            f"Which service? ({shown}; Enter: not known)", default="", show_default=False, err=True
+        )
+        chosen = said.replace(",", " ").split()
+        if all(one in known for one in chosen):
+            return chosen
+        show.say("Write the ids of services as they stand there.")
+    return []
 
 
 def _ask(client: Client) -> dict[str, Any]:
@@ -284,7 +301,7 @@ def take(
     found = Client.from_environment().post("incidents/import", {"items": read.items, "source": source or read.source})
     if as_json:
         return show.json(found)
-    known = f", {found['known']} were there already" if found["known"] else ""
+    known = f", {found['known']} {'was' if found['known'] == 1 else 'were'} there already" if found["known"] else ""
     show.line(f"{found['created']} imported{known}.")
 
 

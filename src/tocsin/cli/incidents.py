@@ -130,7 +130,7 @@ def told(found: dict[str, Any], as_json: bool) -> None:
     """The answer to an action on an incident."""
     if as_json:
         return show.json(found)
-    sentence = found["result"]["sentence"]
+    sentence = found["result"]["sentence"].removesuffix(".")
     state = "" if found["status"] in re.findall(r"\w+", sentence.lower()) else f" It is {found['status']}."
     show.line(f"{found['id']} ({found['name']}): {sentence}.{state}")
 

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from tocsin.core.errors import Invalid, Problem
+from tocsin.core.wrong_kind import in_words
 
 Line = Annotated[str, Meta(max_length=1000)]
 Name = Annotated[str, Meta(max_length=100)]
@@ -82,7 +83,7 @@ def read_impact(raw: Any, criteria: Collection[str], pointer: str = "/impact") -
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         field = place.strip("`.").replace("[...]", "").split(".")[0].split("[")[0]
-        raise Invalid(message[:1].lower() + message[1:], f"{pointer}/{field}" if field else pointer) from None
+        raise Invalid(in_words(message), f"{pointer}/{field}" if field else pointer) from None
     problems = _unknown(impact.criteria, criteria, f"{pointer}/criteria")
     problems += _unknown(impact.unsure, criteria, f"{pointer}/unsure")
     if problems:

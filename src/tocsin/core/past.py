@@ -19,6 +19,7 @@ from tocsin.core.markup import blank
 from tocsin.core.moment import NAMES, Name, column
 from tocsin.core.severity import Severity, parse
 from tocsin.core.timeline import Entry, Kind
+from tocsin.core.wrong_kind import in_words
 
 LONGEST = {"title": 1024, "external_id": 200, "reporter": 200, "public_title": 200, "description": 100_000}
 MOST_ENTRIES = 5000
@@ -160,7 +161,7 @@ def _shaped(raw: Any, pointer: str) -> PastItem:
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$")
         below = place.strip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        raise Invalid(message[:1].lower() + message[1:], f"{pointer}{below}") from None
+        raise Invalid(in_words(message), f"{pointer}{below}") from None
 
 
 def _clean(text: str) -> str:

@@ -12,6 +12,7 @@ from tocsin.core.incident import display_name, parse_id, public_id, room_name, u
 from tocsin.core.permission import Principal, allowed
 from tocsin.core.room import BUILTIN, Room
 from tocsin.core.shape import short
+from tocsin.core.wrong_kind import in_words
 from tocsin.flow import chat
 from tocsin.flow.acts import Result
 from tocsin.flow.context import Context
@@ -207,7 +208,7 @@ async def said(ctx: Context, room: str, headers: Mapping[str, str], body: bytes)
         message = msgspec.json.decode(body, type=Message)
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `$")
-        raise Invalid(text[:1].lower() + text[1:], "/" + place.strip("`.")) from None
+        raise Invalid(in_words(text), "/" + place.strip("`.")) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise Invalid("This is not JSON: send {incident, text, author}") from None
 

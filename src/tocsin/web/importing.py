@@ -40,7 +40,7 @@ async def take(request: AnyRequest) -> Response[Any]:
     except Invalid as error:
         wrong = [(*found.at(one), one.message) for one in error.problems]
         return await _form(request, text, source, wrong)
-    known = f", {made['known']} were there already" if made["known"] else ""
+    known = f", {made['known']} {'was' if made['known'] == 1 else 'were'} there already" if made["known"] else ""
     return go("/incidents", f"{made['created']} imported{known}. Nobody was paged or told.")
 
 
