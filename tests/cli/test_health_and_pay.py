@@ -49,3 +49,5 @@ async def test_pay_from_a_terminal(terminal: Terminal, tmp_path: Path) -> None:
         "user,name,time_zone,from,to,class"
     )
     assert (await terminal.run("pay", "set-rates", "2026-01-01", str(tmp_path / "nope"), role="manager")).code == 2
+    assert "Removed" in (await terminal.ok("pay", "remove-rates", "2026-01-01", role="manager")).out
+    assert (await terminal.run("pay", "remove-rates", "2026-01-01", role="manager")).code == 1

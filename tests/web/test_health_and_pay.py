@@ -38,10 +38,14 @@ async def test_erin_sets_rates_and_everybody_sees_what_is_theirs(site: Site) -> 
     await site.world.wait(days=2)
     erin, alice = await site.someone("erin"), await site.someone("alice")
     wrong = await erin.send(
-        "/pay/rates", {"valid_from": "2026-01-01", "currency": "EUR", "idle.night": "much"}, page="/pay"
+        "/pay/rates",
+        {"valid_from": "2026-01-01", "currency": "EUR", "idle.night": "much", "paged.night": "more"},
+        page="/pay",
     )
     assert wrong.status_code == 422
     assert "'much' is not an amount" in text_of(wrong.text)
+    assert "'more' is not an amount" in text_of(wrong.text), "all of it at once"
+    assert "2 fields cannot be used" in text_of(wrong.text)
     form = {"valid_from": "2026-01-01", "currency": "eur", "idle.night": "5.00"}
     assert "From 2026-01-01 on" in await erin.says(await erin.send("/pay/rates", form))
     assert "Alice" in text_of(await erin.get("/pay"))
@@ -51,6 +55,11 @@ async def test_erin_sets_rates_and_everybody_sees_what_is_theirs(site: Site) -> 
     answer = await alice.http.get("/pay/report.csv?month=2026-03")
     assert answer.text.splitlines()[1].startswith("alice,Alice,UTC,2026-03-01,2026-04-01,")
     assert "Nothing in this month" in text_of(await alice.get("/pay?month=2025-01"))
+    gone = await erin.says(await erin.send("/pay/rates/remove", {"valid_from": "2026-01-01"}, page="/pay"))
+    assert "Removed the rates from 2026-01-01 on" in gone
+    assert "No rates yet" in gone
+    again = await erin.send("/pay/rates/remove", {"valid_from": "2026-01-01"})
+    assert "No rates begin on 2026-01-01" in await erin.says(again)
 
 
 async def test_a_schedule_shows_who_carries_how_much_and_its_limits(site: Site) -> None:

@@ -81,3 +81,12 @@ def set_rates(
         raise WrongInput(f"{file}: {error}") from error
     made = Client.from_environment().call("PUT", path("pay", "rates", day), body=body)
     show.line(f"From {made['valid_from']} on, in {made['currency']}.")
+
+
+@app.command("remove-rates")
+def remove_rates(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The day on which they begin, like 2026-01-01.")],
+) -> None:
+    """Forget rates that were set by mistake: those before hold on."""
+    gone = Client.from_environment().delete(path("pay", "rates", day))
+    show.line(f"Removed the rates from {gone['removed']} on.")

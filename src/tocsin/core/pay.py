@@ -7,7 +7,7 @@ days, from midnight to midnight in each person's own zone, so that neighbouring 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
@@ -17,7 +17,7 @@ import msgspec
 
 from tocsin.core.business import Hours
 from tocsin.core.calendar import instant, zone
-from tocsin.core.errors import Invalid
+from tocsin.core.errors import Invalid, Problem
 from tocsin.core.hours import CLASSES, Span, TimeClass, joined, pieces, without
 from tocsin.core.load import OnDuty
 
@@ -48,16 +48,21 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def check_rates(rates: Rates) -> None:
-    """Raise Invalid, naming the field, when these cannot be rates."""
+    """Raise Invalid, naming every field that is wrong, when these cannot be rates."""
+    if problems := tuple(_wrong(rates)):
+        raise Invalid(problems[0].message, problems[0].pointer, problems)
+
+
+def _wrong(rates: Rates) -> Iterator[Problem]:
     if not _CURRENCY.fullmatch(rates.currency):
-        raise Invalid(f"{rates.currency!r} is not a currency: write three capital letters, like EUR", "/currency")
+        yield Problem(f"{rates.currency!r} is not a currency: write three capital letters, like EUR", "/currency")
     for name in ("idle", "paged"):
         for kind, amount in getattr(rates, name).items():
             if not _AMOUNT.fullmatch(amount):
-                raise Invalid(f"{amount!r} is not an amount: write it like 12.50", f"/{name}/{kind}")
+                yield Problem(f"{amount!r} is not an amount: write it like 12.50", f"/{name}/{kind}")
     for name, most in (("secondary_percent", 100), ("least_minutes", 480), ("lieu_percent", 500)):
         if not 0 <= getattr(rates, name) <= most:
-            raise Invalid(f"Write a whole number from 0 to {most}", f"/{name}")
+            yield Problem(f"Write a whole number from 0 to {most}", f"/{name}")
 
 
 @dataclass(frozen=True, slots=True)

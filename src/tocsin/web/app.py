@@ -69,7 +69,7 @@ ROUTES: list[ControllerRouterHandler] = [
     alerts.list_alerts, alerts.alert,
     on_call.on_call, *queues.ROUTES, *policies.ROUTES, *leaving.ROUTES, *teams.ROUTES,
     handoffs.list_handoffs, handoffs.handoff, handoffs.markdown, handoffs.edit, handoffs.sign, handoffs.plan, handoffs.remove_plan,
-    health.health, health.judge, health.change, pay.report, pay.as_csv, pay.put_rates,
+    health.health, health.judge, health.change, pay.report, pay.as_csv, pay.put_rates, pay.remove_rates,
     services.list_services, services.service, services.send_test,
     severities.matrix, severities.matrix_of_service, severities.row, severities.change_row,
     severities.row_of_service, severities.change_row_of_service,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from litestar import Response, get, post
 
-from tocsin.core.errors import Invalid
+from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.hours import CLASSES, TimeClass
 from tocsin.core.pay import Rates
 from tocsin.manage import pay
@@ -81,13 +81,31 @@ async def as_csv(request: AnyRequest) -> Response[bytes]:
 async def put_rates(request: AnyRequest) -> Response[Any]:
     given = await fields(request)
     try:
-        since = pay.read_day(given.get("valid_from", "").strip(), "valid_from")
-        if since is None:
-            raise Invalid("Write a day like 2026-01-01", "/valid_from")
+        since = _day(given)
         await pay.put_rates(context(request), since, _rates(given), viewer_of(request).someone.id)
     except Invalid as error:
-        return await _page(request, 422, given, {error.pointer.strip("/").replace("/", "."): str(error)})
+        wrong = {problem.pointer.strip("/").replace("/", "."): problem.message for problem in error.problems}
+        return await _page(request, 422, given, wrong)
     return go("/pay#rates", f"From {since.isoformat()} on these rates hold; earlier days keep theirs.")
+
+
+@post("/pay/rates/remove", guards=may("configure"), status_code=200, include_in_schema=False)
+async def remove_rates(request: AnyRequest) -> Response[Any]:
+    """Rates that were set by mistake."""
+    try:
+        since = _day(await fields(request))
+        await pay.remove_rates(context(request), since, viewer_of(request).someone.id)
+    except (Invalid, NotFound) as error:
+        return go("/pay#rates", str(error), "problem")
+    return go("/pay#rates", f"Removed the rates from {since.isoformat()} on: those before hold on.")
+
+
+def _day(given: dict[str, str]) -> date:
+    """The day on which rates begin. Raises Invalid."""
+    since = pay.read_day(given.get("valid_from", "").strip(), "valid_from")
+    if since is None:
+        raise Invalid("Write a day like 2026-01-01", "/valid_from")
+    return since
 
 
 def _rates(given: dict[str, str]) -> Rates:

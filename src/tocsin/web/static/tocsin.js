@@ -167,6 +167,12 @@
     });
   }
 
+  // --- what was saved, or was not: said where one lands, not only far above ----------------------------------------
+  addEventListener("load", () => {
+    const landed = document.querySelector("main section:target, main div:target"), said = document.querySelector("#messages > .banner");
+    if (landed && said) landed.prepend(said);
+  });
+
   // --- the menu: what is unfolded, and where one is, stays in view --------------------------------------------------
   const fold = document.querySelector(".fold");
   if (fold) {
