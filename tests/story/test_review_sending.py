@@ -8,9 +8,11 @@ import pytest
 
 from tocsin.core.errors import Unavailable
 from tocsin.flow import deliver, intake
-from tocsin.plugins.channels.base import DeliveryError, Receipt
+from tocsin.plugins.channels.base import DeliveryError, Message, Receipt
 from tocsin.store import notifications
+from tocsin.store.database import Database
 
+from .test_severities import subscribed
 from .world import World, directory
 
 
@@ -27,6 +29,22 @@ async def test_whatever_a_provider_says_can_be_recorded(world: World, odd: str, 
     await world.wait(minutes=1)
     assert len(real) == 1, "delivered once, recorded once"
     assert (await world.row("SELECT state FROM notifications"))[0] == "delivered"
+
+
+async def test_news_whose_receipt_is_odd_goes_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail servers answer in any alphabet: what is no UTF-8 arrives as halves of pairs."""
+    async with World(db, subscribed("erin")) as world:
+        sent: list[str] = []
+
+        async def send(settings: object, message: Message) -> Receipt:
+            sent.append(message.key)
+            return Receipt("250 Gr\udcf6\udcdfe")
+
+        monkeypatch.setattr(world.provider, "send", send)
+        number = (await world.fire()).incident or 0
+        await world.acknowledge(number)
+        await world.wait(minutes=14)
+        assert len(sent) == len(set(sent)) > 1
 
 
 async def test_an_error_without_words_is_still_an_error(world: World) -> None:

@@ -21,6 +21,7 @@ from tocsin.flow.receipts import Delivery, record
 from tocsin.plugins.channels.base import DeliveryError, Message
 from tocsin.store import notifications
 from tocsin.store.notifications import Held, Letter
+from tocsin.store.rows import storable
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +36,6 @@ RECORD_TOGETHER = 0.02
 
 RECORD_AGAIN = 10.0
 """Seconds until an outcome that could not be recorded is recorded again. It stays ours so long: what was delivered rings once."""
-
-
-def _storable(text: str) -> str:
-    """What a provider said, as a database can hold it."""
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:500]
 
 
 class Deliveries:
@@ -268,7 +264,7 @@ class Deliveries:
             error = f"The channel failed: {type(failure).__name__}"
         finally:
             self._leave(lane)
-        receipt, error, ended = _storable(receipt), _storable(error), ctx.clock.now()
+        receipt, error, ended = storable(receipt), storable(error), ctx.clock.now()
         for letter in letters:
             again = None
             if error and not permanent:

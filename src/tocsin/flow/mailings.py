@@ -21,6 +21,7 @@ from tocsin.plugins.channels.base import Bounced, Brief, DeliveryError, Message,
 from tocsin.store import notices, subscribers, timers
 from tocsin.store.database import Tx
 from tocsin.store.notifications import Held
+from tocsin.store.rows import storable
 from tocsin.store.subscribers import Letter, Mailing
 from tocsin.store.timers import Timer
 
@@ -113,7 +114,7 @@ async def _send(ctx: Context, mailing: Mailing, letter: Letter) -> None:
         await _failed(ctx, mailing, letter, broken)
     else:
         metrics.DELIVERIES.labels(CHANNEL, "delivered").inc()
-        await _settle(ctx, letter, "delivered", receipt=receipt)
+        await _settle(ctx, letter, "delivered", receipt=storable(receipt))
 
 
 async def _carry(ctx: Context, mailing: Mailing, letter: Letter) -> str:
@@ -125,7 +126,7 @@ async def _carry(ctx: Context, mailing: Mailing, letter: Letter) -> str:
 
 
 async def _failed(ctx: Context, mailing: Mailing, letter: Letter, failure: DeliveryError) -> None:
-    said, now = str(failure).replace("\x00", "\ufffd"), ctx.clock.now()
+    said, now = storable(str(failure)), ctx.clock.now()
     again = now + min(timedelta(seconds=30 * 2 ** min(letter.attempts, 10)), LONGEST_WAIT)
     if not failure.permanent and again < mailing.deadline_at:
         metrics.DELIVERIES.labels(CHANNEL, "retried").inc()

@@ -26,6 +26,7 @@ from tocsin.plugins.channels.base import Brief, DeliveryError, Message, News
 from tocsin.store import notices, timers
 from tocsin.store.notices import TOLD, Notice
 from tocsin.store.notifications import Held
+from tocsin.store.rows import storable
 from tocsin.store.timers import Timer
 
 log = structlog.get_logger(__name__)
@@ -109,7 +110,7 @@ class Notices:
             state, said = "failed", f"The channel failed: {type(failure).__name__}"
         finally:
             ctx.carrying[notice.channel] -= 1
-        await self._record(timer, notice, state, said.replace("\x00", "\ufffd")[:500], permanent)
+        await self._record(timer, notice, state, storable(said), permanent)
 
     async def _record(self, timer: Timer, notice: Notice, state: str, said: str, permanent: bool) -> None:
         ctx = self._ctx

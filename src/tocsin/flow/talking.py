@@ -27,6 +27,7 @@ from tocsin.store.database import Tx
 from tocsin.store.incidents import Incident
 from tocsin.store.notifications import Held
 from tocsin.store.rooms import TIMER, Due, Followed
+from tocsin.store.rows import storable
 from tocsin.store.timers import Timer
 
 log = structlog.get_logger(__name__)
@@ -223,7 +224,7 @@ async def _arrived(
     ctx: Context, tx: Tx, incident: Incident, room: Followed, due: Due, outcome: Any, now: datetime
 ) -> None:
     receipt = outcome.receipt if isinstance(outcome, Opened) else outcome
-    await rooms.delivered(tx, due.id, receipt.text[:500], now)
+    await rooms.delivered(tx, due.id, storable(receipt.text), now)
     changes: dict[str, Any] = {"troubled_at": None, "complained": False, "error": ""}
     if isinstance(outcome, Opened):
         changes |= {"state": "open", "ref": outcome.ref, "url": outcome.url, "opened_at": now, "closed_at": None}
@@ -245,7 +246,7 @@ async def _failed(
 
     A room that cannot be opened gets nothing else: it is tried again, whatever the provider said.
     """
-    error = str(failure).replace("\x00", "\ufffd")[:500]
+    error = storable(str(failure))
     opening, since = due.kind == "open", room.troubled_at or now
     late = now - due.created_at >= PATIENCE
     final = late or (failure.permanent and not opening)

@@ -9,6 +9,7 @@ import msgspec
 
 from tocsin.core.response import Outcome, State, Step
 from tocsin.store.database import Tx
+from tocsin.store.rows import storable
 
 TIMER = "response"
 """The kind of the timer; its subject is the incident."""
@@ -95,7 +96,7 @@ async def put_off(tx: Tx, job: Job, until: datetime, why: str) -> None:
     await tx.execute(
         """UPDATE response_steps SET due_at = $3, detail = $4, attempts = attempts + 1
            WHERE incident_id = $1 AND step = $2 AND due_at IS NOT NULL""",
-        job.incident_id, job.step, until, why[:500],
+        job.incident_id, job.step, until, storable(why),
     )  # fmt: skip
 
 

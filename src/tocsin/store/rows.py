@@ -80,6 +80,11 @@ TEXTS = "string_to_array(substr(${0}, 2), left(${0}, 1))"
 """The array of a column packed by `texts`."""
 
 
+def storable(text: str, longest: int = 500) -> str:
+    """What a provider or an exception said, as a database can hold it: without NUL and halves of pairs, and not too long."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()[:longest]
+
+
 class _Kind(msgspec.Struct, frozen=True):
     """How a column travels: `pack` makes its text, `array` unpacks that, `read` makes the value of one element. Few rows travel value
     by value: as `type`, and `single` makes the value of that."""

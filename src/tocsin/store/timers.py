@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tocsin.store.database import Tx
+from tocsin.store.rows import storable
 
 
 class Timer(msgspec.Struct, kw_only=True, gc=False):
@@ -53,7 +54,7 @@ async def finish(tx: Tx, node: UUID, timers: Sequence[Timer]) -> set[int]:
 async def put_off(tx: Tx, node: UUID, timer: Timer, until: datetime, error: str) -> None:
     """A claimed timer's outcome failed: try again at `until`."""
     await tx.execute(
-        "UPDATE timers SET due_at = $3, error = $4 WHERE id = $1 AND owner = $2", timer.id, node, until, error[:500]
+        "UPDATE timers SET due_at = $3, error = $4 WHERE id = $1 AND owner = $2", timer.id, node, until, storable(error)
     )
 
 
