@@ -7,10 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Pager(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        page = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        incident = page["incident"]
-        print(f"\a{incident['severity']}  {incident['title']}  for {page['user']}: {page['reason']}")
-        print(f"    room:        {incident['url']}\n    acknowledge: {page['acknowledge_url']}", flush=True)
+        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if said.get("type") == "page":
+            incident = said["incident"]
+            print(f"\a{incident['severity']}  {incident['title']}  for {said['user']}: {said['reason']}")
+            print(f"    room:        {incident['url']}\n    acknowledge: {said['acknowledge_url']}", flush=True)
+        else:  # an update, or what a room is told
+            print(f"{self.path}  {json.dumps(said)[:300]}", flush=True)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
