@@ -268,6 +268,7 @@ async def test_the_palette_finds_pages_and_incidents_by_words_and_name(site: Sit
     assert room in await alice.get("/palette")
     assert room in await alice.get("/palette?q=checkout")
     assert room in await alice.get(f"/palette?q={room.split('/')[2]}")
+    assert text_of(await alice.get("/palette?q=team")).split()[:1] == ["Teams"], "what is called so comes first"
     found = text_of(await alice.get("/palette?q=on call"))
     assert "On call" in found
     assert "Tokens" not in found

@@ -74,13 +74,15 @@ async def palette(request: AnyRequest) -> Response[bytes]:
 
 
 def _places(viewer: Viewer, text: str) -> list[Place]:
+    """Those that fit; what is called so comes before what only has to do with it."""
     wanted = text.lower().split()
-    return [
+    fitting = [
         place
         for place in PLACES
         if (place.permission is None or viewer.may(place.permission))
         and all(word in f"{place.title} {place.words}".lower() for word in wanted)
     ]
+    return sorted(fitting, key=lambda place: not place.title.lower().startswith(" ".join(wanted)))
 
 
 def _services(request: AnyRequest, viewer: Viewer, text: str) -> list[Place]:
