@@ -71,7 +71,9 @@ LADDERS: dict[str, dict[str, Any]] = {
         "steps": [{"targets": [PRIMARY]}, {"after": "5m", "targets": [{"team": "empty"}]}, {"after": "9m", "targets": [TEAM]}]
     },
     "a preset": {"preset": "standard", "tiers": {"on_call": [PRIMARY, {"user": "bob"}], "senior": [{"user": "carol"}]}},
-    "round robin": {"steps": [{"targets": [TEAM], "round_robin": True}, {"after": "5m", "targets": [{"user": "carol"}]}]},
+    "round robin": {
+        "steps": [{"targets": [TEAM], "round_robin": True}, {"after": "5m", "targets": [{"user": "carol"}]}], "repeat": 1,
+    },
 }  # fmt: skip
 
 
@@ -124,6 +126,31 @@ async def test_a_shift_that_ends_meanwhile_comes_as_it_was_told(world: World, st
     assert sorted(tuple(item.values()) for item in told["items"]) == sorted(happened)
     moved = [row[1] for row in sorted(happened) if row[5] == "shift_ended"]
     assert moved == (["bob", "carol"] if steps[0] == [PRIMARY] else [])
+
+
+async def test_a_rehearsal_of_a_step_in_turn_names_whose_turn_it_is(world: World) -> None:
+    steps = [{"targets": [TEAM], "round_robin": True}]
+    world.ctx.directory = directory({"escalation_policies": [{"id": "payments", "steps": steps}]})
+    await world.fire("one")
+    payload = [alert("Disk"), alert("Lag")]
+    told = await rehearsals.rehearse(
+        world.ctx, Question(service="api", source="alertmanager", payload={"version": "4", "alerts": payload})
+    )
+    assert [item["user"] for item in told["items"] if item["step"] == 1] == ["bob", "alice"], (
+        "two incidents, two people"
+    )
+    assert told["assumes"][-1].startswith("Steps that page one person in turn begin with whoever's turn it is now")
+    await world.fire("two")
+    pages = await world.rows("SELECT user_id FROM pages ORDER BY id")
+    assert [row[0] for row in pages] == ["alice", "bob"]
+
+
+def alert(name: str) -> dict[str, Any]:
+    return {
+        "status": "firing",
+        "labels": {"alertname": name, "severity": "critical"},
+        "startsAt": "2026-03-02T10:00:00Z",
+    }
 
 
 TIERS = [

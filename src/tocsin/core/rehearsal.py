@@ -6,7 +6,7 @@ incident is not restored: then the second clock (core/progress.py) goes on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +23,7 @@ from tocsin.core.escalation import (
     PageIntent,
     PageReason,
     Rung,
+    Turns,
     due,
     forward,
     last_resort,
@@ -103,6 +104,24 @@ class Anew:
     policies: tuple[EscalationPolicy, ...] = ()
 
 
+class Taking:
+    """Whose turn it is at each step with round robin, `next` being (policy, step from 0) -> the number of the turn that comes; those
+    that are not named begin. This incident is at `place` (from 0) of so many, `among`, that take their turns side by side."""
+
+    def __init__(self, next: Mapping[tuple[str, int], int], place: int = 0, among: int = 1) -> None:
+        self._next, self._place, self._among = next, place, among
+        self._taken: dict[tuple[str, int], int] = {}
+
+    def by(self, policy: EscalationPolicy) -> Turns:
+        def take(step: int) -> int:
+            key = (policy.id, step)
+            taken = self._taken.get(key, 0)
+            self._taken[key] = taken + 1
+            return self._next.get(key, 0) + taken * self._among + self._place
+
+        return take
+
+
 Fired = list[tuple[tuple[datetime, Rung], ...]]
 """What each of several ladders fires, in their order."""
 
@@ -134,12 +153,15 @@ def foresee_all(
     answered: timedelta | None = None,
     rules: Rules | None = None,
     anew: Anew | None = None,
+    taking: Taking | None = None,
 ) -> Rehearsal:
     """The whole future of an incident of `service` that opens at `at` and pages by each of `policies`; or is paged about `anew` then.
 
     `rings`: the types of contact methods that ring, for which quiet hours and bundling hold. `answered`: after how long somebody
-    acknowledges (None: nobody does). `rules`: those that the incident keeps (None: today's of the service).
+    acknowledges (None: nobody does). `rules`: those that the incident keeps (None: today's of the service). `taking`: whose turn it is
+    at steps with round robin (None: of the first person).
     """
+    taking = taking or Taking({})
     at, rules = at.astimezone(UTC), anew.rules if anew else rules
     row = (rules.rows if rules else matrix_of(directory, service))[severity]
     hours = rules.hours if rules else business_hours_of(directory, service)
@@ -152,10 +174,11 @@ def foresee_all(
     stop = None if answered is None else at + answered
     end = until if stop is None else stop if until is None else min(stop, until)
     because = anew.because if anew else None
-    fired, items = _phase(directory, ladders, service, severity, urgency, at, end, rings, because)
+    fired, items = _phase(directory, ladders, service, severity, urgency, at, end, rings, taking, because)
     opens = next_opening(hours, at) if urgency == "low" else LATEST
     if opens < LATEST and (end is None or opens <= end):
-        again = _phase(directory, ladders, service, severity, "high", opens, end, rings, PageReason.BUSINESS_HOURS)
+        began = PageReason.BUSINESS_HOURS
+        again = _phase(directory, ladders, service, severity, "high", opens, end, rings, taking, began)
         fired, items = _joined(fired, again[0]), items + again[1]
     loud = at if urgency == "high" else opens
     passed = (loud if loud <= (end or loud) < LATEST else at) + max(round_length(ladder) for ladder in ladders)
@@ -166,11 +189,11 @@ def foresee_all(
     if stop is not None and row.progress == "automatic" and urgency == "high":
         overdue = [escalate_by(row, hours, due(ladder, 0, at)) for ladder in ladders]
         last = until if silent is None else _earliest(silent - _INSTANT, until)
-        later = onward_from(directory, ladders, fired, at, stop, overdue, row.top, last, told)
+        later = onward_from(directory, ladders, fired, at, stop, overdue, row.top, last, told, taking)
         fired = _joined(fired, later)
         items += _told(directory, _in_order(later), severity, urgency, rings, last, told)
     if silent is not None and (until is None or silent <= until):
-        later = _paged_again(directory, ladders, service, urgency, fired, at, silent, until)
+        later = _paged_again(directory, ladders, service, urgency, fired, at, silent, until, taking)
         fired = _joined(fired, later)
         items += _told(directory, _in_order(later), severity, urgency, rings, until, told)
     rungs = tuple(sorted((*_in_order(fired), *handed), key=lambda one: one[0]))
@@ -202,7 +225,7 @@ def _earliest(one: datetime, other: datetime | None) -> datetime:
 
 def _paged_again(
     directory: Directory, ladders: Sequence[EscalationPolicy], service: str | None, urgency: Urgency, fired: Fired,
-    at: datetime, silent: datetime, until: datetime | None,
+    at: datetime, silent: datetime, until: datetime | None, taking: Taking,
 ) -> Fired:  # fmt: skip
     """The acknowledgement lapses at `silent`, because nothing happened: whoever was paged first is taken for who acknowledged and is
     paged again, and the ladders go on where they had stopped."""
@@ -218,7 +241,9 @@ def _paged_again(
         if not reached:
             ladder = replace(ladder, next_at=silent)
         climbs = not reached or urgency == "high"
-        later.append(tuple(_going_on(directory, policy, service, urgency, ladder, until)) if climbs else ())
+        later.append(
+            tuple(_going_on(directory, policy, service, urgency, ladder, until, taking.by(policy))) if climbs else ()
+        )
     later = _once(ladders, later)
     return [(beside, *later[0]), *later[1:]]
 
@@ -240,7 +265,7 @@ def _stands(policy: EscalationPolicy, rungs: Sequence[tuple[datetime, Rung]], at
 
 def onward_from(
     directory: Directory, ladders: Sequence[EscalationPolicy], fired: Fired, at: datetime, stop: datetime,
-    overdue: Sequence[datetime], top: Tier, until: datetime | None, paged: Collection[str],
+    overdue: Sequence[datetime], top: Tier, until: datetime | None, paged: Collection[str], taking: Taking,
 ) -> Fired:  # fmt: skip
     """What the second clock fires, for an incident whose first clock fired `fired` until it was answered at `stop`. `overdue`: when, for
     each ladder. `paged`: everybody who was paged until then; nobody is paged twice, by whichever ladder."""
@@ -256,7 +281,8 @@ def onward_from(
         now, ladder = max(due_at, stop), standing[n]
         if ladder is None or (until is not None and now > until):
             break
-        turned = progress.climb(ladders[n], ladder, directory, now, overdue[n], top, everybody)
+        turns = taking.by(ladders[n])
+        turned = progress.climb(ladders[n], ladder, directory, now, overdue[n], top, everybody, turns)
         later[n] += [(now, rung) for rung in turned.rungs]
         people = [page.user for rung in turned.rungs for page in rung.pages]
         everybody.update(people)
@@ -268,10 +294,11 @@ def onward_from(
 
 def _phase(
     directory: Directory, ladders: Sequence[EscalationPolicy], service: str | None, severity: Severity, urgency: Urgency,
-    at: datetime, until: datetime | None, rings: Collection[str], because: PageReason | None = None,
+    at: datetime, until: datetime | None, rings: Collection[str], taking: Taking, because: PageReason | None = None,
 ) -> tuple[Fired, tuple[RehearsalItem, ...]]:  # fmt: skip
     """One cycle of paging: it begins when the incident opens, and again when business hours do."""
-    fired = _once(ladders, [tuple(climb(directory, one, service, urgency, at, until, because)) for one in ladders])
+    climbs = [climb(directory, one, service, urgency, at, until, because, taking.by(one)) for one in ladders]
+    fired = _once(ladders, [tuple(rungs) for rungs in climbs])
     return fired, _told(directory, _in_order(fired), severity, urgency, rings, until, set())
 
 
@@ -295,6 +322,7 @@ def climb(
     at: datetime,
     until: datetime | None = None,
     because: PageReason | None = None,
+    turns: Turns | None = None,
 ) -> Iterator[tuple[datetime, Rung]]:
     """Each rung that fires, with its time, also those that find nobody; the last resort is the last one.
 
@@ -302,25 +330,26 @@ def climb(
     first rung that reaches somebody. `because` is why the pages of the first moment are no ordinary ones.
     """
     at = at.astimezone(UTC)
-    yield from _going_on(directory, policy, service, urgency, start(policy, at), until, at, because)
+    yield from _going_on(directory, policy, service, urgency, start(policy, at), until, turns, at, because)
 
 
 def _going_on(
     directory: Directory, policy: EscalationPolicy, service: str | None, urgency: Urgency, ladder: Ladder,
-    until: datetime | None, at: datetime | None = None, because: PageReason | None = None,
+    until: datetime | None, turns: Turns | None, at: datetime | None = None, because: PageReason | None = None,
 ) -> Iterator[tuple[datetime, Rung]]:  # fmt: skip
     """A ladder from where it stands, as `climb`; `because` is of the pages at `at`."""
-    pass_ends = ladder.round_started_at + round_length(policy)
+    pass_ends, fired = ladder.round_started_at + round_length(policy), 0
     while ladder.next_at is not None and ladder.next_at <= (until or pass_ends):
         now = ladder.next_at
-        turned = turn(policy, ladder, directory, now, because if now == at else None)
+        turned = turn(policy, ladder, directory, now, because if now == at else None, turns=turns)
         if until is None and now == pass_ends and turned.rungs:
             return
         yield from ((now, rung) for rung in turned.rungs)
-        if turned.next is None:
+        reached = any(_reachable(directory, page.user, urgency) for rung in turned.rungs for page in rung.pages)
+        fired = 0 if reached else fired + len(turned.rungs)
+        if turned.next is None or fired >= len(policy.steps):  # a whole pass found nobody whom a message reaches
             yield now, last_resort(policy, directory, service)
             return
-        reached = any(_reachable(directory, page.user, urgency) for rung in turned.rungs for page in rung.pages)
         if reached and urgency != "high":
             return
         ladder = turned.next if reached else forward(policy, turned.next, now)

@@ -8,6 +8,7 @@ from datetime import datetime
 from tocsin.core.directory import Directory
 from tocsin.core.escalation import PageIntent, PageReason, Rung
 from tocsin.core.handoff import ABSENCE, Handover, handovers
+from tocsin.core.notification import plan
 
 _SCHEDULE = "schedule:"
 
@@ -17,13 +18,11 @@ def taken_over(
 ) -> Iterator[tuple[datetime, Rung]]:
     """The pages of those who take an unanswered incident over when shifts end in (at, end).
 
-    It began at `at`, and `rungs` are what its ladder fires. It belongs to whoever was paged first, through the schedule by which they
-    were paged last. Before `loud` it changes hands without a page.
+    It began at `at`, and `rungs` are what its ladder fires. It belongs to whoever was reached first, through the schedule by which
+    they were paged last. Before `loud` it changes hands without a page.
     """
     told = [(when, page.user, page.via) for when, rung in rungs for page in rung.pages]
-    if not told:
-        return
-    holder, taken = told[0][1], None
+    holder, taken = next((user for when, user, _ in told if _reached(directory, user, when >= loud)), None), None
     for schedule, handover in _coming(directory, {via for _, _, via in told}, at, end):
         ways = [via for when, user, via in told if user == holder and when <= handover.at and via.startswith(_SCHEDULE)]
         elsewhere = taken is not None and taken[0] != schedule and taken[1] > handover.at - ABSENCE
@@ -35,6 +34,10 @@ def taken_over(
         if handover.at > loud and (handover.at, page.user, page.via) not in told:
             told = sorted([*told, (handover.at, page.user, page.via)], key=lambda one: one[0])
             yield handover.at, Rung(0, 0, "on_call", (page,))
+
+
+def _reached(directory: Directory, user: str, loudly: bool) -> bool:
+    return bool(plan(directory.users[user], "high" if loudly else "low"))
 
 
 def _coming(directory: Directory, targets: set[str], at: datetime, end: datetime) -> list[tuple[str, Handover]]:

@@ -5,7 +5,7 @@ Nothing here reads a database: the same functions serve a server and a file on i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +17,12 @@ from tocsin.core.calendar import LATEST
 from tocsin.core.configuration import EscalationPolicy, Service
 from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
-from tocsin.core.escalation import PageReason, Rung
 from tocsin.core.event import Event
 from tocsin.core.inhibition import Causes, concerned, rules_of
-from tocsin.core.rehearsal import Anew, Rehearsal, RehearsalItem, foresee_all
+from tocsin.core.rehearsal import Anew, Rehearsal, RehearsalItem, Taking, foresee_all
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
+from tocsin.manage.futures import item_view, rung_view
 from tocsin.manage.holding import Muted, Quiet
 from tocsin.manage.lists import read_time, time_text
 from tocsin.plugins.sources import registry
@@ -89,14 +89,14 @@ class Cases(msgspec.Struct, frozen=True):
 
 def rehearse(
     directory: Directory, question: Question, now: datetime, muted: Muted, rings: Collection[str] = (),
-    standing: Standing | None = None,
+    standing: Standing | None = None, turns: Mapping[tuple[str, int], int] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`{"items", "next", "at", "until", "cases", "hidden", "assumes"}`; items are `{at, user, method, step, tier, reason}` in order.
 
     A case: `{service, title, severity, urgency, policy, policies, incident, incident_name, muted, sentence, rungs}` with `incident` the
     open one that the alerts go to (None: they open one) and rungs `{at, step, round, tier, people: [{user, name, reason, via}],
     nobody}`. `assumes`: in sentences, what is taken for granted. `rings`: types of contact methods that ring. `standing`: what is open at
-    `at` (None: nothing is known of that). Raises Invalid.
+    `at` (None: nothing is known of that). `turns`: as `Taking` wants them (None: no server knows). Raises Invalid.
     """
     at = read_time(question.at, "at") or now.astimezone(UTC)
     until = read_time(question.until, "until")
@@ -108,8 +108,9 @@ def rehearse(
     found: list[RehearsalItem] = []
     cases = []
     what = cases_of(directory, question, at, muted, standing.met if standing is not None else None)
-    for case in what.cases:
-        view, items = _case(directory, case, at, until, rings, answered)
+    for place, case in enumerate(what.cases):
+        taking = Taking(turns or {}, place, len(what.cases))
+        view, items = _case(directory, case, at, until, rings, answered, taking)
         cases.append(view)
         found += items
     found.sort(key=lambda item: item.at)
@@ -120,7 +121,7 @@ def rehearse(
         "until": time_text(until),
         "cases": cases,
         "hidden": what.hidden,
-        "assumes": _assumed(directory, question, standing),
+        "assumes": [*_assumed(directory, question, standing), *_turns_assumed(directory, what, turns is not None)],
     }
 
 
@@ -154,22 +155,19 @@ def _assumed(directory: Directory, question: Question, standing: Standing | None
     return said
 
 
+def _turns_assumed(directory: Directory, what: Cases, known: bool) -> Iterator[str]:
+    """Whose turn it is at steps with round robin, where there are such."""
+    policies = [policy for case in what.cases for _, policy in directory.policies_of([case.service.id])]
+    if any(step.round_robin for policy in policies for step in policy.steps):
+        whose = "whoever's turn it is now, and no other incident takes one before" if known else "their first person"
+        yield f"Steps that page one person in turn begin with {whose}."
+
+
 def _answered(text: str | None) -> timedelta | None:
     try:
         return None if text is None else Duration.parse(text).delta
     except ValueError as error:
         raise Invalid(str(error), "/answered") from None
-
-
-def item_view(item: RehearsalItem) -> dict[str, Any]:
-    return {
-        "at": time_text(item.at),
-        "user": item.user,
-        "method": item.method,
-        "step": item.step,
-        "tier": item.tier,
-        "reason": item.reason,
-    }
 
 
 # --- what would open --------------------------------------------------------------------------------------------------
@@ -300,7 +298,7 @@ def _addressee(directory: Directory, question: Question, key: str, types: frozen
 
 def _case(
     directory: Directory, case: Case, at: datetime, until: datetime | None, rings: Collection[str],
-    answered: timedelta | None,
+    answered: timedelta | None, taking: Taking,
 ) -> tuple[dict[str, Any], tuple[RehearsalItem, ...]]:  # fmt: skip
     held, met = case.held, case.met
     policies = [policy for _, policy in directory.policies_of([case.service.id])]
@@ -310,7 +308,9 @@ def _case(
     begins = at if held is None else held.until
     future = None
     if begins is not None and (met is None or anew is not None):
-        future = foresee_all(directory, service, policies, case.severity, begins, until, rings, answered, anew=anew)
+        future = foresee_all(
+            directory, service, policies, case.severity, begins, until, rings, answered, anew=anew, taking=taking
+        )
     later = held is not None and (until is None or begins is None or begins > until)
     items = future.items if future is not None and not later else ()
     view = {
@@ -329,27 +329,6 @@ def _case(
         "answered_at": time_text(begins + answered) if begins is not None and answered is not None else None,
     }
     return view, items
-
-
-def rung_view(directory: Directory, at: datetime, rung: Rung) -> dict[str, Any]:
-    """`{at, step, round, tier, people: [{user, name, reason, sentence, via}], nobody}`, step and round from 1."""
-    return {
-        "at": time_text(at),
-        "step": rung.step + 1,
-        "round": rung.round + 1,
-        "tier": rung.tier,
-        "people": [
-            {
-                "user": page.user,
-                "name": directory.users[page.user].label,
-                "reason": page.reason.value,
-                "sentence": PageReason(page.reason).sentence,
-                "via": page.via,
-            }
-            for page in rung.pages
-        ],
-        "nobody": rung.nobody,
-    }
 
 
 _NO_PAGE = {

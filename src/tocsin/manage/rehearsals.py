@@ -24,7 +24,7 @@ from tocsin.manage.foresight import Met, Question, Standing
 from tocsin.manage.holding import Muted
 from tocsin.manage.lists import read_time, time_text
 from tocsin.manage.readiness import examine
-from tocsin.store import merges, mutes, readiness, reading_incidents
+from tocsin.store import merges, mutes, readiness, reading_incidents, turns
 from tocsin.store.incidents import Incident
 
 LATELY, SOON = timedelta(minutes=10), timedelta(minutes=1)
@@ -42,12 +42,13 @@ async def rehearse(ctx: Context, question: Question) -> dict[str, Any]:
     async with ctx.db.reading() as tx:
         standing = await mutes.standing(tx, at)
         ended = await mutes.ended_by_hand(tx, rules, now) if rules else {}
+        coming = await turns.standing(tx)
     written = [mute for mute in standing if mute.rule is None]
     planned = [mute for mute in holding.planned(ctx.directory, at) if at >= ended.get(mute.rule or "", at)]
     muted = holding.muted_by([*written, *planned])
     around = await _standing(ctx, question, at, now, muted) if now - LATELY <= at <= now + SOON else None
     return await asyncio.to_thread(
-        foresight.rehearse, ctx.directory, question, now, muted, foresight.ringing(ctx.channels), around
+        foresight.rehearse, ctx.directory, question, now, muted, foresight.ringing(ctx.channels), around, coming
     )
 
 

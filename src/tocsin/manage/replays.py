@@ -12,7 +12,8 @@ from tocsin.core.incident import display_name, public_id, unknown
 from tocsin.core.rehearsal import RehearsalItem, foresee_all
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
-from tocsin.manage.foresight import LONGEST, item_view, ringing, rung_view
+from tocsin.manage.foresight import LONGEST, ringing
+from tocsin.manage.futures import item_view, rung_view
 from tocsin.manage.lists import time_text
 from tocsin.store import reading_incidents
 from tocsin.store.reading_incidents import Row

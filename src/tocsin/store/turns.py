@@ -24,3 +24,9 @@ async def keep(tx: Tx, taken: Mapping[Key, int]) -> None:
     """Turns were taken: the number of the next one, by step. The rows are held by this transaction."""
     for (policy, step), number in sorted(taken.items()):
         await tx.execute("UPDATE turns SET next = $3 WHERE policy = $1 AND step = $2", policy, step, number)
+
+
+async def standing(tx: Tx) -> dict[Key, int]:
+    """The number of the turn that comes next, by step; nothing is held."""
+    rows = await tx.fetch("SELECT policy, step, next FROM turns")
+    return {(row[0], row[1]): row[2] for row in rows}
