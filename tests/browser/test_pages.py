@@ -54,7 +54,7 @@ async def filled(stage: Stage) -> list[str]:
     return [
         "/", "/incidents", "/incidents?status=open&q=nothing", "/incidents/new", room, ended, "/alerts", "/alerts/1", "/oncall",
         room + "/explain", "/services", "/services/api", "/tokens", "/account", "/welcome", "/incidents/INC-00000000", "/queues",
-        "/policies/payments/edit", "/incidents/import", "/services/api/new-probe?type=tcp",
+        "/policies/payments/edit", "/teams/payments", "/incidents/import", "/services/api/new-probe?type=tcp",
     ]  # fmt: skip
 
 
