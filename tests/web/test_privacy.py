@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from litestar import Litestar
@@ -14,7 +14,7 @@ from tocsin.core.permission import Principal
 from tocsin.core.severity import Severity
 from tocsin.flow import declaring, merge, respond
 from tocsin.manage import access, incidents, privacy, updates
-from tocsin.manage.stream import Stream
+from tocsin.manage.stream import Signal, Stream
 from tocsin.metrics import exposition
 from tocsin.web.app import ROUTES
 
@@ -125,8 +125,8 @@ async def test_acting_on_it_is_refused_as_if_it_did_not_exist(site: Site) -> Non
 async def test_what_others_said_of_it_before_it_was_hidden_names_it_no_more(site: Site) -> None:
     world = site.world
     number, twin, other = [
-        await declaring.declare(world.ctx, "user:alice", title, "", Severity.SEV4, ["api"])
-        for title in (SECRET, SECRET, "Other")
+        await declaring.declare(world.ctx, "user:alice", title, "", severity, ["api"])
+        for title, severity in ((SECRET, Severity.SEV4), (SECRET, Severity.SEV3), ("Other", Severity.SEV4))
     ]
     await merge.relate(world.ctx, other, "user:alice", number)
     await merge.merge(world.ctx, twin, "user:alice", other, "the same")
@@ -142,6 +142,20 @@ async def test_what_others_said_of_it_before_it_was_hidden_names_it_no_more(site
         assert not [name for name in (SECRET, public_id(number), public_id(twin)) if name in seen], path
         assert SECRET in (await alice.http.get(path)).text, path
     assert (await incidents.verify(world.ctx, other))["ok"], "what was written stays as it is"
+    stream = Stream(world.ctx)
+    for user, role, seen_there in (("erin", "manager", False), ("alice", "responder", True)):
+        listening = stream.listen("1", other, who=Principal(f"user:{user}", role, user, user))
+        heard = [signal.data.decode() async for signal in _until_alive(listening)]
+        assert any('"merged"' in text for text in heard)
+        assert any(SECRET in text for text in heard) is seen_there, "what was missed is veiled likewise"
+    stream.stop()
+
+
+async def _until_alive(signals: AsyncIterator[Signal]) -> AsyncIterator[Signal]:
+    async for signal in signals:
+        if signal.kind == "alive":
+            return
+        yield signal
 
 
 async def test_people_are_let_in_and_it_is_shown_again(site: Site) -> None:

@@ -69,7 +69,7 @@ async def _raise(ctx: Context, tx: Tx, one: Incident, other: Incident, actor: st
 
     def preface(to: str | None, tier: Tier | None) -> Entry:
         said = f"from {old.name} to {severity.name}. {_name(one)} was merged into it"
-        data = {"from": old.key, "to": severity.key, "reason": "merged"}
+        data = {"from": old.key, "to": severity.key, "reason": "merged", "other": _id(one)}
         return Entry(at=now, kind="severity_changed", actor=actor, details=said, data=data)
 
     return await restart(ctx, tx, other, now, PageReason.SEVERITY_ROSE, severity, preface=preface)

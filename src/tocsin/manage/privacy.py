@@ -43,28 +43,42 @@ async def hidden_from(ctx: Context, who: Principal, among: Collection[int]) -> s
         return set(among).intersection(await store.hidden(tx, who.user, who.id))
 
 
-_TELLING = ("related", "merged")
-"""The kinds of entries that name another incident."""
+_TELLING = ("related", "merged", "severity_changed")
+"""The kinds of entries that name another incident,"""
+_OTHERS = ("other", "from", "into")
+"""and where in their data."""
 
 
 async def veiled(tx: Tx, rows: Sequence[Row]) -> list[Row]:
     """Entries of a timeline without the names of incidents that were hidden since, as whoever asks may read them."""
     if not any(row["kind"] in _TELLING for row in rows):
         return list(rows)
-    names = {public_id(number) for number in await hidden(tx)}
-    return [_veil(row, names) if row["kind"] in _TELLING else row for row in rows]
+    unseen = await hidden(tx)
+    return [veil(row, unseen) for row in rows]
 
 
-def _veil(row: Row, names: Collection[str]) -> Row:
-    named = [key for key in ("other", "from", "into") if row["data"].get(key) in names]
-    if not named:
+def mentioned(row: Row) -> set[int]:
+    """The other incidents that an entry of a timeline names."""
+    return {parse_id(row["data"][key]) for key in _named(row)}
+
+
+def _named(row: Row) -> list[str]:
+    """Where its data names another incident (`from` of a severity is another severity)."""
+    keys = _OTHERS[:1] if row["kind"] == "severity_changed" else _OTHERS if row["kind"] in _TELLING else ()
+    return [key for key in keys if row["data"].get(key)]
+
+
+def veil(row: Row, unseen: Collection[int]) -> Row:
+    """An entry without the names of these incidents."""
+    if not mentioned(row).intersection(unseen):
         return row
-    other, notes = "a private incident", row["data"].get("notes")
-    said = {
-        "other": f"{'Linked' if row['data'].get('linked') else 'No longer linked'} with {other}",
-        "from": f"{other[0].upper()}{other[1:]} was merged into this",
-        "into": f"Merged into {other}",
-    }[named[0]]
+    named, notes = _named(row), row["data"].get("notes")
+    if row["kind"] == "severity_changed":
+        said = f"{row['details'].partition('. ')[0]}. A private incident was merged into it"
+    elif row["kind"] == "related":
+        said = f"{'Linked' if row['data'].get('linked') else 'No longer linked'} with a private incident"
+    else:
+        said = "Merged into a private incident" if "into" in named else "A private incident was merged into this"
     data = {**row["data"], **dict.fromkeys(named)}
     return {**row, "details": f"{said}. {notes}" if notes else said, "data": data}
 

@@ -63,7 +63,7 @@ class _Batch(msgspec.Struct, frozen=True):
     after: str
     entries: list[tuple[Row, bytes]]
     private: frozenset[int] = frozenset()
-    """Incidents among these that not everybody may see."""
+    """Incidents among these, and named by them, that not everybody may see."""
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -86,7 +86,8 @@ def stream_view(row: Row) -> dict[str, Any]:
 
 
 async def _batch(tx: Tx, before: str, after: str, rows: Sequence[Row]) -> _Batch:
-    private = await private_among(tx, [row["incident_id"] for row in rows]) if rows else set()
+    about = {number for row in rows for number in (row["incident_id"], *privacy.mentioned(row))}
+    private = await private_among(tx, sorted(about)) if rows else set()
     entries = [(row, msgspec.json.encode(stream_view(row))) for row in rows]
     return _Batch(before, after, entries, frozenset(private))
 
@@ -249,10 +250,10 @@ async def _is_past(tx: Any, at: Resume) -> bool:
         return False
 
 
-def _signals(batch: _Batch, incident: int | None, without: Collection[str], hidden: Collection[int]) -> list[Signal]:
+def _signals(batch: _Batch, incident: int | None, without: Collection[str], hidden: set[int]) -> list[Signal]:
     """The entries of a batch that a listener wants. All but the last name their place within the batch."""
     wanted = [
-        (row, data)
+        (row, msgspec.json.encode(stream_view(privacy.veil(row, hidden))) if privacy.mentioned(row) & hidden else data)
         for row, data in batch.entries
         if (incident is None or row["incident_id"] == incident) and row["kind"] not in without and row["incident_id"] not in hidden
     ]  # fmt: skip
