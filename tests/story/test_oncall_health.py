@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from tocsin.core.errors import Invalid, NotFound
 from tocsin.core.permission import Principal
 from tocsin.flow import improve
-from tocsin.manage import alerts, oncall_health
+from tocsin.manage import alerts, configuration, oncall_health
 from tocsin.manage.oncall_health import Change
 from tocsin.store.database import Database
 
@@ -60,6 +61,25 @@ async def test_a_painful_shift_opens_one_item_that_names_its_three_worst_alerts(
     )
     assert (done["state"], done["owner_name"], done["note"]) == ("done", "Bob", "raised it")
     assert (await oncall_health.list_improvements(world.ctx, state="open"))["items"] == []
+
+
+async def test_a_rotation_that_is_changed_after_a_painful_shift_hides_nothing(world: World) -> None:
+    """Who changes it at once, because it hurt, still gets the improvement, and the figures stay with whoever had the shift."""
+    known = world.ctx.directory
+    await configuration.change(world.ctx, configuration.ITSELF, lambda _: known)
+    for key in ("disk", "queue", "lag"):
+        await strike(world, key)
+        await world.wait(minutes=20)
+    await world.wait(days=6, hours=22)
+    turned = directory(
+        {"schedules": [{"id": "primary", "team": "payments", "layers": [{**LAYER, "users": ["bob", "carol"]}]}]}
+    )
+    await configuration.change(world.ctx, configuration.ITSELF, lambda old: replace(old, schedules=turned.schedules))
+    await world.wait(hours=13)
+    (item,) = (await oncall_health.list_improvements(world.ctx))["items"]
+    assert (item["incidents"], item["shift"]["to"]) == (3, "2026-03-09T09:00:00Z")
+    mine = (await oncall_health.overview(world.ctx, ALICE))["mine"]
+    assert [(one["to"], one["incidents"]) for one in mine["shifts"]] == [("2026-03-09T09:00:00Z", 3)]
 
 
 async def test_a_quiet_shift_asks_for_nothing(world: World) -> None:

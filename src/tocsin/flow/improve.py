@@ -12,9 +12,9 @@ from tocsin.core.directory import Directory
 from tocsin.core.handoff import Turn, turns
 from tocsin.core.health import LONGEST_SHIFT, Offender, Struck, offenders, shifts_of, strain
 from tocsin.core.hours import hours_of
-from tocsin.core.schedule import shifts
+from tocsin.core.past_duty import Past, shifts_then
 from tocsin.flow.context import Context
-from tocsin.store import health, timers
+from tocsin.store import health, history, timers
 from tocsin.store.health import Improvement, PagedRow
 from tocsin.store.notifications import Held
 from tocsin.store.timers import Timer
@@ -42,7 +42,9 @@ async def keep_watch(ctx: Context) -> None:
 async def review(ctx: Context, due: Sequence[Timer]) -> list[Held]:
     """Look at the shifts that ended lately; a painful one opens an item, once."""
     now = ctx.clock.now()
-    ended = await asyncio.to_thread(_ended, ctx.directory, now)
+    async with ctx.db.reading() as tx:
+        past = await history.past(tx, now - _REACH - LONGEST_SHIFT, now, ctx.directory)
+    ended = await asyncio.to_thread(_ended, past, now)
     async with ctx.db.transaction() as tx:
         if not await timers.finish(tx, ctx.node, due):
             return []
@@ -56,14 +58,14 @@ async def review(ctx: Context, due: Sequence[Timer]) -> list[Held]:
     return []
 
 
-def _ended(directory: Directory, now: datetime) -> list[tuple[str, Turn]]:
-    """(schedule, shift) of those that ended lately; of a turn that goes on its weeks."""
+def _ended(past: Past, now: datetime) -> list[tuple[str, Turn]]:
+    """(schedule, shift) of those that ended lately, by the schedules as they were then; of a turn that goes on its weeks."""
     begin = now - _REACH
     begin -= (begin - _ANCHOR) % LONGEST_SHIFT  # so that the weeks of an endless turn are the same at each look
     found = []
-    for schedule in directory.schedules.values():
-        cut = shifts_of(turns(shifts(schedule, begin, now)))
-        found += [(schedule.id, turn) for turn in cut if now - LOOK_BACK <= turn.end < now]
+    for schedule, versions in past.schedules.items():
+        cut = shifts_of(turns(shifts_then(versions, begin, now)))
+        found += [(schedule, turn) for turn in cut if now - LOOK_BACK <= turn.end < now]
     return found
 
 
@@ -104,6 +106,7 @@ def _title(worst: Sequence[Offender]) -> str:
 
 def _owner(directory: Directory, schedule: str, user: str) -> str | None:
     """The manager of the schedule's team, who can give time for it; else whoever had the shift."""
-    team = directory.teams.get(directory.schedules[schedule].team or "")
+    known = directory.schedules.get(schedule)
+    team = directory.teams.get((known.team if known else None) or "")
     manager = team.manager if team else None
     return next((one for one in (manager, user) if one in directory.users), None)
