@@ -131,6 +131,7 @@ def choices(ctx: Context) -> dict[str, Any]:
     """What the fields of a form offer."""
     return {
         "people": sorted(names(ctx.directory).items(), key=lambda one: one[1].lower()),
+        "places": {user.id: user.time_zone for user in ctx.directory.users.values()},
         "teams": sorted(team.id for team in ctx.directory.teams.values()),
         "zones": sorted(zones()), "weekdays": WORDS, "patterns": forms.PATTERNS,
         "limits": [(name, says, plain(getattr(Limits(), name))) for name, says in LIMITS],
