@@ -100,6 +100,8 @@ async def test_an_exhausted_policy_raises_the_alarm_and_pages_the_manager_once(w
     await world.wait(hours=5)
     assert world.phone("erin").times == 1
     assert (await world.kinds(outcome.incident)).count("exhausted") == 1
+    told = await world.rows("SELECT details FROM timeline WHERE kind = 'paged' ORDER BY id DESC LIMIT 1")
+    assert told[0][0] == "Erin (the team's manager)", "nobody named this very person"
     await world.acknowledge(outcome.incident, "erin")
     assert (await world.incident())["alarm"] is None
 

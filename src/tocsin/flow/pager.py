@@ -248,6 +248,7 @@ class Pager:
                 deadline_at=until, ended_at=None if rules else self.now, clock=clock, note=note or self.notes.get(subject.incident, ""),
             )
         )  # fmt: skip
+        way = "the team's manager" if intent.reason is PageReason.MANAGER else self.directory.called(intent.via)
         data = {"page": page, "user": user.id, "step": rung.step + 1, "round": rung.round, "tier": rung.tier, "via": intent.via,
                 "reason": intent.reason.value}  # fmt: skip
         climbed.entries.append(
@@ -255,7 +256,7 @@ class Pager:
                 at=self.now,
                 kind="paged",
                 actor=ACTOR,
-                details=f"{user.label} ({self.directory.called(intent.via)})",
+                details=f"{user.label} ({way})",
                 data=data,
             )
         )
