@@ -26,7 +26,7 @@ from tocsin.store.timers import Timer
 from tocsin.store.writing import NewAlert
 
 from .quiet import configure, service, silence
-from .test_clocks_two import use
+from .test_clocks_two import LADDER, use
 from .test_people import ALICE, Night
 from .test_severities import NIGHT
 from .world import World
@@ -212,3 +212,22 @@ async def test_when_nobody_is_left_the_story_says_that_there_is_no_manager_eithe
     await world.wait(minutes=30)
     told = await world.row("SELECT details FROM timeline WHERE incident_id = $1 AND kind = 'exhausted'", number)
     assert told["details"].endswith("no one is answering; there is no manager to page as a last resort")
+
+
+@pytest.mark.parametrize("steps", [(0,), (0, 2, 1)])
+async def test_a_policy_that_changes_under_the_second_clock_leaves_it_going(
+    world: World, steps: tuple[int, ...]
+) -> None:
+    """The step that came next is not there any more, or is one of on call now: nobody is paged by it, and nothing is stuck for good."""
+    use(world)
+    number = (await world.fire()).incident or 0
+    await world.acknowledge(number)
+    (policy,) = LADDER["escalation_policies"]
+    use(world, escalation_policies=[{**policy, "steps": [policy["steps"][step] for step in steps]}])
+    await world.wait(minutes=30)
+    assert await world.rows("SELECT error FROM timers WHERE error <> ''") == []
+    assert world.phone("bob").times == 0
+    use(world)
+    await respond.escalate(world.ctx, number, "user:alice", "it goes on", tier="architect")
+    await world.settle()
+    assert world.phone("dave").times == 1

@@ -45,7 +45,9 @@ def climb(
     A tier in which everybody was paged already, or nobody is there, is skipped: the next one comes forward, later ones keep
     their times. `Turn.exhausted`: no tier is left above.
     """
-    at = onward(policy, ladder, overdue_at, top) if ladder.next_at is None else ladder
+    at = onward(policy, ladder, overdue_at, top)
+    if at is not None and at.step == ladder.step and ladder.next_at is not None:
+        at = ladder  # where it stood, unless the policy was edited meanwhile and has no such step any more
     if at is None or at.next_at is None or now < at.next_at:
         return Turn((), at, exhausted=at is None)
     fired: list[Rung] = []

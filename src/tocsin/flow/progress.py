@@ -230,18 +230,17 @@ async def _prompt(ctx: Context, tx: Tx, case: Case, now: datetime) -> None:
     if case.incident.prompted_at is not None:
         return
     coming = [
-        (case.overdue_at(one), at) for one in case.climbs
+        (case.overdue_at(one), at, case.policies[one.id]) for one in case.climbs
         if (at := onward(case.policies[one.id], ladder_of(one), case.overdue_at(one), case.row.top)) is not None
     ]  # fmt: skip
     if not coming:
         return
-    overdue, ladder = min(coming, key=lambda pair: pair[0])
+    overdue, ladder, policy = min(coming, key=lambda found: found[0])
     if overdue > now:
         case.again.append(overdue)
         return
     incident, user = case.incident, leader(case.incident)
-    policy = next(case.policies[one.id] for one in case.climbs)
-    tier = policy.steps[ladder.step].tier if ladder.step < len(policy.steps) else "senior"
+    tier = policy.steps[ladder.step].tier
     asked = f"Not restored after {case.row.escalation_time}. Escalate to {ABOUT[tier].name.lower()}?"
     made = _notices(ctx, incident, user, asked, now)
     await notices.add(tx, made)
