@@ -146,7 +146,7 @@ async def test_acknowledging_twice_keeps_the_first_name(desk: Desk) -> None:
     first = await desk.post(f"/incidents/{number}/acknowledge")
     again = await desk.post(f"/incidents/{number}/acknowledge", role="manager")
     assert first["acknowledged_by"] == again["acknowledged_by"] == "token:responder"
-    assert again["result"] == {"changed": False, "sentence": "Already acknowledged by token:responder"}
+    assert again["result"] == {"changed": False, "sentence": "Already acknowledged by token responder"}
 
 
 async def test_illegal_moves_are_409_and_change_nothing(desk: Desk) -> None:

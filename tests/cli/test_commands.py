@@ -30,7 +30,7 @@ async def test_an_incident_from_a_terminal(terminal: Terminal) -> None:
     assert ": Acknowledged.\n" in (await terminal.ok("incident", "ack", found["id"])).out
     await terminal.ok("incident", "role", "1", "IC", "bob")
     assert "incident commander  bob" in (await terminal.ok("incident", "show", "INC-2026-001")).out
-    assert "Already acknowledged by token:responder" in (await terminal.ok("incident", "ack", "1")).out
+    assert "Already acknowledged by token responder" in (await terminal.ok("incident", "ack", "1")).out
     assert "Noted." in (await terminal.ok("incident", "note", "1", "it is the disk")).out
     assert "Escalated" in (await terminal.ok("incident", "escalate", "1", "--reason", "need help")).out
     assert "Assigned to Carol" in (await terminal.ok("incident", "assign", "1", "carol")).out

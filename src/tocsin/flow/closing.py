@@ -65,7 +65,7 @@ async def resolved(ctx: Context, tx: Tx, incident: Incident, actor: str, now: da
     check_move(incident.status, "resolved")
     ended = await endings.close_alerts_of(tx, incident.id, now)
     await finish(ctx, tx, incident, actor, now, notes, "observed" if incident.restored_at else "estimated")
-    sentence = f"Resolved; {ended} open alerts ended with it" if ended else "Resolved"
+    sentence = f"Resolved; {ended} open alert{'' if ended == 1 else 's'} ended with it" if ended else "Resolved"
     return Result(incident.id, True, sentence)
 
 

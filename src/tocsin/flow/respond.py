@@ -78,7 +78,9 @@ async def _acknowledged(ctx: Context, tx: Tx, incident: Incident, actor: str, no
     joined = user is not None and not changed and await summon.join(ctx, tx, incident, user, now)
     if changed or joined:
         return Result(incident.id, True, "Acknowledged" if changed else "Answered: you are a responder now")
-    return Result(incident.id, False, f"Already acknowledged by {incident.acknowledged_by}")
+    first = incident.acknowledged_by or "somebody"
+    who = label(ctx.directory, user_of(first)) if user_of(first) else first.replace(":", " ", 1)
+    return Result(incident.id, False, f"Already acknowledged by {who}")
 
 
 async def acknowledge_page(ctx: Context, page: int) -> Result:

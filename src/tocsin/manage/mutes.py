@@ -104,7 +104,7 @@ def _matchers(given: Any) -> tuple[Matcher, ...]:
         try:
             found.append(parse_matcher(one) if isinstance(one, str) else msgspec.convert(one, Matcher))
         except (Invalid, msgspec.ValidationError) as error:
-            raise Invalid(str(error), f"/matchers/{position}") from None
+            raise Invalid(f'{error} (write it like host="db-7" or cluster=~"eu|us")', f"/matchers/{position}") from None
     return tuple(found)
 
 
