@@ -166,7 +166,17 @@ DORA = [*ORGANISATION["users"], {"id": "dora", "name": "Dora"}]
 @pytest.mark.parametrize("minutes", [1, 5, 30, 45])
 @pytest.mark.parametrize(
     "policy",
-    [{"steps": TIERS}, {"preset": "standard", "tiers": {"on_call": [PRIMARY], "architect": [{"user": "carol"}]}}],
+    [
+        {"steps": TIERS},
+        {"preset": "standard", "tiers": {"on_call": [PRIMARY], "architect": [{"user": "carol"}]}},
+        {
+            "steps": [
+                {"targets": [PRIMARY, {"user": "dora"}]},
+                *({**TIERS[3], "after": f"{n}m"} for n in (20, 25)),
+                TIERS[4],
+            ]
+        },
+    ],
 )
 async def test_the_second_clock_comes_as_it_was_told(world: World, policy: dict[str, Any], minutes: int) -> None:
     world.ctx.directory = directory(

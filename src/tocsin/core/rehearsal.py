@@ -268,8 +268,8 @@ def onward_from(
     overdue: Sequence[datetime], top: Tier, until: datetime | None, paged: Collection[str], taking: Taking,
 ) -> Fired:  # fmt: skip
     """What the second clock fires, for an incident whose first clock fired `fired` until it was answered at `stop`. `overdue`: when, for
-    each ladder. `paged`: everybody who was paged until then; nobody is paged twice, by whichever ladder."""
-    everybody = set(paged)
+    each ladder. `paged`: everybody who was paged until then; nobody whom it reached is paged twice, by whichever ladder."""
+    reached, passed = {user for user in paged if _reachable(directory, user, "high")}, set[str]()
     later: list[list[tuple[datetime, Rung]]] = [[] for _ in ladders]
     standing: dict[int, Ladder | None] = {
         n: progress.onward(policy, _stands(policy, rungs, at), overdue[n], top)
@@ -282,12 +282,14 @@ def onward_from(
         if ladder is None or (until is not None and now > until):
             break
         turns = taking.by(ladders[n])
-        turned = progress.climb(ladders[n], ladder, directory, now, overdue[n], top, everybody, turns)
+        turned = progress.climb(ladders[n], ladder, directory, now, overdue[n], top, reached | passed, turns)
         later[n] += [(now, rung) for rung in turned.rungs]
         people = [page.user for rung in turned.rungs for page in rung.pages]
-        everybody.update(people)
+        met = {user for user in people if _reachable(directory, user, "high")}
+        reached |= met
+        passed = set() if met else passed | set(people)  # whom nothing reaches is passed over while rungs come forward
         standing[n] = turned.next
-        if turned.next is not None and not any(_reachable(directory, user, "high") for user in people):
+        if turned.next is not None and not met:
             standing[n] = replace(turned.next, next_at=now)
     return [tuple(rungs) for rungs in later]
 
