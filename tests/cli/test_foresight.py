@@ -52,6 +52,11 @@ def test_a_file_in_order_is_exit_0_and_one_with_a_hole_exit_1(file: Path) -> Non
     assert "In the next 7 days: 1 thing would fail." in said.out
 
 
+def test_where_nothing_could_page_that_is_said(file: Path) -> None:
+    file.write_text("version: 1\nusers: [{id: ann}]\n")
+    assert "nothing would page anybody" in run("check", str(file)).out
+
+
 def test_a_file_that_cannot_be_read_is_exit_2(file: Path) -> None:
     file.write_text(file.read_text().replace("users: [ann, ben]", "users: [ann, zoe]"))
     said = run("check", str(file))

@@ -38,7 +38,7 @@ def examine(directory: Directory, now: datetime, days: int = DAYS, facts: Facts 
         "days": days,
         "ok": not counts["error"],
         "counts": {level: counts[level] for level in LEVELS},
-        "sentence": summary(findings, days),
+        "sentence": summary(findings, days) if directory.escalation_policies or findings else NOTHING,
         "runbooks": _runbooks(facts),
     }
 
@@ -47,6 +47,9 @@ def _runbooks(facts: Facts | None) -> dict[str, int] | None:
     """`percent` is rounded down: 100 means all of them."""
     told = [told for alerts in (facts.runbooks if facts else {}).values() for told in alerts.values()]
     return {"alerts": len(told), "with_runbook": sum(told), "percent": 100 * sum(told) // len(told)} if told else None
+
+
+NOTHING = "There is no escalation policy yet, so nothing would page anybody."
 
 
 def summary(findings: Sequence[Finding], days: int) -> str:
