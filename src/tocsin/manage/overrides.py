@@ -133,7 +133,7 @@ async def remove(ctx: Context, principal: Principal, id: str, field: Field, whic
 def _times(schedule: Schedule, wanted: Wanted, now: datetime, said: str) -> tuple[datetime, datetime]:
     start, end = read_moment(schedule, wanted.start, "from"), read_moment(schedule, wanted.end, "to")
     if end <= start:
-        raise Invalid(f"{wanted.end} is not after {wanted.start}: end it later", "/to")
+        raise Invalid("The end does not come after the beginning: end it later", "/to")
     if end <= now:
         raise Invalid(
             f"This {said} lies in the past: who was on call then is history. Choose an end in the future", "/to"
