@@ -19,7 +19,7 @@ from tocsin.core.language import lint_update
 from tocsin.core.matrix import DEFAULTS
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import decode, plain
-from tocsin.core.update import Said, cadence, next_by, promises, read_cause, read_next, too_long
+from tocsin.core.update import Said, cadence, next_by, promises, read_cause, read_next, too_long, unlike
 from tocsin.core.update_template import MOMENTS, UpdateTemplate
 from tocsin.core.update_words import BUILT_IN, wording
 from tocsin.core.words_template import TemplateError, render
@@ -266,3 +266,20 @@ def test_social_media_hears_of_what_the_world_sees() -> None:
 
 def test_a_template_makes_no_sign_that_a_database_cannot_hold() -> None:
     assert render('{{ "\\ud800a\\x00b" }}{{ title }}', {"title": "\0c"}) == "?abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Some cannot pay. Next update in 15 minutes.", "15 minutes"),
+        ("Next update within 2 hours", "2 hours"),
+        ("next update in 15m", "15 m"),
+        ("Next update in 30 minutes.", ""),
+        ("Next update by 15:30 UTC.", ""),
+        ("It took 15 minutes.", ""),
+    ],
+)
+def test_a_text_that_names_another_time_than_its_promise_is_told(text: str, said: str) -> None:
+    told = unlike(text, NOON, NOON + 30 * MINUTE)
+    assert (told == "") == (said == "")
+    assert f"The text says {said} until" in told or not said

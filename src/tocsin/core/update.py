@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -117,6 +118,26 @@ def too_long(row: Row, hours: Hours, created_at: datetime, now: datetime, at: da
     if at <= asked + timedelta(minutes=1) or now - created_at >= LONG_AFTER:
         return ""
     return f"The severity asks for an update every {row.communication_frequency}; longer is for incidents of two hours and more"
+
+
+_NEXT_IN = re.compile(
+    r"\bnext update (?:is |comes |follows )?(?:in|within) (?:about )?(\d{1,3}) ?(minutes?|min|m|hours?|h)\b",
+    re.IGNORECASE,
+)
+SLACK = timedelta(minutes=2)
+"""So far apart a text and its promise are still the same."""
+
+
+def unlike(message: str, now: datetime, at: datetime) -> str:
+    """What to say of a text that names another time for the next update than the one that is promised; empty when it does not."""
+    found = _NEXT_IN.search(message)
+    if found is None:
+        return ""
+    told = timedelta(minutes=int(found[1])) * (60 if found[2].lower().startswith("h") else 1)
+    if abs(now + told - at) <= SLACK:
+        return ""
+    minutes = round((at - now).total_seconds() / 60)
+    return f"The text says {found[1]} {found[2]} until the next update, and {minutes} min are promised: give the time that you mean"
 
 
 # --- promises ---------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tocsin.core.matrix import Rules, update_by
 from tocsin.core.permission import Principal, allowed, require, roles_with
 from tocsin.core.role import holders
 from tocsin.core.severity import Severity
-from tocsin.core.update import Said, promises, read_next, too_long
+from tocsin.core.update import Said, promises, read_next, too_long, unlike
 from tocsin.core.update_template import Moment, read_moment
 from tocsin.flow import closing, composing, drafting, updates, wording
 from tocsin.flow.acts import Result
@@ -263,6 +263,7 @@ async def shown(ctx: Context, made: Update) -> dict[str, Any]:
     if made.next_update_at is not None and made.published_at is not None and made.next_update_at > made.published_at:
         row = rules.rows[Severity(incident.severity)]
         hints = [too_long(row, rules.hours, incident.created_at, made.published_at, made.next_update_at)]
+        hints.append(unlike(made.message, made.published_at, made.next_update_at))
     on_page = made.audience == "public" and ctx.directory.status_page is not None
     return {**view(made, receipts), "hints": [hint for hint in hints if hint], "on_page": on_page}
 
