@@ -29,7 +29,7 @@ from .quiet import configure, service, silence
 from .test_clocks_two import LADDER, use
 from .test_people import ALICE, Night
 from .test_severities import NIGHT
-from .world import World
+from .world import ORGANISATION, World
 
 SHOP = service("shop", depends_on=["db"], hidden_by_dependencies=True)
 
@@ -231,3 +231,20 @@ async def test_a_policy_that_changes_under_the_second_clock_leaves_it_going(
     await respond.escalate(world.ctx, number, "user:alice", "it goes on", tier="architect")
     await world.settle()
     assert world.phone("dave").times == 1
+
+
+async def test_who_is_late_to_be_tried_at_all_is_tried_again_for_a_minute(world: World) -> None:
+    """Back from downtime the next step was due long ago, and the provider is just coming back as well."""
+    late = {"id": "late", "contact_methods": [{"id": "phone", "type": "phone", "number": "late"}],
+            "notification_rules": {"high": [{"after": "2m", "method": "phone"}]}}  # fmt: skip
+    (policy,) = ORGANISATION["escalation_policies"]
+    steps = [{"after": "0s", "targets": [{"user": "late"}]}, *policy["steps"][1:]]
+    await configure(world, users=[*ORGANISATION["users"], late], escalation_policies=[{**policy, "steps": steps}])
+    world.breaks("late", DeliveryError("busy", permanent=False), DeliveryError("busy", permanent=False), None)
+    await world.fire()
+    await world.sleep(minutes=30)
+    await world.settle()
+    await world.wait(minutes=1)
+    assert world.phone("late").times == 1
+    row = await world.row("SELECT state FROM pages WHERE user_id = 'late'")
+    assert row["state"] == "delivered"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from tocsin import metrics
 from tocsin.core.errors import Unavailable
+from tocsin.core.escalation import LATE_PATIENCE
 from tocsin.core.notification import retry_at
 from tocsin.flow.context import Context
 from tocsin.flow.devices import forget
@@ -36,6 +37,12 @@ RECORD_TOGETHER = 0.02
 
 RECORD_AGAIN = 10.0
 """Seconds until an outcome that could not be recorded is recorded again. It stays ours so long: what was delivered rings once."""
+
+
+def _until(letter: Letter, started: datetime) -> datetime:
+    """Until when it is tried. What is late to be tried at all (after quiet hours, after downtime) has a moment, like a late rung."""
+    late = not letter.attempts and started >= letter.deadline_at
+    return started + LATE_PATIENCE if late else letter.deadline_at
 
 
 class Deliveries:
@@ -268,7 +275,7 @@ class Deliveries:
         for letter in letters:
             again = None
             if error and not permanent:
-                again = retry_at(letter.attempts + 1, ended, letter.deadline_at, retry_after)
+                again = retry_at(letter.attempts + 1, ended, _until(letter, started), retry_after)
             self._done.append(Delivery(letter.id, channel.type, letter, receipt, error, again, started, ended))
         self._record.set()
         if gone and method is not None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from tocsin import metrics
+from tocsin.core.escalation import LATE_PATIENCE
 from tocsin.core.timeline import Entry, Kind
 from tocsin.flow.context import Context
 from tocsin.flow.escalate import come_forward
@@ -58,6 +59,8 @@ async def record(ctx: Context, done: Sequence[Delivery]) -> list[Held]:
         if later:
             await notifications.retry(tx, ctx.node, [(d.id, d.error, d.again or now) for d in later])
             first = [d for d in later if d.letter and d.letter.attempts == 0]
+            if late := [d.letter.page_id for d in first if d.letter and d.again and d.again >= d.letter.deadline_at]:
+                await notifications.prolong(tx, late, now + LATE_PATIENCE)
             story += [_told(ctx, of, d, "notification_failed", f"{d.error}; trying again", now) for d in first]
         lost: list[int] = []
         if bad:

@@ -156,6 +156,13 @@ async def retry(tx: Tx, node: UUID, rows: Sequence[tuple[int, str, datetime]]) -
     )  # fmt: skip
 
 
+async def prolong(tx: Tx, pages: Sequence[int], until: datetime) -> None:
+    """These pages are tried until then, unless they are tried for longer already."""
+    await tx.execute(
+        "UPDATE pages SET deadline_at = GREATEST(deadline_at, $2) WHERE id = ANY($1::bigint[])", list(pages), until
+    )
+
+
 async def failed(tx: Tx, node: UUID, rows: Sequence[tuple[int, str]], now: datetime) -> list[int]:
     """Given up: (id, error). The page's next rule starts at once; returns the pages that now can reach nobody, ended so."""
     await tx.execute(
