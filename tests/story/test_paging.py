@@ -53,7 +53,7 @@ async def test_two_people_acknowledge_at_once_and_one_wins(world: World) -> None
         *(respond.acknowledge(world.ctx, outcome.incident, f"user:{who}") for who in ("alice", "bob", "carol"))
     )
     assert sorted(r.changed for r in results) == [False, False, True]
-    winner = (await world.incident())["acknowledged_by"]
+    winner = (await world.incident())["acknowledged_by"].removeprefix("user:").title()
     assert all(winner in r.sentence for r in results if not r.changed)
 
 
