@@ -41,12 +41,11 @@ class ApiError(ClientError):
 
     def __str__(self) -> str:
         told = [f"{pointer}: {text}" if pointer else text for pointer, text in self.findings]
-        hint = (
-            ""
-            if self.status != 401
-            else "\nSet TOCSIN_TOKEN to an API token (the first one is made in the browser, under Tokens)."
-        )
-        return ("\n".join(told) or super().__str__()) + hint
+        said = "\n".join(told) or super().__str__()
+        if self.status != 401:
+            return said
+        said = said.partition(": send")[0].rstrip(".")  # a header is no help at a terminal
+        return f"{said}.\nSet TOCSIN_TOKEN to an API token (the first one is made in the browser, under Tokens)."
 
 
 class Unreachable(ClientError):
