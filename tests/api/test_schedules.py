@@ -141,7 +141,9 @@ async def test_a_preview_says_who_gains_and_who_loses_and_changes_nothing(rota: 
     before = plain(rota.world.ctx.directory.schedules["week"])
     layer = {"id": "weekly", "users": ["bob", "alice"], "starts": "2026-01-05T09:00"}
     told = await rota.post("/schedules/week/preview", {"layers": [layer]}, role="observer")
-    assert told["interrupts"] == {"user": "alice", "until": "2026-03-09T09:00:00Z", "taken_by": "bob"}
+    assert told["interrupts"] == {
+        "user": "alice", "until": "2026-03-09T09:00:00Z", "endless": False, "taken_by": "bob",
+    }  # fmt: skip
     assert told["items"][0] == {
         "from": "2026-03-02T10:00:00Z",
         "to": "2026-03-09T09:00:00Z",

@@ -84,7 +84,8 @@ def save(
         for strain in found["strains"]:
             show.say(f"Against its limits: {strain['message']}")
         if lost := found["interrupts"]:
-            show.say(f"{lost['user']} is on call until {when(lost['until'])} and would lose this shift at once")
+            until = "with no end in sight" if lost["endless"] else f"until {when(lost['until'])}"
+            show.say(f"{lost['user']} is on call {until} and would lose this shift at once")
         return None
     made = client.call("PATCH", path("schedules", id), query={"confirm": str(confirm).lower()}, body=body)
     return show.json(made) if as_json else show.line(f"Saved {id}. Those whose shifts changed are told.")

@@ -17,7 +17,7 @@ from tocsin.core.errors import Conflict, Invalid, NotFound
 from tocsin.core.finding import ends, said
 from tocsin.core.limits import breaches
 from tocsin.core.permission import Principal, require
-from tocsin.core.schedule import gaps
+from tocsin.core.schedule import FURTHEST, gaps
 from tocsin.core.shape import known_part, short
 from tocsin.core.spelling import decode, plain
 from tocsin.flow.context import Context
@@ -157,7 +157,7 @@ async def preview(
     """What saving these fields would mean; nothing is changed.
 
     As `compared`, from now on, with `shifts` (the final schedule), `layers` (who has each layer, whether it shows or not) and
-    `interrupts` (`{user, until, taken_by}`: who loses the shift that is running, or null), and `strains`: where it would then go
+    `interrupts` (`{user, until, endless, taken_by}`: who loses the shift that is running, or null), and `strains`: where it would then go
     against its limits, as manage/fairness.py tells it. Raises Invalid with pointers.
     """
     old = ctx.directory
@@ -180,7 +180,10 @@ async def look_ahead(
     told = await compared(ctx, id, old, new, begin, end)
     until = end or begin + WEEKS
     lost = await asyncio.to_thread(rota.interruption, old, new, now)
-    interrupts = {"user": lost.user, "until": time_text(lost.until), "taken_by": lost.taken_by} if lost else None
+    interrupts = None
+    if lost:
+        endless = lost.until - now >= FURTHEST
+        interrupts = {"user": lost.user, "until": time_text(lost.until), "endless": endless, "taken_by": lost.taken_by}
     shifts = await asyncio.to_thread(final_shifts, new, begin, until) if new else []
     strains = await asyncio.to_thread(_strains, ctx.directory, id, new, begin, until) if new else []
     return {**told, "shifts": shifts, "interrupts": interrupts, "strains": strains}
