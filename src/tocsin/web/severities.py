@@ -52,7 +52,7 @@ HINTS = {
     "at_resolve": "What becomes of the last words to those that were told of the incident.",
     "users_from": "So many users cannot work, or not well: the guide says this severity, unless an answer says a worse one. Such as 10%.",
     "users_from_tier_1": "The same where a service of tier 1 is affected.",
-    "acknowledge_timeout": "Acknowledged, and nothing happened for so long: whoever acknowledged is paged again, then the next step. off: never.",
+    "acknowledge_timeout": "Acknowledged, and nothing happened for so long: whoever did is paged again, then the next step. off: never.",
 }
 CHOICES: dict[str, dict[str, str]] = {
     "page": dict(zip(get_args(Paging), ("At once", "In business hours", "Nobody"), strict=True)),
