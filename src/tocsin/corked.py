@@ -34,10 +34,10 @@ class Answer(Protocol):
 
 
 class Pending(Protocol):
-    """An answer that waits for a commit: `finish` gives it once `done` is done."""
+    """An answer that waits for a commit, or for a look at what is new: `finish` gives it once `done` is done."""
 
     @property
-    def done(self) -> asyncio.Future[None]: ...
+    def done(self) -> asyncio.Future[Any]: ...
 
     def finish(self) -> Answer: ...
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.errors import Unavailable
+from tocsin.manage.newest import Newest
 from tocsin.store.database import Database
 
 from .house import EVENTS, METRICS, PROMS, House, Taken, build
@@ -34,8 +35,14 @@ DOORS = {**BODIES, **HOOKS}
 
 
 @pytest.fixture
-def house() -> House:
-    return build(Database("postgresql://nowhere.invalid/none"))
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    async def nothing_new(ctx: Any) -> bool:
+        return False
+
+    monkeypatch.setattr("tocsin.manage.newest.refresh", nothing_new)
+    made = build(Database("postgresql://nowhere.invalid/none"))
+    made.doors.newest = Newest(made.ctx, pause=0)
+    return made
 
 
 def taken(house: House) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import random
@@ -12,9 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.directory import Directory
+from tocsin.core.errors import Unavailable
+from tocsin.manage import configuration
+from tocsin.manage.files import File
 from tocsin.store.database import Database
 
-from .house import EVENTS, METRICS, OTHER, PROMS, House, furnished
+from .house import EVENTS, METRICS, OTHER, PROMS, House, build, furnished
 
 NOISE = base64.b64encode(random.Random(7).randbytes(20_000)).decode()
 """Text that does not compress."""
@@ -29,6 +34,33 @@ async def house(db: Database) -> AsyncIterator[House]:
 def event(**changes: Any) -> dict[str, Any]:
     payload = {"summary": "s", "source": "x", "severity": "error", **changes.pop("payload", {})}
     return {"routing_key": EVENTS, "event_action": "trigger", "payload": payload, **changes}
+
+
+async def test_a_key_that_another_node_made_a_moment_ago_is_known(house: House, db: Database) -> None:
+    """Senders do not send again what was refused: the node looks before it refuses, also when nobody told it of the change."""
+    fresh = "e" * 32
+    assert (await house.call("POST", "/v2/enqueue", event(routing_key=fresh))).status == 400
+    other = build(db)  # it tells nobody: its notice is on its way
+    other.ctx.directory = Directory()
+    for number, key in enumerate((fresh, "d" * 32)):
+        text = f"""version: 1
+services: [{{id: s{number}, name: S, integrations: [{{id: e, type: {("pagerduty", "prometheus")[number]}, key: {key}}}]}}]
+"""
+        await configuration.apply(other.ctx, configuration.ITSELF, [File("tocsin.yaml", text)])
+        path = ("/v2/enqueue", f"/integrations/{key}/api/v2/alerts")[number]
+        body = (event(routing_key=fresh, dedup_key="new"), [{"labels": {"alertname": "a"}}])[number]
+        replies = await asyncio.gather(*(house.call("POST", path, body) for _ in range(5)))
+        assert {reply.status for reply in replies} == {(202, 200)[number]}
+
+
+async def test_nobody_is_refused_for_want_of_a_database(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(ctx: Any) -> bool:
+        raise Unavailable("The database is away", 3)
+
+    monkeypatch.setattr("tocsin.manage.newest.refresh", away)
+    for path, body in (("/v2/enqueue", event(routing_key="c" * 32)), (f"/integrations/{'c' * 32}/api/v2/alerts", [])):
+        reply = await house.call("POST", path, body)
+        assert (reply.status, reply.headers["retry-after"]) == (503, "3")
 
 
 HUGE: list[tuple[str, Any]] = [

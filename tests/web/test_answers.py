@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tocsin.core.spelling import plain
+from tocsin.flow import merge
 
 from ..story.world import directory
 from .visitor import Site, text_of
@@ -47,6 +48,19 @@ async def test_again_and_after_the_end_it_answers_200_politely(site: Site) -> No
     assert over.status_code == 200
     assert "It is over" in text_of(over.text)
     assert "It is over" in text_of(await phone.get(link))
+
+
+async def test_the_link_of_a_page_goes_where_its_incident_was_merged(site: Site) -> None:
+    """The other one still pages: nobody is told that it is over, and whoever takes it has it."""
+    world = site.world
+    first = await world.fire("first")
+    link = urlsplit(world.phone("alice").last.acknowledge_url).path
+    target = (await world.fire("second", service="grouped", labels={"cluster": "eu"})).incident
+    await merge.merge(world.ctx, first.incident or 0, "user:bob", target or 0)
+    phone = site.stranger()
+    assert "Acknowledge: I am on it" in text_of(await phone.get(link))
+    assert "You have it" in text_of((await phone.http.post(link)).text)
+    assert (await world.incident(target))["acknowledged_by"] == "user:alice"
 
 
 async def test_a_link_that_was_changed_is_not_found(site: Site) -> None:

@@ -19,6 +19,7 @@ from tocsin.core.errors import Unavailable
 from tocsin.core.event import Event
 from tocsin.flow.context import Context
 from tocsin.manage.knocks import Knocking
+from tocsin.manage.newest import Newest
 from tocsin.metrics import EVENTS
 from tocsin.plugins.sources.base import LIMIT, Parsed, Refused, Source
 
@@ -59,6 +60,7 @@ class Doors:
         self._alerts = self._below_key[_ALERTS]
         self._api = AlertmanagerApi(ctx)
         self.knocking = Knocking(ctx)
+        self.newest = Newest(ctx)
 
     async def stop(self) -> None:
         """Write what was counted."""
@@ -98,23 +100,37 @@ class Doors:
             return await send_answer(send, _only_post(source))
         now = self._ctx.clock.now()
         read = self._read(source, scope, body, now)
-        await send_answer(send, read if isinstance(read, Answer) else await self._take(source, *read, now))
+        await send_answer(send, read if isinstance(read, Answer) else await self._welcome(source, *read, now))
 
-    def _read(self, source: Source, scope: Scope, body: bytes, now: datetime) -> Answer | tuple[IntegrationRef, Parsed]:
-        """The events in a body and whose they are, or the refusal."""
+    def _read(
+        self, source: Source, scope: Scope, body: bytes, now: datetime
+    ) -> Answer | tuple[IntegrationRef | None, Parsed]:
+        """The events in a body and whose they are (None: this node does not know), or the refusal."""
         parsed = source.parse(body, now)
         if parsed.refusal is not None and not parsed.events:
             return _unreadable(source, scope, parsed.refusal)
         ref = self._ctx.directory.integrations.get(parsed.key)
-        if ref is None or ref.integration.type not in source.types:
+        if ref is not None and ref.integration.type not in source.types:
             return self._knock(source, parsed.key, ref, 400)
         return ref, parsed
+
+    async def _welcome(self, source: Source, ref: IntegrationRef | None, parsed: Parsed, now: datetime) -> Answer:
+        """Take the events; those with a key that is not known, once it was looked whether it is new."""
+        if ref is None:
+            try:
+                await self.newest.look()
+            except Unavailable as error:
+                return unavailable(source, error)
+            ref = self._ctx.directory.integrations.get(parsed.key)
+            if ref is None or ref.integration.type not in source.types:
+                return self._knock(source, parsed.key, ref, 400)
+        return await self._take(source, ref, parsed, now)
 
     def knows(self, scope: Scope) -> bool:
         """May this request be answered by `begin`, without a task of its own?"""
         return scope["path"] in self._by_path and scope["method"] == "POST"
 
-    def begin(self, scope: Scope, body: bytes) -> Answer | Pending:
+    def begin(self, scope: Scope, body: bytes) -> Answer | Pending | Asked:
         """The answer to an event (at most `longest` bytes), or what will give it after the commit."""
         source = self._by_path[scope["path"]]
         now = self._ctx.clock.now()
@@ -122,6 +138,8 @@ class Doors:
         if isinstance(read, Answer):
             return read
         ref, parsed = read
+        if ref is None:
+            return Asked(asyncio.ensure_future(self._welcome(source, ref, parsed, now)))
         if not parsed.events:
             return _accepted(source, parsed)
         try:
@@ -154,6 +172,9 @@ class Doors:
 
     async def _integration_answer(self, source: Source, key: str, rest: str, scope: Scope, body: bytes) -> Answer:
         ref = self._ctx.directory.integrations.get(key)
+        if ref is None:
+            await self.newest.look()
+            ref = self._ctx.directory.integrations.get(key)
         if ref is None or ref.integration.type not in source.types:
             return self._knock(source, key, ref, 404)
         post = scope["method"] == "POST"
@@ -205,6 +226,15 @@ class Pending(NamedTuple):
         if isinstance(error, Unavailable):
             return unavailable(self.source, error)
         raise error
+
+
+class Asked(NamedTuple):
+    """An event whose key is not known yet; `finish` gives the answer once `done` is done."""
+
+    done: asyncio.Future[Answer]
+
+    def finish(self) -> Answer:
+        return self.done.result()
 
 
 def _accepted(source: Source, parsed: Parsed) -> Answer:

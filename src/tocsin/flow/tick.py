@@ -251,12 +251,12 @@ class Engine:
         while True:
             try:
                 await self._synchronise()
+                async with ctx.db.transaction() as tx:  # before anything that may fail: this node is alive all the same
+                    await nodes.beat(tx, ctx.node, socket.gethostname(), __version__, ctx.clock.now())
                 await self.refresh()
                 await relieve.refresh_loop(ctx)
                 await responding.refresh(ctx)
                 await searching.catch_up(ctx)
-                async with ctx.db.transaction() as tx:
-                    await nodes.beat(tx, ctx.node, socket.gethostname(), __version__, ctx.clock.now())
             except Unavailable:
                 metrics.DATABASE_UP.set(0)
             except Exception:  # upkeep is tried again in a moment

@@ -16,7 +16,7 @@ from tocsin.flow.rules import learn
 from tocsin.manage import privacy
 from tocsin.manage.incidents import entry_view, view
 from tocsin.manage.lists import time_text
-from tocsin.store import messages, reading_room, room
+from tocsin.store import escalations, messages, reading_room, room
 from tocsin.store import reading_desk as reading
 from tocsin.store.database import Tx
 from tocsin.store.stream import snapshot
@@ -132,10 +132,10 @@ async def waiting_for(ctx: Context, user: str, numbers: Sequence[int]) -> dict[i
 async def paged(ctx: Context, page: int) -> Paged:
     """Raises NotFound."""
     async with ctx.db.reading() as tx:
-        row = await reading.page(tx, page)
-    if row is None:
+        found = await escalations.page_incident(tx, page)
+    if found is None:
         raise NotFound("There is no such page any more.")
-    return Paged(row["incident_id"], row["user_id"])
+    return Paged(*found)
 
 
 def person(ctx: Context, user: str) -> str:

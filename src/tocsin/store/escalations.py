@@ -91,8 +91,12 @@ async def move_escalations(tx: Tx, climbs: Sequence[Escalation], now: datetime) 
 
 
 async def page_incident(tx: Tx, page: int) -> tuple[int, str] | None:
-    """(incident, user) of a page."""
-    row = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", page)
+    """(incident, user) of a page: whoever answers it, answers the incident that its own was merged into."""
+    row = await tx.fetchrow(
+        """SELECT COALESCE(i.merged_into, i.id), p.user_id FROM pages p JOIN incidents i ON i.id = p.incident_id
+           WHERE p.id = $1""",
+        page,
+    )
     return (row[0], row[1]) if row else None
 
 

@@ -146,9 +146,9 @@ async def forget(tx: Tx, messages: Collection[int]) -> None:
 
 
 async def pages_of(tx: Tx, message: int) -> list[tuple[int, str]]:
-    """What a message named, in its order: (incident, user)."""
+    """What a message named, in its order: (incident, user), those that were merged by what they went into."""
     rows = await tx.fetch(
-        """SELECT n.incident_id, n.user_id FROM notifications n JOIN incidents i ON i.id = n.incident_id
+        """SELECT COALESCE(i.merged_into, i.id), n.user_id FROM notifications n JOIN incidents i ON i.id = n.incident_id
            WHERE n.message = $1 ORDER BY i.severity, n.scheduled_at, n.id""",
         message,
     )

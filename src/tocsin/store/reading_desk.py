@@ -74,12 +74,6 @@ async def latest_entries(tx: Tx, number: int, before: int | None, but: Sequence[
     )  # fmt: skip
 
 
-async def page(tx: Tx, id: int) -> Row | None:
-    """Whose page this is and about which incident."""
-    row: Row | None = await tx.fetchrow("SELECT incident_id, user_id FROM pages WHERE id = $1", id)
-    return row
-
-
 async def waiting_for(tx: Tx, user: str, numbers: Sequence[int]) -> dict[int, Row]:
     """By incident, the latest page that still waits for this very person's answer: its `reason` and `note`."""
     rows = await tx.fetch(
