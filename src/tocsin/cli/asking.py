@@ -99,7 +99,7 @@ def ladder(id: Id, as_json: AsJson = False) -> None:
 
 def _people(rung: dict[str, Any]) -> str:
     said = [f"{one['name']} ({one['state']})" for one in rung["people"]]
-    return ", ".join(said) or ", ".join(rung["targets"])
+    return ", ".join(said) or ", ".join(target.replace(":", " ", 1) for target in rung["targets"])
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -80,7 +80,7 @@ def _print(found: dict[str, Any]) -> None:
     times = ("created_at", "acknowledged_at", "snoozed_until", "restored_at", "resolved_at", "next_update_at")
     show.fields(
         [
-            *((name, found[name]) for name in plain if found[name] is not None),
+            *((name, _who(found[name])) for name in plain if found[name] is not None),
             *((name, when(found[name])) for name in times if found[name]),
             *_clocks(found["severity_policy"], found),
             *[(role.replace("_", " "), _people(held)) for role, held in found["roles"].items()],
@@ -92,6 +92,11 @@ def _print(found: dict[str, Any]) -> None:
             ("url", found["url"]),
         ]
     )
+
+
+def _who(told: object) -> object:
+    """A person by their id alone; whatever else acted keeps its kind (integration:api/events)."""
+    return told.removeprefix("user:") if isinstance(told, str) else told
 
 
 def _people(held: str | list[str]) -> str:
