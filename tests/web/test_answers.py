@@ -12,7 +12,7 @@ from .visitor import Site, text_of
 
 
 async def link_of(site: Site) -> str:
-    await site.world.fire()
+    await site.world.fire(labels={"runbook": "https://runbooks.example/disk"})
     return urlsplit(site.world.phone("alice").last.acknowledge_url).path
 
 
@@ -32,6 +32,7 @@ async def test_a_post_with_nothing_but_the_link_acknowledges_as_the_person_paged
     answer = await site.stranger().http.post(link)
     assert answer.status_code == 200
     assert "Acknowledged. You have it" in text_of(answer.text)
+    assert 'href="https://runbooks.example/disk"' in answer.text, "what to do first is one tap away"
     row = await site.world.incident()
     assert (row["status"], row["acknowledged_by"]) == ("acknowledged", "user:alice")
 

@@ -23,6 +23,16 @@ async def test_the_room_says_what_is_broken_since_when_who_was_paged_and_what_co
         assert told in words, told
 
 
+async def test_the_room_leads_to_what_to_do_first(site: Site) -> None:
+    alice = await site.someone("alice")
+    page = await alice.get(await site.room(labels={"runbook": "https://runbooks.example/disk?a=1&b"}))
+    assert '<a href="https://runbooks.example/disk?a=1&amp;b" rel="noreferrer noopener">Runbook</a>' in page
+    assert '<a href="https://runbooks.example/disk?a=1&amp;b" rel="noreferrer noopener">What to do first</a>' in page
+    page = await alice.get(await site.room(key="two", labels={"runbook_url": "javascript:alert(1)"}))
+    assert "Runbook: javascript:alert(1)" in text_of(page)
+    assert 'href="javascript' not in page
+
+
 async def test_alice_acknowledges_by_a_plain_form_and_everybody_sees_it(site: Site) -> None:
     room = await site.room()
     alice, bob = await site.someone("alice"), await site.someone("bob")

@@ -16,7 +16,7 @@ from tocsin.flow.rules import learn
 from tocsin.manage import privacy
 from tocsin.manage.incidents import entry_view, view
 from tocsin.manage.lists import time_text
-from tocsin.store import escalations, messages, reading_room, room
+from tocsin.store import escalations, messages, reading_room, reviews, room
 from tocsin.store import reading_desk as reading
 from tocsin.store.database import Tx
 from tocsin.store.stream import snapshot
@@ -120,6 +120,13 @@ async def linked(ctx: Context, token: str) -> list[Paged]:
         if carried:
             return [Paged(number, user) for number, user in carried.items()]
     raise NotFound("This link is not one of ours, or was cut short on its way.")
+
+
+async def runbooks(ctx: Context, number: int) -> list[str]:
+    """Where the sources of its alerts say what to do first: addresses, a few."""
+    async with ctx.db.reading() as tx:
+        told = await reviews.runbooks(tx, number, 3, among=50)
+    return [address for address in told if address.startswith(("https://", "http://"))]
 
 
 async def waiting_for(ctx: Context, user: str, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:

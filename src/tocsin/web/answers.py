@@ -54,4 +54,5 @@ async def _page(request: AnyRequest, token: str, said: str) -> Response[bytes]:
         request, viewer_of(request, found[0].user), "answer/ask.html" if shown else "answer/several.html", headers=HEADERS, incident=shown,
         named=named, more=len(found) - len(named), user=found[0].user, waits=bool(waiting), waiting=len(waiting),
         asked=asked.get(named[0]["number"]), is_open=any(one["status"] in OPEN for one in named), said=said,
+        runbooks=await desk.runbooks(ctx, shown["number"]) if shown else [],
     )  # fmt: skip
