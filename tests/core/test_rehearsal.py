@@ -153,7 +153,7 @@ def test_quiet_hours_hold_back_what_rings_and_is_not_urgent() -> None:
     known = replace(known, users={**known.users, "alice": sleeper})
 
     def at(severity: Severity, rings: tuple[str, ...]) -> list[datetime]:
-        future = foresee(known, "api", known.escalation_policies["payments"], severity, NIGHT, None, rings)
+        future = foresee(known, "api", [known.escalation_policies["payments"]], severity, NIGHT, None, rings)
         return [item.at for item in future.items if item.user == "alice"]
 
     morning = datetime(2026, 11, 20, 7, 0, tzinfo=UTC)

@@ -90,7 +90,7 @@ def rehearse(
     policy = directory.policy_of(about.id) if isinstance(about, Service) else about
     if policy is None:
         raise Invalid(f"{about.id} has no escalation policy, and there is no default one", "/service")
-    return list(foresee(directory, service, policy, severity, at, until).items)
+    return list(foresee(directory, service, (policy,), severity, at, until).items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +127,6 @@ Fired = list[tuple[tuple[datetime, Rung], ...]]
 
 
 def foresee(
-    directory: Directory,
-    service: str | None,
-    policy: EscalationPolicy | None,
-    severity: Severity,
-    at: datetime,
-    until: datetime | None = None,
-    rings: Collection[str] = (),
-    answered: timedelta | None = None,
-    rules: Rules | None = None,
-) -> Rehearsal:
-    """The whole future of an incident of `service` that opens at `at` and pages by `policy`, as `foresee_all` has it."""
-    policies = () if policy is None else (policy,)
-    return foresee_all(directory, service, policies, severity, at, until, rings, answered, rules)
-
-
-def foresee_all(
     directory: Directory,
     service: str | None,
     policies: Sequence[EscalationPolicy],

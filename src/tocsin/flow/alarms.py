@@ -68,9 +68,8 @@ async def count(ctx: Context, due: Sequence[Timer]) -> list[Held]:
 
 
 async def _counted(ctx: Context, timer: Timer) -> None:
-    async with (
-        ctx.db.reading() as tx
-    ):  # nothing is locked meanwhile: more alerts join, and will be counted by the next tally
+    # Nothing is locked meanwhile: more alerts join, and will be counted by the next tally.
+    async with ctx.db.reading() as tx:
         total = (await endings.count_alerts(tx, [timer.subject])).get(timer.subject, 0)
     async with ctx.db.transaction() as tx:
         incident = (await incidents.lock(tx, [timer.subject])).get(timer.subject)

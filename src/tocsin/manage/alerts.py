@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -72,7 +71,7 @@ def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
         "labels": row["labels"],
         "details": body.get("details"),
         "annotations": body.get("annotations", {}),
-        "runbook": _runbook(row["labels"], body.get("annotations", {})),
+        "runbook": row["runbook"],
         "links": body.get("links", []),
         "images": body.get("images", []),
         "client": body.get("client", ""),
@@ -90,12 +89,6 @@ def alert_view(row: Row, verdict: str | None = None) -> dict[str, Any]:
         "resolved_by": row["resolved_by"],
         "verdict": verdict,
     }
-
-
-def _runbook(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str | None:
-    """What to do first, as its source says it: an address, as a rule."""
-    told = (said.get(name) for said in (annotations, labels) for name in ("runbook_url", "runbook"))
-    return next((text for text in told if text), None)
 
 
 def _inhibited_by(row: Row) -> dict[str, Any] | None:

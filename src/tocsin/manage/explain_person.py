@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from tocsin.core import schedule as core
 from tocsin.core.calendar import zone
-from tocsin.core.configuration import EscalationPolicy
 from tocsin.core.directory import Directory
 from tocsin.core.errors import NotFound
 from tocsin.core.finding import said
@@ -254,15 +253,12 @@ def _not_paged(person: _Person, row: Row, others: Sequence[str]) -> str:
         return f"{began}: it paged nobody ({row['no_page_reason'].replace('_', ' ')})."
     whom = f" It paged {', '.join(person.label(user) for user in others[:5])}." if others else ""
     known = person.directory.escalation_policies
-    own: list[EscalationPolicy | None] = [
-        known[id] for id in dict.fromkeys(person.kept.policies.get(row["id"], ())) if id in known
-    ]
+    policies = [known[id] for id in dict.fromkeys(person.kept.policies.get(row["id"], ())) if id in known]
+    if not policies and (todays := person.directory.policy_of(row["service"])) is not None:
+        policies = [todays]
     about, rules = (row["service"], Severity(row["severity"]), row["created_at"]), person.kept.rules.get(row["matrix"])
-    futures = [
-        foresee(person.directory, about[0], policy, about[1], about[2], rules=rules)
-        for policy in (own or [person.directory.policy_of(row["service"])])
-    ]
-    rungs = sorted((rung for future in futures for rung in future.rungs), key=lambda rung: rung[0])
+    future = foresee(person.directory, about[0], policies, about[1], about[2], rules=rules)
+    rungs = sorted(future.rungs, key=lambda rung: rung[0])
     due = next(((at, rung) for at, rung in rungs if any(p.user == person.user for p in rung.pages)), None)
     if due is None:
         return f"{began}: no step of its policy leads to {person.name} at that time.{whom}"

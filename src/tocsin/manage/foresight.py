@@ -19,7 +19,7 @@ from tocsin.core.directory import Directory
 from tocsin.core.errors import Invalid
 from tocsin.core.event import Event
 from tocsin.core.inhibition import Causes, concerned, rules_of
-from tocsin.core.rehearsal import Anew, Rehearsal, RehearsalItem, Taking, foresee_all
+from tocsin.core.rehearsal import Anew, Rehearsal, RehearsalItem, Taking, foresee
 from tocsin.core.severity import Severity
 from tocsin.core.spelling import Duration
 from tocsin.manage.futures import item_view, rung_view
@@ -308,7 +308,7 @@ def _case(
     begins = at if held is None else held.until
     future = None
     if begins is not None and (met is None or anew is not None):
-        future = foresee_all(
+        future = foresee(
             directory, service, policies, case.severity, begins, until, rings, answered, anew=anew, taking=taking
         )
     later = held is not None and (until is None or begins is None or begins > until)

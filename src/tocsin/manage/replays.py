@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.directory import Directory
 from tocsin.core.incident import display_name, public_id, unknown
-from tocsin.core.rehearsal import RehearsalItem, foresee_all
+from tocsin.core.rehearsal import RehearsalItem, foresee
 from tocsin.core.severity import Severity
 from tocsin.flow.context import Context
 from tocsin.manage.foresight import LONGEST, ringing
@@ -100,7 +100,7 @@ def _would(
 ) -> tuple[list[RehearsalItem], list[dict[str, Any]]]:  # fmt: skip
     """Each distinct policy of its services pages, as it does when an incident opens."""
     policies = [policy for _, policy in directory.policies_of(incident["affected_services"] or [incident["service"]])]
-    future = foresee_all(directory, incident["service"], policies, severity, at, until, rings, answered)
+    future = foresee(directory, incident["service"], policies, severity, at, until, rings, answered)
     return list(future.items), [rung_view(directory, when, rung) for when, rung in future.rungs]
 
 

@@ -35,21 +35,20 @@ async def _open_alerts(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[int, int
 
 async def end_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> Touched:
     """Resolve the open alerts of these keys by their source."""
-    found = await _open_alerts(tx, keys)
-    rows = await tx.fetch(
-        """UPDATE alerts SET resolved_at = $2, resolved_by = 'source', last_at = $2
-           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL RETURNING id, incident_id, title""",
-        list(found), now,
-    )  # fmt: skip
-    return {found[row[0]]: (row[0], row[1], row[2]) for row in rows}
+    return await _touch(tx, keys, "resolved_at = $2, resolved_by = 'source'", now)
 
 
 async def acknowledge_alerts(tx: Tx, keys: Sequence[tuple[str, str]], now: datetime) -> Touched:
     """Mark the open alerts of these keys acknowledged by their source."""
+    return await _touch(tx, keys, "acknowledged_at = COALESCE(acknowledged_at, $2)", now)
+
+
+async def _touch(tx: Tx, keys: Sequence[tuple[str, str]], change: str, now: datetime) -> Touched:
+    """Their source speaks of the open alerts of these keys."""
     found = await _open_alerts(tx, keys)
     rows = await tx.fetch(
-        """UPDATE alerts SET acknowledged_at = COALESCE(acknowledged_at, $2), last_at = $2
-           WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL RETURNING id, incident_id, title""",
+        f"""UPDATE alerts SET {change}, last_at = $2
+            WHERE id = ANY($1::bigint[]) AND resolved_at IS NULL RETURNING id, incident_id, title""",
         list(found), now,
     )  # fmt: skip
     return {found[row[0]]: (row[0], row[1], row[2]) for row in rows}

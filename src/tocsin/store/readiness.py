@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tocsin.store.database import Tx
+from tocsin.store.reading_alerts import RUNBOOK
 
 LATEST = 20_000
 """How many of the newest alerts are looked at for runbooks."""
@@ -62,10 +63,10 @@ async def runbooks(tx: Tx, since: datetime) -> dict[str, dict[str, bool]]:
 
     Tests and drills do not count, nor what belongs to private incidents; a heartbeat says in its description what to do."""
     rows = await tx.fetch(
-        """SELECT service, name, bool_and(told), count(*) FILTER (WHERE NOT told) AS bare FROM (
+        f"""SELECT service, name, bool_and(told), count(*) FILTER (WHERE NOT told) AS bare FROM (
              SELECT service, COALESCE(NULLIF(labels ->> 'alertname', ''), title) AS name, labels ? 'test' AS test,
-                    labels ?| ARRAY['runbook_url', 'runbook'] OR COALESCE(body -> 'annotations', '{}') ?| ARRAY['runbook_url', 'runbook']
-                    OR integration = 'heartbeat' AND COALESCE(body -> 'annotations', '{}') ? 'description' AS told
+                    {RUNBOOK} IS NOT NULL
+                    OR integration = 'heartbeat' AND COALESCE(body -> 'annotations', '{{}}') ? 'description' AS told
              FROM alerts WHERE first_at >= $1
                AND NOT EXISTS (SELECT FROM incidents i WHERE i.id = incident_id AND i.private) ORDER BY first_at DESC, id DESC LIMIT $2
            ) AS recent WHERE NOT test GROUP BY service, name ORDER BY bare DESC, name""",

@@ -13,11 +13,16 @@ from tocsin.store.database import Tx
 
 Row = Mapping[str, Any]
 
-_ALERT = """
+RUNBOOK = """COALESCE(NULLIF(body -> 'annotations' ->> 'runbook_url', ''), NULLIF(body -> 'annotations' ->> 'runbook', ''),
+  NULLIF(labels ->> 'runbook_url', ''), NULLIF(labels ->> 'runbook', ''))"""
+"""What to do first, as the source of an alert says it: an address, as a rule; NULL when it does not."""
+
+_ALERT = f"""
   id, service, dedup_key, integration, incident_id, severity, title, source, labels, body, fingerprint, reason, mute, count,
   first_at, last_at, starts_at, ends_at, acknowledged_at, resolved_at, resolved_by, inhibitor_alert, inhibitor_incident,
   inhibited_by, (SELECT i.created_at FROM incidents i WHERE i.id = alerts.incident_id) AS incident_began,
-  (SELECT i.created_at FROM incidents i WHERE i.id = alerts.inhibitor_incident) AS inhibitor_began
+  (SELECT i.created_at FROM incidents i WHERE i.id = alerts.inhibitor_incident) AS inhibitor_began,
+  {RUNBOOK} AS runbook
 """
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from tocsin.core.review import Action, Factor, FactorKind, FollowUp, Section, State, Task
 from tocsin.store.database import Tx
+from tocsin.store.reading_alerts import RUNBOOK
 from tocsin.store.reading_incidents import Row
 
 
@@ -293,10 +294,8 @@ async def newcomers(tx: Tx, number: int, users: Sequence[str], services: Sequenc
 async def runbooks(tx: Tx, number: int, limit: int, among: int | None = None) -> list[str]:
     """Runbooks that alerts of the incident named; `among`: look at so many alerts only."""
     rows = await tx.fetch(
-        """SELECT DISTINCT runbook FROM (
-             SELECT COALESCE(body -> 'annotations' ->> 'runbook_url', body -> 'annotations' ->> 'runbook', labels ->> 'runbook_url',
-                             labels ->> 'runbook') AS runbook FROM alerts WHERE incident_id = $1 LIMIT $3) a
-           WHERE runbook IS NOT NULL ORDER BY runbook LIMIT $2""",
+        f"""SELECT DISTINCT runbook FROM (SELECT {RUNBOOK} AS runbook FROM alerts WHERE incident_id = $1 LIMIT $3) a
+            WHERE runbook IS NOT NULL ORDER BY runbook LIMIT $2""",
         number, limit, among,
     )  # fmt: skip
     return [row[0] for row in rows]
